@@ -1,0 +1,107 @@
+/*
+ * api.h - Connect's verbs by their own names, over base/http.
+ *
+ * One `struct api` speaks to one account's endpoint with that account's key, from any number of
+ * threads. GETs that fail for the moment are retried here, with back-off and jitter, within the
+ * caller's deadline. What changes something is sent once: when its outcome is unknown
+ * (ERR_TIMEOUT, ERR_NETWORK, ERR_HTTP_SERVER, ERR_HTTP_ANSWER) the caller re-reads the object.
+ *
+ * Ids are checked against object_id_valid() before they enter a path (ERR_INVALID).
+ */
+#ifndef API_API_H
+#define API_API_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <json-c/json.h>
+
+#include "base/err.h"
+#include "base/secret.h"
+#include "event/object_class.h"
+
+#define API_PAGE_SIZE   100     /* objects a page */
+#define API_LIST_MAX    1000000 /* objects of one list; a server that gives more is stopped */
+#define API_ERRORS_MAX  512     /* bytes of the server's own words that are kept */
+#define API_GET_TRIES   4
+#define API_BACKOFF_MIN 500   /* ms before the second try; doubles, with full jitter */
+#define API_BACKOFF_MAX 15000 /* ms */
+
+struct api;
+
+struct api_options {
+    const char *account_id;
+    const char *url;          /* "https://api.connect.cloudblue.com/public/v1", slash or not */
+    const struct secret *key; /* "SU-...:..." with or without the word ApiKey; copied */
+    const char *proxy;        /* or NULL */
+    const char *ca_file;      /* or NULL */
+    int64_t connect_timeout_ms;
+    int64_t timeout_ms;
+    int64_t rate_limit; /* calls a second; 0 is no limit */
+};
+
+enum err api_new(const struct api_options *options, struct api **ret, struct why *why);
+void api_free(struct api *a);
+void api_stop(struct api *a); /* end calls under way with ERR_STOPPED; any thread */
+const char *api_account(const struct api *a);
+
+/* What one call came to, for the caller's decision and for the record. */
+struct api_result {
+    int status;                  /* HTTP status, 0 if there was none */
+    char error_code[32];         /* "VAL_001"; "" if none */
+    char errors[API_ERRORS_MAX]; /* Connect's own words, joined by "; "; "" if none */
+    int64_t retry_after_s;       /* -1 if none */
+    bool sent;                   /* may the server have seen it? */
+};
+
+/* One call under one deadline. `result` is filled whatever happens. */
+struct api_call {
+    int64_t deadline; /* clk_mono_ms */
+    struct api_result result;
+    struct why why; /* "GET /requests/PR-1: 404: ..." */
+};
+
+/* Called for each object of a list; the object is borrowed. Return false to stop. */
+typedef bool api_each_fn(void *ctx, struct json_object *object);
+
+/*
+ * List the objects of a class for a product in any of `states` (NULL-terminated), oldest
+ * first, page by page until a page is short; every object is passed once, even where pages
+ * shift. The filter is the class's own (connect's name for product and state differ).
+ */
+enum err api_list(struct api *a, struct api_call *call, enum object_class c, const char *product_id,
+                  const char *const *states, api_each_fn *fn, void *ctx);
+
+/* Read one object. ERR_HTTP_NOT_FOUND if there is none. *ret is owned. */
+enum err api_get(struct api *a, struct api_call *call, enum object_class c, const char *id,
+                 struct json_object **ret);
+
+/*
+ * Change parameters: PUT {"asset":{"params":[...]}} for fulfillment requests. `params` (an
+ * array) is borrowed.
+ */
+enum err api_put_params(struct api *a, struct api_call *call, enum object_class c, const char *id,
+                        struct json_object *params);
+
+/*
+ * POST .../{verb} with a JSON body (NULL for none). *ret_object is what came back, owned; NULL
+ * where the verb answers without one.
+ */
+enum err api_act(struct api *a, struct api_call *call, enum object_class c, const char *id,
+                 const char *verb, struct json_object *body, struct json_object **ret_object);
+
+/* GET /products/{id}/templates?scope=..&type=.. ("asset"; "fulfillment", "inquire", "pending").
+ * An array, owned. */
+enum err api_templates(struct api *a, struct api_call *call, const char *product_id,
+                       const char *scope, const char *type, struct json_object **ret);
+
+/* Post to the object's conversation, unless our last message there says the same. An object
+ * without a conversation, or with a closed one, is no error: *ret_posted is false. */
+enum err api_message(struct api *a, struct api_call *call, const char *object_id, const char *text,
+                     bool *ret_posted);
+
+/* Does a failed call deserve another try later (network, 5xx, 429), rather than a person? */
+bool api_transient(enum err e);
+
+#endif

@@ -1,0 +1,105 @@
+/* buf.c - a growing byte buffer with a ceiling. */
+#include "base/buf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUF_FIRST_CAP 64 /* bytes of the first allocation */
+
+static char nothing[1] = ""; /* what an unallocated buffer's data points at; never written */
+
+void buf_init(struct buf *b, size_t max)
+{
+    *b = (struct buf){.data = nothing, .max = max};
+}
+
+void buf_free(struct buf *b)
+{
+    if (b->cap > 0)
+        free(b->data);
+    buf_init(b, b->max);
+}
+
+void buf_reset(struct buf *b)
+{
+    b->len = 0;
+    b->err = ERR_OK;
+    if (b->cap > 0)
+        b->data[0] = '\0';
+}
+
+enum err buf_reserve(struct buf *b, size_t len)
+{
+    if (b->err != ERR_OK)
+        return b->err;
+    if (len > b->max - b->len)
+        return b->err = ERR_TOO_BIG;
+    size_t need = b->len + len + 1;
+    if (need <= b->cap)
+        return ERR_OK;
+    size_t cap = b->cap > 0 ? b->cap : BUF_FIRST_CAP;
+    while (cap < need)
+        cap *= 2;
+    char *data = realloc(b->cap > 0 ? b->data : NULL, cap);
+    if (data == NULL)
+        return b->err = ERR_NOMEM;
+    data[b->len] = '\0';
+    b->data = data;
+    b->cap = cap;
+    return ERR_OK;
+}
+
+enum err buf_add(struct buf *b, const void *data, size_t len)
+{
+    if (len == 0 || buf_reserve(b, len) != ERR_OK)
+        return b->err;
+    memcpy(b->data + b->len, data, len);
+    b->len += len;
+    b->data[b->len] = '\0';
+    return ERR_OK;
+}
+
+enum err buf_addstr(struct buf *b, const char *s)
+{
+    return buf_add(b, s, strlen(s));
+}
+
+enum err buf_addc(struct buf *b, char c)
+{
+    return buf_add(b, &c, 1);
+}
+
+enum err buf_vprintf(struct buf *b, const char *fmt, va_list ap)
+{
+    va_list again;
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    if (n > 0 && buf_reserve(b, (size_t)n) == ERR_OK) {
+        vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
+        b->len += (size_t)n;
+    }
+    va_end(again);
+    return b->err;
+}
+
+enum err buf_printf(struct buf *b, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    enum err e = buf_vprintf(b, fmt, ap);
+    va_end(ap);
+    return e;
+}
+
+char *buf_steal(struct buf *b)
+{
+    char *s = NULL;
+    if (b->err == ERR_OK && buf_reserve(b, 0) == ERR_OK) {
+        s = b->data;
+        buf_init(b, b->max);
+    } else {
+        buf_free(b);
+    }
+    return s;
+}

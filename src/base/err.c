@@ -1,0 +1,56 @@
+/* err.c - names, texts and stories of failures. */
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *err_name(enum err e)
+{
+    static const char *const names[] = {
+#define X(code, name, text) [code] = name,
+        ERR_LIST(X)
+#undef X
+    };
+    return (unsigned)e < ERR__COUNT ? names[e] : "unknown";
+}
+
+const char *err_text(enum err e)
+{
+    static const char *const texts[] = {
+#define X(code, name, text) [code] = text,
+        ERR_LIST(X)
+#undef X
+    };
+    return (unsigned)e < ERR__COUNT ? texts[e] : "unknown error";
+}
+
+enum err why_set(struct why *why, enum err e, const char *fmt, ...)
+{
+    if (why != NULL) {
+        va_list ap;
+        va_start(ap, fmt);
+        vsnprintf(why->text, sizeof why->text, fmt, ap);
+        va_end(ap);
+    }
+    return e;
+}
+
+enum err why_prefix(struct why *why, enum err e, const char *fmt, ...)
+{
+    if (why != NULL) {
+        char prefix[WHY_MAX / 2];
+        va_list ap;
+        va_start(ap, fmt);
+        vsnprintf(prefix, sizeof prefix - 2, fmt, ap);
+        va_end(ap);
+        strcat(prefix, ": ");
+        size_t n = strlen(prefix), told = strlen(why->text);
+        if (told > sizeof why->text - n - 1)
+            told = sizeof why->text - n - 1;
+        memmove(why->text + n, why->text, told);
+        memcpy(why->text, prefix, n);
+        why->text[n + told] = '\0';
+    }
+    return e;
+}

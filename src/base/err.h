@@ -1,0 +1,93 @@
+/*
+ * err.h - the one list of error codes, and the words that go with a failure.
+ *
+ * Every code has a stable name (logs, metrics, stored rows) and a sentence for
+ * people. Add a code by adding a line: the enum, the names and the texts follow.
+ * A code is never renamed or reused.
+ *
+ * A function that can fail returns `enum err`; what it produces goes to `ret_...`
+ * parameters, which are written on ERR_OK only. Where a person will have to act
+ * on the failure, the function also takes a `struct why *`, which may be NULL,
+ * and leaves there what went wrong, where, and what to do.
+ */
+#ifndef BASE_ERR_H
+#define BASE_ERR_H
+
+#define ERR_LIST(X)                                                                        \
+    X(ERR_OK, "ok", "success")                                                             \
+    /* the machine */                                                                      \
+    X(ERR_NOMEM, "no-memory", "out of memory")                                             \
+    X(ERR_IO, "io", "input or output failed")                                              \
+    X(ERR_TIMEOUT, "timeout", "took longer than allowed")                                  \
+    X(ERR_STOPPED, "stopped", "cut short because the program is stopping")                 \
+    X(ERR_BUSY, "busy", "held by somebody else")                                           \
+    /* what was given to us */                                                             \
+    X(ERR_SYNTAX, "syntax", "malformed")                                                   \
+    X(ERR_ENCODING, "encoding", "not valid in its encoding")                               \
+    X(ERR_TOO_BIG, "too-big", "exceeds its limit")                                         \
+    X(ERR_TOO_DEEP, "too-deep", "nested deeper than allowed")                              \
+    X(ERR_DUPLICATE, "duplicate", "given twice")                                           \
+    X(ERR_RANGE, "range", "number out of range")                                           \
+    X(ERR_TYPE, "type", "of the wrong type")                                               \
+    X(ERR_INVALID, "invalid", "value not allowed")                                         \
+    X(ERR_NOT_FOUND, "not-found", "does not exist")                                        \
+    X(ERR_CONFIG, "config", "configuration refused")                                       \
+    /* a webhook's call */                                                                 \
+    X(ERR_ABORTED, "aborted", "the web server gave the request up")                        \
+    X(ERR_METHOD, "method", "method not allowed")                                          \
+    X(ERR_CONTENT_ENCODING, "content-encoding", "encoded bodies are not accepted")         \
+    X(ERR_TOKEN_MISSING, "token-missing", "no bearer token")                               \
+    X(ERR_TOKEN_AMBIGUOUS, "token-ambiguous", "more than one bearer token")                \
+    X(ERR_TOKEN_FORM, "token-form", "token is not a compact JWS")                          \
+    X(ERR_TOKEN_ALG, "token-alg", "token algorithm is not HS256")                          \
+    X(ERR_TOKEN_UNKNOWN, "token-unknown", "token names no configured webhook")             \
+    X(ERR_TOKEN_SIGNATURE, "token-signature", "token signature is wrong")                  \
+    X(ERR_TOKEN_CLAIMS, "token-claims", "token claims are malformed")                      \
+    X(ERR_TOKEN_EXPIRED, "token-expired", "token has expired")                             \
+    /* the inbox */                                                                        \
+    X(ERR_STORE, "store", "storage failed")                                                \
+    X(ERR_FENCED, "fenced", "the lease is no longer ours")                                 \
+    /* Connect's API, policies that are services */                                        \
+    X(ERR_NETWORK, "network", "no answer from the network")                                \
+    X(ERR_TLS, "tls", "the peer's certificate was not accepted")                           \
+    X(ERR_HTTP_CLIENT, "http-client", "the server refused the request (4xx)")              \
+    X(ERR_HTTP_AUTH, "http-auth", "the server did not accept our key (401, 403)")          \
+    X(ERR_HTTP_NOT_FOUND, "http-not-found", "the server knows no such object (404)")       \
+    X(ERR_HTTP_THROTTLED, "http-throttled", "the server asked us to slow down (429, 503)") \
+    X(ERR_HTTP_SERVER, "http-server", "the server failed (5xx)")                           \
+    X(ERR_HTTP_ANSWER, "http-answer", "the server's answer made no sense")                 \
+    /* what decides */                                                                     \
+    X(ERR_POLICY, "policy", "the policy gave no usable decision")                          \
+    X(ERR_STATE, "state", "the object's state does not allow it")
+
+enum err {
+#define X(code, name, text) code,
+    ERR_LIST(X)
+#undef X
+        ERR__COUNT
+};
+
+/* "token-signature"; static, never NULL. */
+const char *err_name(enum err e);
+/* "token signature is wrong"; static, never NULL. */
+const char *err_text(enum err e);
+
+#define WHY_MAX 512 /* bytes with the NUL; longer texts are cut */
+
+/* The story of one failure, for people. Holds no secret, ever. */
+struct why {
+    char text[WHY_MAX];
+};
+
+/*
+ * Write the story (if `why` is not NULL) and return `e`, so that a failure reads
+ *     return why_set(why, ERR_RANGE, "%s: at most %d", key, max);
+ */
+enum err why_set(struct why *why, enum err e, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Put "prefix: " before a story already told; returns `e`. */
+enum err why_prefix(struct why *why, enum err e, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

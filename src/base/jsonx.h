@@ -1,0 +1,63 @@
+/*
+ * jsonx.h - strict JSON over json-c.
+ *
+ * json-c lets through what RFC 8259 and I-JSON (RFC 7493) do not: duplicate keys, NUL
+ * in keys, overlong UTF-8, lone surrogates, NaN, single quotes, numbers that saturate.
+ * jsonx_parse() refuses all of these before json-c sees a byte. Numbers that are not
+ * integers keep their spelling, so that a document is echoed digit for digit.
+ *
+ * Getters never fail: an absent key, a null and a value of another type all give the
+ * default. Objects they return are borrowed from the document.
+ */
+#ifndef BASE_JSONX_H
+#define BASE_JSONX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <json-c/json.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define JSONX_DEPTH_MAX 32                 /* nested arrays and objects */
+#define JSONX_SIZE_MAX  (64 * 1024 * 1024) /* bytes of the largest document anyone may allow */
+
+/*
+ * Parse the whole of `text` (`len` bytes, need not be NUL-terminated, at most `max`).
+ * *ret_root is owned: json_object_put(). A document that is `null` gives NULL and ERR_OK.
+ *
+ *     ERR_TOO_BIG    longer than `max`          ERR_SYNTAX     not RFC 8259, or trailing bytes
+ *     ERR_TOO_DEEP   beyond JSONX_DEPTH_MAX     ERR_ENCODING   bad UTF-8, surrogate, NUL, BOM
+ *     ERR_DUPLICATE  a key twice in an object   ERR_RANGE      integer beyond 64 bits, 1e400
+ *
+ * `why` tells line and column.
+ */
+enum err jsonx_parse(const char *text, size_t len, size_t max, struct json_object **ret_root,
+                     struct why *why);
+
+/* Read and parse a file. ERR_IO, or as above; `why` names the file. */
+enum err jsonx_parse_file(const char *path, size_t max, struct json_object **ret_root,
+                          struct why *why);
+
+/* Append `root` to `b` as compact JSON. NULL is `null`. */
+enum err jsonx_print(struct buf *b, const struct json_object *root);
+
+/* A member of an object; NULL if absent, null, or `obj` is no object. */
+struct json_object *jsonx_get(const struct json_object *obj, const char *key);
+/* Follow keys from `obj`: jsonx_at(o, "asset", "product", "id", NULL). */
+struct json_object *jsonx_at(const struct json_object *obj, ...) __attribute__((sentinel));
+/* A member that is a string, else `otherwise`. The string is borrowed. */
+const char *jsonx_str(const struct json_object *obj, const char *key, const char *otherwise);
+/* A member that is an integer, else `otherwise`. */
+int64_t jsonx_int(const struct json_object *obj, const char *key, int64_t otherwise);
+bool jsonx_bool(const struct json_object *obj, const char *key, bool otherwise);
+/* A member that is an array or an object, else NULL. */
+struct json_object *jsonx_array(const struct json_object *obj, const char *key);
+struct json_object *jsonx_object(const struct json_object *obj, const char *key);
+
+/* A deep copy, owned by the caller; NULL for NULL or when memory ran out. */
+struct json_object *jsonx_copy(const struct json_object *root);
+
+#endif

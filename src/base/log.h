@@ -1,0 +1,53 @@
+/*
+ * log.h - the program's log: one line a record, logfmt or JSON.
+ *
+ * Code below the level that decides does not log, it returns an error: see err.h.
+ * A message is plain words; whatever came from outside (ids, texts of others) is
+ * passed as an argument and reaches the line escaped, so that no line break, no
+ * terminal sequence and no invalid UTF-8 of theirs gets through. Secrets are never
+ * passed here at all.
+ *
+ *     log_info("webhook %s: delivery %" PRId64 " stored", id, delivery);
+ *     time=2026-11-23T10:04:56.123Z level=info request=8f2c... msg="webhook WH-1: ..."
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include "base/err.h"
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_format { LOG_LOGFMT, LOG_JSON };
+
+#define LOG_LINE_MAX 4096 /* bytes of a line; longer messages are cut and end in "..." */
+
+struct log_options {
+    enum log_level level;
+    enum log_format format;
+    const char *file; /* path, or "stderr"; borrowed for the call */
+};
+
+/* Before this is called, records of level info and up go to stderr as logfmt. Any thread. */
+enum err log_open(const struct log_options *options, struct why *why);
+/* Open the same file again, for log rotation. No-op for stderr. */
+enum err log_reopen(struct why *why);
+/* Does a record of this level go anywhere? For messages that are costly to make. */
+int log_enabled(enum log_level level);
+
+/* "debug" and so on. ERR_INVALID for other words. */
+enum err log_level_parse(const char *word, enum log_level *ret);
+
+/*
+ * Name what the calling thread works on; its records carry it as `request`. NULL clears.
+ * At most LOG_REQUEST_MAX - 1 bytes are kept.
+ */
+#define LOG_REQUEST_MAX 64
+void log_set_request(const char *id);
+
+void log_write(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...)  log_write(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_write(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_write(LOG_DEBUG, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * yamlx.h - a typed walk over libfyaml's tree, with errors that say file:line:column.
+ *
+ * One document, plain data: a second document, an alias, an anchor, a tag, a merge key and a
+ * repeated key are refused when the file is loaded. Nodes are borrowed from the document.
+ * Every getter leaves "FILE:LINE:COLUMN: what is wrong" in `why`.
+ */
+#ifndef BASE_YAMLX_H
+#define BASE_YAMLX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <json-c/json.h>
+
+#include "base/err.h"
+
+#define YAMLX_SIZE_MAX  (1024 * 1024) /* bytes of a file */
+#define YAMLX_DEPTH_MAX 16            /* nested sequences and mappings */
+
+struct yamlx;      /* a loaded file */
+struct yamlx_node; /* a place in it; borrowed */
+
+/* *ret is owned: yamlx_free(). ERR_IO, ERR_TOO_BIG, ERR_TOO_DEEP, ERR_SYNTAX, ERR_DUPLICATE. */
+enum err yamlx_load(const char *path, struct yamlx **ret, struct why *why);
+/* The same from memory; `name` stands for the file in errors. */
+enum err yamlx_parse(const char *name, const char *text, size_t len, struct yamlx **ret,
+                     struct why *why);
+void yamlx_free(struct yamlx *y); /* NULL is fine */
+
+const struct yamlx_node *yamlx_root(const struct yamlx *y); /* NULL for an empty document */
+
+enum yamlx_type { YAMLX_NULL, YAMLX_SCALAR, YAMLX_SEQUENCE, YAMLX_MAPPING };
+enum yamlx_type yamlx_type(const struct yamlx_node *n);
+
+/* Walk a sequence (i-th element) or a mapping (i-th pair in the file's order); NULL at the end. */
+const struct yamlx_node *yamlx_item(const struct yamlx_node *n, size_t i);
+const struct yamlx_node *yamlx_key(const struct yamlx_node *n, size_t i);
+const struct yamlx_node *yamlx_value(const struct yamlx_node *n, size_t i);
+/* The value of `key`, or NULL. */
+const struct yamlx_node *yamlx_get(const struct yamlx_node *n, const char *key);
+
+/* A scalar's text, borrowed; ERR_TYPE for others, ERR_ENCODING for a NUL inside. */
+enum err yamlx_str(const struct yamlx_node *n, const char **ret, struct why *why);
+/* A plain decimal integer within [min, max]: `4x`, `"4"`, `0x4` and `4.0` are ERR_TYPE. */
+enum err yamlx_int(const struct yamlx_node *n, int64_t min, int64_t max, int64_t *ret,
+                   struct why *why);
+/* `true` or `false` and nothing else. */
+enum err yamlx_bool(const struct yamlx_node *n, bool *ret, struct why *why);
+
+/* A sub-tree as JSON, by YAML 1.2's core schema; owned by the caller. */
+enum err yamlx_json(const struct yamlx_node *n, struct json_object **ret, struct why *why);
+
+/* Tell a failure at `n`: writes "FILE:LINE:COLUMN: " and the text; returns `e`. */
+enum err yamlx_fail(const struct yamlx_node *n, struct why *why, enum err e, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif

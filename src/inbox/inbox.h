@@ -1,0 +1,89 @@
+/*
+ * inbox.h - the durable memory of calls: what was acknowledged is here.
+ *
+ * The web side appends deliveries; append is asynchronous, and its callback runs once the
+ * delivery is on stable storage or could not be put there. Backends (inbox/backend.h) keep the
+ * rows; this file checks arguments and chooses the backend by URL.
+ *
+ * Any thread may call. Times are UTC microseconds since the epoch.
+ */
+#ifndef INBOX_INBOX_H
+#define INBOX_INBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "event/object_class.h"
+
+#define INBOX_TOKEN_HASH_LEN 32 /* bytes: SHA-256 */
+
+struct inbox;
+
+struct inbox_options {
+    const char *url;         /* "sqlite:/var/lib/connect-webhook/inbox.db" */
+    int64_t lock_timeout_ms; /* longest wait for another process */
+};
+
+/* Opens or creates; refuses a schema that is newer than this program. *ret is owned. */
+enum err inbox_open(const struct inbox_options *options, struct inbox **ret, struct why *why);
+/* Completes what was appended, then closes. NULL is fine. */
+void inbox_close(struct inbox *i);
+
+#define DELIVERY_STATE_LIST(X)                                                                     \
+    X(DELIVERY_STORED, "stored")   /* acknowledged; its sweep is due */                            \
+    X(DELIVERY_DONE, "done")       /* its sweep has been made */                                   \
+    X(DELIVERY_FAILED, "failed")   /* an inline sweep did not end well: Connect will call again */ \
+    X(DELIVERY_IGNORED, "ignored") /* verified, but not what its webhook is configured for */
+
+enum delivery_state {
+#define X(code, name) code,
+    DELIVERY_STATE_LIST(X)
+#undef X
+};
+const char *delivery_state_name(enum delivery_state s); /* static */
+
+/* A call to remember. Everything is borrowed until the callback has run. */
+struct delivery {
+    uint8_t token_sha256[INBOX_TOKEN_HASH_LEN]; /* the key: a repeated token counts up */
+    enum delivery_state state;                  /* DELIVERY_STORED or DELIVERY_IGNORED */
+    const char *webhook_id;
+    const char *account_id;         /* from the configuration, not from the claims */
+    const char *product_id;         /* ditto */
+    enum object_class object_class; /* ditto */
+    const char *triggered_at;       /* as claimed, or NULL */
+    int64_t received_us;
+    const char *claims; /* JSON; never the token */
+    size_t claims_len;
+    const char *body; /* raw */
+    size_t body_len;
+};
+
+struct inbox_receipt {
+    enum err err;               /* ERR_OK: it is on stable storage. ERR_STORE, ERR_BUSY, ... */
+    int64_t id;                 /* of the delivery, grows with time */
+    int64_t seen;               /* 1 for a token not seen before */
+    enum delivery_state before; /* its state before this call, when seen > 1 */
+    struct why why;
+};
+
+typedef void inbox_appended_fn(void *ctx, const struct inbox_receipt *receipt);
+
+/* Record a delivery; `fn` runs exactly once, possibly in another thread or before this returns. */
+void inbox_append(struct inbox *i, const struct delivery *d, inbox_appended_fn *fn, void *ctx);
+
+/* Change a delivery's state. ERR_OK, ERR_NOT_FOUND, ERR_STORE. */
+enum err inbox_set_state(struct inbox *i, int64_t id, enum delivery_state s, struct why *why);
+
+/*
+ * One runner at a time per account, product and class, across all processes: wait for the
+ * sweep's lock until `deadline` (clk_mono_ms; 0 does not wait). ERR_BUSY if it is held.
+ */
+struct inbox_lock;
+enum err inbox_lock_sweep(struct inbox *i, const char *account_id, const char *product_id,
+                          enum object_class c, int64_t deadline, struct inbox_lock **ret,
+                          struct why *why);
+void inbox_unlock_sweep(struct inbox_lock *lock); /* NULL is fine */
+
+#endif

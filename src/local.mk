@@ -1,0 +1,46 @@
+# The programs, and the one convenience archive they share.
+# A room is a pair of files; its folder's list names it, in alphabetical order.
+
+base_sources = \
+	src/base/buf.c src/base/buf.h \
+	src/base/clk.c src/base/clk.h \
+	src/base/err.c src/base/err.h \
+	src/base/log.c src/base/log.h
+
+event_sources =
+
+transport_sources =
+
+conf_sources =
+
+auth_sources =
+
+inbox_sources =
+
+api_sources =
+
+policy_sources =
+
+processors_sources =
+
+tasks_sources =
+
+web_sources =
+
+noinst_LIBRARIES += libconnect-webhook.a
+libconnect_webhook_a_SOURCES = \
+	$(base_sources) \
+	$(event_sources) \
+	$(transport_sources) \
+	$(conf_sources) \
+	$(auth_sources) \
+	$(inbox_sources) \
+	$(api_sources) \
+	$(policy_sources) \
+	$(processors_sources) \
+	$(tasks_sources) \
+	$(web_sources)
+
+# What every program that links the archive links with it.
+archive_libs = libconnect-webhook.a $(FCGI_LIBS) $(JSONC_LIBS) $(CURL_LIBS) $(SODIUM_LIBS) \
+	$(SQLITE_LIBS) $(FYAML_LIBS)

@@ -1,0 +1,25 @@
+/*
+ * rules.h - a policy written as a YAML list of rules: first match wins.
+ *
+ *     - when: and(eq(type,purchase),eq(asset.connection.type,test))     # RQL, see base/rql.h
+ *       then: { action: approve, template_id: TL-471-184-949 }
+ *     - then: { action: skip, reason: "nothing matched" }               # no `when`: always
+ *
+ * No match is `skip`. Bare paths are the object's; $event., $webhook. and $attempt are the rest.
+ * Values may quote: "${asset.params[subscription_id].value}".
+ */
+#ifndef POLICY_RULES_H
+#define POLICY_RULES_H
+
+#include "base/err.h"
+#include "policy/policy.h"
+
+#define RULES_MAX 1000 /* rules of a file */
+
+/*
+ * Load and check a file for one class: every `when` parses, every `then` is a decision of the
+ * class. *ret is owned: policy_free(). ERR_CONFIG and others; `why` says file:line:column.
+ */
+enum err rules_load(const char *path, enum object_class c, struct policy **ret, struct why *why);
+
+#endif

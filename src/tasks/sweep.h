@@ -1,0 +1,69 @@
+/*
+ * sweep.h - list what is pending in one queue, and have each object decided and dealt with.
+ *
+ * A sweep belongs to an account, a product and a class. One at a time runs, across all
+ * processes (inbox_lock_sweep()).
+ */
+#ifndef TASKS_SWEEP_H
+#define TASKS_SWEEP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <json-c/json.h>
+
+#include "api/api.h"
+#include "base/err.h"
+#include "inbox/inbox.h"
+#include "policy/policy.h"
+#include "processors/processor.h"
+
+/* What to sweep, for whom; everything is borrowed. */
+struct sweep {
+    struct api *api;
+    struct inbox *inbox;
+    struct policy *policy;
+    const char *webhook_id;
+    const char *product_id;
+    enum object_class object_class;
+    enum webhook_type webhook_type;
+    enum side side;
+    const char *const *states;  /* what is pending, NULL-terminated */
+    struct json_object *claims; /* of the event, NULL when polling */
+    bool dry_run;
+    int64_t deadline; /* clk_mono_ms: after it no new object is begun */
+};
+
+/* What became of one object. */
+struct swept {
+    const char *id;
+    const char *type;   /* of the request: "purchase"; "" if it has none */
+    const char *before; /* its state when read */
+    const char *after;  /* its state afterwards; "" if not known */
+    const char *action; /* decided; "" if none */
+    const char *rule;   /* which rule said so; "" if none */
+    enum outcome outcome;
+    const char *reason; /* for anything but done; "" if none */
+    int64_t after_s;    /* retry or reschedule: how long to wait; -1 if not said */
+};
+
+/* Called for each object as it ends; everything is borrowed for the call. */
+typedef void swept_fn(void *ctx, const struct swept *s);
+
+struct sweep_result {
+    int64_t objects;       /* listed */
+    int64_t done, skipped; /* ended for now */
+    int64_t failed;        /* to be tried again, or for a person */
+    int64_t left;          /* not begun: the deadline came */
+    int64_t retry_after_s; /* the longest wait that Connect asked for; -1 if none */
+};
+
+/*
+ * Run a sweep now, in this thread. ERR_OK if the list was read to its end and each object dealt
+ * with in some way (see `result`); ERR_BUSY if another runner has the queue; else why the
+ * list could not be read.
+ */
+enum err sweep_run(const struct sweep *s, swept_fn *fn, void *ctx, struct sweep_result *ret,
+                   struct why *why);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * request.h - one call by the web server, however it came (CGI or FastCGI).
+ *
+ * A transport reads the whole request, within its limits, and hands it to a handler. The
+ * handler may answer at once or keep the request and answer later, from any thread; it answers
+ * each request exactly once, by request_respond(), which consumes it.
+ */
+#ifndef TRANSPORT_REQUEST_H
+#define TRANSPORT_REQUEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "transport/response.h"
+
+#define REQUEST_ID_LEN     16          /* hexadecimal digits */
+#define REQUEST_PARAMS_MAX 256         /* CGI variables of a request */
+#define REQUEST_ENV_MAX    (64 * 1024) /* bytes of all their names and values */
+
+struct request;
+
+/* What a transport implements. */
+struct request_ops {
+    /* Send the answer and release the request. `res` is borrowed. */
+    void (*respond)(struct request *r, const struct response *res);
+};
+
+/* All strings are owned by the request and NUL-terminated; those not sent are NULL. */
+struct request {
+    const struct request_ops *ops;
+
+    char id[REQUEST_ID_LEN + 1]; /* random; names the call in the log */
+    const char *method;          /* never NULL; "" if not sent */
+    const char *path;            /* SCRIPT_NAME + PATH_INFO, else DOCUMENT_URI; never NULL */
+    const char *query;           /* QUERY_STRING */
+    const char *remote_addr;
+    const char *content_type;
+    const char *content_encoding;
+
+    /* The three places where a token may travel. */
+    const char *authentication;         /* HTTP_AUTHENTICATION */
+    const char *authorization;          /* HTTP_AUTHORIZATION */
+    const char *redirect_authorization; /* REDIRECT_HTTP_AUTHORIZATION */
+
+    const char *body; /* never NULL */
+    size_t body_len;
+    int64_t received_us; /* wall clock */
+
+    /*
+     * What the transport already found wrong: ERR_OK, ERR_TOO_BIG (body, parameters), ERR_SYNTAX
+     * (CONTENT_LENGTH), ERR_TIMEOUT, ERR_ABORTED, ERR_IO. Then `body` is empty and the handler
+     * only gets to choose the answer.
+     */
+    enum err err;
+
+    void *ctx; /* for the handler */
+};
+
+typedef void request_handler(void *ctx, struct request *r);
+
+/* Answer and consume. */
+void request_respond(struct request *r, const struct response *res);
+
+#endif

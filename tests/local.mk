@@ -1,0 +1,42 @@
+# Unit tests: one cmocka program a room, named after it. Integration tests: pytest files.
+
+base_tests = \
+	tests/unit/test_buf \
+	tests/unit/test_clk \
+	tests/unit/test_log
+
+event_tests =
+
+transport_tests =
+
+conf_tests =
+
+auth_tests =
+
+inbox_tests =
+
+api_tests =
+
+policy_tests =
+
+processors_tests =
+
+tasks_tests =
+
+web_tests =
+
+cmd_tests =
+
+unit_tests = $(base_tests) $(event_tests) $(transport_tests) $(conf_tests) $(auth_tests) \
+	$(inbox_tests) $(api_tests) $(policy_tests) $(processors_tests) $(tasks_tests) \
+	$(web_tests) $(cmd_tests)
+
+if HAVE_CMOCKA
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)
+endif
+
+# Headers that tests share.
+EXTRA_DIST += tests/unit/unit.h
+
+LDADD = $(archive_libs) $(CMOCKA_LIBS)

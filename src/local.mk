@@ -44,3 +44,11 @@ libconnect_webhook_a_SOURCES = \
 # What every program that links the archive links with it.
 archive_libs = libconnect-webhook.a $(FCGI_LIBS) $(JSONC_LIBS) $(CURL_LIBS) $(SODIUM_LIBS) \
 	$(SQLITE_LIBS) $(FYAML_LIBS)
+
+bin_PROGRAMS += connect-webhook
+connect_webhook_SOURCES = \
+	src/cmd/cmd.h \
+	src/cmd/connect-webhook.c \
+	src/cmd/table.h \
+	src/cmd/version.c
+connect_webhook_LDADD = $(archive_libs)

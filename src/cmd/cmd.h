@@ -1,8 +1,8 @@
 /*
- * cmd.h - one subcommand of connect-webhook: one file, one constant, one line in the table.
+ * cmd.h - one subcommand of connect-webhook: one file, one constant, one line in the list.
  *
- * cmd/<name>.c defines `cmd_<name>`; CMD_LIST names it. A command prints what was asked for on
- * standard output, says what went wrong on standard error, and exits with one of enum cmd_exit.
+ * cmd/<name>.c defines `cmd_<name>`, and CMD_LIST names it. A command prints what was asked for
+ * on standard output, says what went wrong on standard error, and ends with an enum cmd_exit.
  */
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
@@ -12,13 +12,7 @@
 #include "base/err.h"
 
 /* In the order in which --help shows them. */
-#define CMD_LIST(X) \
-    X(check)        \
-    X(poll)         \
-    X(policy)       \
-    X(token)        \
-    X(send)         \
-    X(version)
+#define CMD_LIST(X) X(version)
 
 enum cmd_exit {
     CMD_OK = 0,

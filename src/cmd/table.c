@@ -1,0 +1,143 @@
+/* table.c - rows for people, or one JSON object a line. */
+#include "cmd/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/jsonx.h"
+
+#define ROW_MAX (1024 * 1024) /* bytes of a row as JSON */
+
+struct table {
+    const struct table_column *columns;
+    bool json;
+    FILE *out;
+    struct json_object *rows; /* array; for people only */
+};
+
+enum err table_new(const struct table_column *columns, bool json, FILE *out, struct table **ret)
+{
+    struct table *t = calloc(1, sizeof *t);
+    struct json_object *rows = json_object_new_array();
+    if (t == NULL || rows == NULL) {
+        free(t);
+        json_object_put(rows);
+        return ERR_NOMEM;
+    }
+    *t = (struct table){.columns = columns, .json = json, .out = out, .rows = rows};
+    *ret = t;
+    return ERR_OK;
+}
+
+void table_free(struct table *t)
+{
+    if (t == NULL)
+        return;
+    json_object_put(t->rows);
+    free(t);
+}
+
+enum err table_row(struct table *t, struct json_object *row)
+{
+    if (!t->json) {
+        if (json_object_array_add(t->rows, row) == 0)
+            return ERR_OK;
+        json_object_put(row);
+        return ERR_NOMEM;
+    }
+    struct buf line;
+    buf_init(&line, ROW_MAX);
+    jsonx_print(&line, row);
+    enum err e = buf_addc(&line, '\n');
+    if (e == ERR_OK && fwrite(line.data, 1, line.len, t->out) != line.len)
+        e = ERR_IO;
+    fflush(t->out);
+    buf_free(&line);
+    json_object_put(row);
+    return e;
+}
+
+/* Columns on a terminal that a UTF-8 text takes; wide characters count as one. */
+static size_t width(const char *s)
+{
+    size_t n = 0;
+    for (; *s != '\0'; s++)
+        n += ((unsigned char)*s & 0xc0) != 0x80;
+    return n;
+}
+
+/* Bytes of the first `columns` characters. */
+static int prefix(const char *s, size_t columns)
+{
+    const char *at = s;
+    for (; *at != '\0'; at++)
+        if (((unsigned char)*at & 0xc0) != 0x80 && columns-- == 0)
+            break;
+    return (int)(at - s);
+}
+
+/* What a cell says to people: on one line, without control characters. */
+static const char *cell(const struct json_object *row, const char *key, char text[], size_t max)
+{
+    struct json_object *value = jsonx_get(row, key);
+    const char *s = value == NULL ? "-" : json_object_get_string(value);
+    if (*s == '\0')
+        s = "-";
+    size_t n = 0;
+    for (; *s != '\0' && n + 1 < max; s++)
+        text[n++] = (unsigned char)*s < 0x20 || *s == 0x7f ? ' ' : *s;
+    text[n] = '\0';
+    return text;
+}
+
+#define CELL_BYTES ((size_t)TABLE_CELL_MAX * 4 + 1)
+
+static void print_cell(FILE *out, const char *text, size_t columns, bool last)
+{
+    size_t w = width(text);
+    if (w > TABLE_CELL_MAX) {
+        fprintf(out, "%.*s...", prefix(text, TABLE_CELL_MAX - 3), text);
+        w = TABLE_CELL_MAX;
+    } else {
+        fputs(text, out);
+    }
+    if (!last)
+        fprintf(out, "%*s", (int)(columns - w) + 2, "");
+}
+
+void table_print(struct table *t)
+{
+    size_t rows = json_object_array_length(t->rows), shown[TABLE_COLUMNS_MAX], count = 0;
+    size_t widths[TABLE_COLUMNS_MAX];
+    char text[CELL_BYTES];
+
+    if (t->json)
+        return;
+    for (size_t c = 0; t->columns[c].key != NULL && count < TABLE_COLUMNS_MAX; c++) {
+        if (t->columns[c].title == NULL)
+            continue;
+        size_t max = width(t->columns[c].title);
+        for (size_t r = 0; r < rows; r++) {
+            size_t w = width(
+                cell(json_object_array_get_idx(t->rows, r), t->columns[c].key, text, sizeof text));
+            max = w > max ? w : max;
+        }
+        widths[count] = max > TABLE_CELL_MAX ? TABLE_CELL_MAX : max;
+        shown[count++] = c;
+    }
+
+    bool bold = isatty(fileno(t->out)) != 0;
+    fputs(bold ? "\033[1m" : "", t->out);
+    for (size_t i = 0; i < count; i++)
+        print_cell(t->out, t->columns[shown[i]].title, widths[i], i + 1 == count);
+    fputs(bold ? "\033[0m\n" : "\n", t->out);
+    for (size_t r = 0; r < rows; r++) {
+        struct json_object *row = json_object_array_get_idx(t->rows, r);
+        for (size_t i = 0; i < count; i++)
+            print_cell(t->out, cell(row, t->columns[shown[i]].key, text, sizeof text), widths[i],
+                       i + 1 == count);
+        fputc('\n', t->out);
+    }
+}

@@ -3,7 +3,8 @@
 base_tests = \
 	tests/unit/test_buf \
 	tests/unit/test_clk \
-	tests/unit/test_log
+	tests/unit/test_log \
+	tests/unit/test_rql
 
 event_tests =
 

@@ -1,0 +1,159 @@
+/* rql_value.c - how the leaves of a document compare with the values of a query. */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clk.h"
+#include "base/rql_priv.h"
+
+static void print_integer(struct rql_scalar *s, struct json_object *value)
+{
+    int64_t n = json_object_get_int64(value);
+    if (n == INT64_MAX) /* or more: json-c saturates */
+        snprintf(s->room, sizeof s->room, "%" PRIu64, json_object_get_uint64(value));
+    else
+        snprintf(s->room, sizeof s->room, "%" PRId64, n);
+}
+
+/* The shortest of the usual spellings that gives the number back: 0.1 is "0.1". */
+static void print_double(struct rql_scalar *s, struct json_object *value)
+{
+    double d = json_object_get_double(value);
+    snprintf(s->room, sizeof s->room, "%.15g", d);
+    if (strtod(s->room, NULL) != d)
+        snprintf(s->room, sizeof s->room, "%.17g", d);
+}
+
+/* Only getters that write nothing into the document: it may be shared between threads. */
+void rql_scalar(struct rql_scalar *s, struct json_object *value)
+{
+    s->text = s->room;
+    switch (json_object_get_type(value)) {
+    case json_type_null:
+        s->kind = RQL_IS_NULL;
+        break;
+    case json_type_boolean:
+        s->kind = RQL_IS_TEXT;
+        s->text = json_object_get_boolean(value) ? "true" : "false";
+        break;
+    case json_type_int:
+        s->kind = RQL_IS_NUMBER;
+        print_integer(s, value);
+        break;
+    case json_type_double:
+        s->kind = RQL_IS_NUMBER;
+        print_double(s, value);
+        break;
+    case json_type_string:
+        s->kind = RQL_IS_TEXT;
+        s->text = json_object_get_string(value);
+        break;
+    case json_type_array:
+        s->kind = json_object_array_length(value) == 0 ? RQL_IS_EMPTY : RQL_IS_TREE;
+        break;
+    case json_type_object:
+        s->kind = json_object_object_length(value) == 0 ? RQL_IS_EMPTY : RQL_IS_TREE;
+        break;
+    }
+}
+
+/* ------------------------------------------------------------------------ order */
+
+/* -?(0|[1-9][0-9]*)(.[0-9]+)? as JSON spells it, and as it never spells a phone or a post code. */
+static bool is_decimal(const char *s)
+{
+    s += *s == '-';
+    if (!isdigit((unsigned char)*s) || (*s == '0' && isdigit((unsigned char)s[1])))
+        return false;
+    s += strspn(s, "0123456789");
+    if (*s == '.') {
+        s++;
+        if (!isdigit((unsigned char)*s))
+            return false;
+        s += strspn(s, "0123456789");
+    }
+    return *s == '\0';
+}
+
+/* Without their signs, and exactly: ids of twenty digits differ in the last one. */
+static int order_magnitudes(const char *a, const char *b)
+{
+    size_t a_len = strcspn(a, "."), b_len = strcspn(b, ".");
+    if (a_len != b_len)
+        return a_len < b_len ? -1 : 1;
+    int order = memcmp(a, b, a_len);
+    a += a_len + (a[a_len] == '.');
+    b += b_len + (b[b_len] == '.');
+    for (; order == 0 && (*a != '\0' || *b != '\0'); a += *a != '\0', b += *b != '\0')
+        order = (*a != '\0' ? *a : '0') - (*b != '\0' ? *b : '0');
+    return order;
+}
+
+static bool is_zero(const char *s)
+{
+    return strspn(s, "-0.") == strlen(s);
+}
+
+static int order_decimals(const char *a, const char *b)
+{
+    bool a_minus = *a == '-' && !is_zero(a), b_minus = *b == '-' && !is_zero(b);
+    if (a_minus != b_minus)
+        return a_minus ? -1 : 1;
+    int order = order_magnitudes(a + (*a == '-'), b + (*b == '-'));
+    return a_minus ? -order : order;
+}
+
+static int order_doubles(const char *a, const char *b)
+{
+    double x = strtod(a, NULL), y = strtod(b, NULL);
+    return (x > y) - (x < y);
+}
+
+int rql_order(const char *a, bool a_number, const char *b, bool b_number)
+{
+    bool a_decimal = is_decimal(a), b_decimal = is_decimal(b);
+    if (a_decimal && b_decimal)
+        return order_decimals(a, b);
+    if ((a_number || a_decimal) && (b_number || b_decimal))
+        return order_doubles(a, b); /* a document's 1e300 */
+    int64_t a_us, b_us;
+    if (clk_parse_iso(a, strlen(a), &a_us) == ERR_OK &&
+        clk_parse_iso(b, strlen(b), &b_us) == ERR_OK)
+        return (a_us > b_us) - (a_us < b_us);
+    return strcmp(a, b);
+}
+
+/* ---------------------------------------------------------------------- patterns */
+
+static bool starts_with(const char *text, const char *piece, size_t len, bool ignore_case)
+{
+    return (ignore_case ? strncasecmp(text, piece, len) : strncmp(text, piece, len)) == 0;
+}
+
+/*
+ * The first piece stands at the start, the last at the end, the others anywhere between, each as
+ * far to the left as it can: nothing is ever tried twice.
+ */
+bool rql_like(const struct rql_value *pattern, const char *text, bool ignore_case)
+{
+    const char *piece = pattern->text;
+    size_t len = strlen(piece);
+    if (pattern->stars == 0)
+        return strlen(text) == len && starts_with(text, piece, len, ignore_case);
+    if (!starts_with(text, piece, len, ignore_case))
+        return false;
+    text += len;
+    piece += len + 1;
+    for (size_t i = 1; i < pattern->stars; i++, piece += len + 1) {
+        len = strlen(piece);
+        const char *found = ignore_case ? strcasestr(text, piece) : strstr(text, piece);
+        if (found == NULL)
+            return false;
+        text = found + len;
+    }
+    len = strlen(piece);
+    size_t left = strlen(text);
+    return left >= len && starts_with(text + left - len, piece, len, ignore_case);
+}

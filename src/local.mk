@@ -11,7 +11,19 @@ base_sources = \
 
 event_sources =
 
-transport_sources =
+transport_sources = \
+	src/transport/cgi.c src/transport/cgi.h \
+	src/transport/fcgi.c src/transport/fcgi.h src/transport/fcgi_server.h \
+	src/transport/fcgi_codec.c src/transport/fcgi_codec.h \
+	src/transport/fcgi_conn.c \
+	src/transport/fcgi_gate.c src/transport/fcgi_gate.h \
+	src/transport/fcgi_listen.c src/transport/fcgi_listen.h \
+	src/transport/fcgi_loop.c \
+	src/transport/fcgi_peers.c src/transport/fcgi_peers.h \
+	src/transport/fcgi_pool.c \
+	src/transport/request.c src/transport/request.h src/transport/request_env.h \
+	src/transport/response.c src/transport/response.h \
+	src/transport/transport.c src/transport/transport.h
 
 conf_sources =
 

@@ -37,6 +37,9 @@ check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
 endif
 
+# What the integration tests talk to.
+check_PROGRAMS += tests/integration/responder
+
 # Headers that tests share.
 EXTRA_DIST += tests/unit/unit.h
 

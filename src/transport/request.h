@@ -49,12 +49,15 @@ struct request {
 
     /*
      * What the transport already found wrong: ERR_OK, ERR_TOO_BIG (body, parameters), ERR_SYNTAX
-     * (CONTENT_LENGTH), ERR_TIMEOUT, ERR_ABORTED, ERR_IO. Then `body` is empty and the handler
+     * (parameters, CONTENT_LENGTH), ERR_TOKEN_AMBIGUOUS (a header that carries a token came
+     * twice), ERR_TIMEOUT, ERR_ABORTED, ERR_IO, ERR_NOMEM. Then `body` is empty and the handler
      * only gets to choose the answer.
      */
     enum err err;
 
     void *ctx; /* for the handler */
+
+    char *joined_path; /* the transport's: what `path` points at if it had to be put together */
 };
 
 typedef void request_handler(void *ctx, struct request *r);

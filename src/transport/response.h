@@ -11,6 +11,7 @@
 
 #define RESPONSE_HEADERS_MAX 4
 #define RESPONSE_BODY_MAX    (8 * 1024 * 1024) /* bytes */
+#define RESPONSE_PRINTED_MAX (RESPONSE_BODY_MAX + 4096)
 
 struct response_header {
     const char *name; /* static */
@@ -31,7 +32,10 @@ void response_free(struct response *res);
 enum err response_header(struct response *res, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Append the answer in CGI form (RFC 3875 section 6): "Status: 200 OK", headers, body. */
+/*
+ * Append the answer in CGI form (RFC 3875 section 6): "Status: 200 OK", headers, body. ERR_INVALID
+ * for a status that is none; b->err or the body's own error.
+ */
 enum err response_print(struct buf *b, const struct response *res);
 
 #endif

@@ -1,0 +1,199 @@
+/*
+ * responder.c - for the tests of the transports: answers each call with what it got.
+ *
+ *     responder [--listen ADDRESS] [--mode OCTAL] [--group NAME] [--threads N] [--max-body BYTES]
+ *               [--request-timeout MS] [--stop-timeout MS]
+ *
+ * Started as CGI it serves that call. Else it serves FastCGI until SIGTERM or SIGINT, after one
+ * line on standard output: "listening ADDRESS". The query chooses how it answers:
+ *
+ *     (none)     JSON: method, path, query, body length and checksum, id, err
+ *     hello      "hello"
+ *     later      the JSON, by another thread
+ *     hold=MS    the JSON, after that time
+ *     big=BYTES  as many bytes
+ *     inject     tries to put a line into a header
+ */
+#include <getopt.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "transport/cgi.h"
+#include "transport/fcgi.h"
+#include "transport/transport.h"
+
+/* FNV-1a: enough to see that a body came whole. */
+static uint64_t checksum(const char *data, size_t len)
+{
+    uint64_t h = 14695981039346656037u;
+    for (size_t i = 0; i < len; i++)
+        h = (h ^ (unsigned char)data[i]) * 1099511628211u;
+    return h;
+}
+
+/* A JSON string; what is not plain ASCII is shown as '?'. */
+static void add_string(struct buf *b, const char *name, const char *s)
+{
+    buf_printf(b, "\"%s\":", name);
+    if (s == NULL) {
+        buf_addstr(b, "null,");
+        return;
+    }
+    buf_addc(b, '"');
+    for (; *s != '\0'; s++)
+        buf_addc(b, *s >= 0x20 && *s < 0x7f && *s != '"' && *s != '\\' ? *s : '?');
+    buf_addstr(b, "\",");
+}
+
+static void describe(struct buf *b, const struct request *r)
+{
+    buf_addc(b, '{');
+    add_string(b, "method", r->method);
+    add_string(b, "path", r->path);
+    add_string(b, "query", r->query);
+    add_string(b, "remote_addr", r->remote_addr);
+    add_string(b, "content_type", r->content_type);
+    add_string(b, "content_encoding", r->content_encoding);
+    add_string(b, "authentication", r->authentication);
+    add_string(b, "authorization", r->authorization);
+    add_string(b, "redirect_authorization", r->redirect_authorization);
+    add_string(b, "id", r->id);
+    add_string(b, "err", err_name(r->err));
+    buf_printf(b, "\"body_len\":%zu,\"checksum\":\"%016" PRIx64 "\"}\n", r->body_len,
+               checksum(r->body, r->body_len));
+}
+
+static void answer(struct request *r)
+{
+    const char *query = r->query != NULL ? r->query : "";
+    struct response res;
+    response_init(&res, r->err == ERR_OK ? 200 : 400, "application/json");
+    if (strcmp(query, "hello") == 0) {
+        buf_addstr(&res.body, "hello\n");
+    } else if (strncmp(query, "big=", 4) == 0) {
+        size_t len = strtoul(query + 4, NULL, 10);
+        if (buf_reserve(&res.body, len) == ERR_OK) {
+            memset(res.body.data, 'x', len);
+            res.body.len = len;
+            res.body.data[len] = '\0';
+        }
+    } else if (strcmp(query, "inject") == 0) {
+        enum err e = response_header(&res, "X-Echo", "%s", "a\r\nX-Evil: 1");
+        buf_addstr(&res.body, err_name(e));
+    } else {
+        describe(&res.body, r);
+    }
+    request_respond(r, &res);
+    response_free(&res);
+}
+
+static void *answer_later(void *arg)
+{
+    answer(arg);
+    return NULL;
+}
+
+static void handle(void *ctx, struct request *r)
+{
+    (void)ctx;
+    const char *query = r->query != NULL ? r->query : "";
+    if (strncmp(query, "hold=", 5) == 0) {
+        long ms = strtol(query + 5, NULL, 10);
+        struct timespec t = {ms / 1000, (ms % 1000) * 1000000};
+        nanosleep(&t, NULL);
+    }
+    pthread_t thread;
+    if (strcmp(query, "later") == 0 && pthread_create(&thread, NULL, answer_later, r) == 0)
+        pthread_detach(thread);
+    else
+        answer(r);
+}
+
+static struct fcgi *server;
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    fcgi_stop(server);
+}
+
+static int serve(const struct fcgi_options *o)
+{
+    struct why why;
+    if (fcgi_open(o, &server, &why) != ERR_OK) {
+        fprintf(stderr, "responder: %s\n", why.text);
+        return 1;
+    }
+    const struct sigaction stop = {.sa_handler = on_signal};
+    sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGINT, &stop, NULL);
+    for (size_t i = 0; fcgi_address(server, i) != NULL; i++)
+        printf("listening %s\n", fcgi_address(server, i));
+    fflush(stdout);
+    enum err e = fcgi_run(server, handle, NULL);
+    fcgi_close(server);
+    if (e != ERR_OK)
+        fprintf(stderr, "responder: %s\n", err_text(e));
+    return e == ERR_OK ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"listen", required_argument, NULL, 'l'},
+        {"mode", required_argument, NULL, 'm'},
+        {"group", required_argument, NULL, 'g'},
+        {"threads", required_argument, NULL, 't'},
+        {"max-body", required_argument, NULL, 'b'},
+        {"request-timeout", required_argument, NULL, 'r'},
+        {"stop-timeout", required_argument, NULL, 's'},
+        {NULL, 0, NULL, 0},
+    };
+    struct fcgi_options o = {.listen = "tcp:127.0.0.1:0",
+                             .mode = 0660,
+                             .threads = 4,
+                             .max_body = 1024 * 1024,
+                             .request_timeout_ms = 30000,
+                             .stop_timeout_ms = 30000};
+    signal(SIGPIPE, SIG_IGN);
+    if (transport_kind() == TRANSPORT_CGI) {
+        const char *limit = getenv("RESPONDER_MAX_BODY"), *timeout = getenv("RESPONDER_TIMEOUT");
+        struct cgi_options c = {limit != NULL ? strtoul(limit, NULL, 10) : o.max_body,
+                                timeout != NULL ? strtol(timeout, NULL, 10) : 30000};
+        return cgi_run(&c, handle, NULL) == ERR_OK ? 0 : 1;
+    }
+    int opt;
+    while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (opt) {
+        case 'l':
+            o.listen = optarg;
+            break;
+        case 'm':
+            o.mode = (unsigned)strtoul(optarg, NULL, 8);
+            break;
+        case 'g':
+            o.group = optarg;
+            break;
+        case 't':
+            o.threads = atoi(optarg);
+            break;
+        case 'b':
+            o.max_body = strtoul(optarg, NULL, 10);
+            break;
+        case 'r':
+            o.request_timeout_ms = strtol(optarg, NULL, 10);
+            break;
+        case 's':
+            o.stop_timeout_ms = strtol(optarg, NULL, 10);
+            break;
+        default:
+            return 2;
+        }
+    }
+    return serve(&o);
+}

@@ -3,6 +3,7 @@
 base_tests = \
 	tests/unit/test_buf \
 	tests/unit/test_clk \
+	tests/unit/test_jsonx \
 	tests/unit/test_log \
 	tests/unit/test_rql
 

@@ -3,8 +3,8 @@
  *
  * json-c lets through what RFC 8259 and I-JSON (RFC 7493) do not: duplicate keys, NUL
  * in keys, overlong UTF-8, lone surrogates, NaN, single quotes, numbers that saturate.
- * jsonx_parse() refuses all of these before json-c sees a byte. Numbers that are not
- * integers keep their spelling, so that a document is echoed digit for digit.
+ * So jsonx_parse() reads by itself and makes json-c objects only of what is sound. Numbers
+ * that are not integers keep their spelling, so that a document is echoed digit for digit.
  *
  * Getters never fail: an absent key, a null and a value of another type all give the
  * default. Objects they return are borrowed from the document.

@@ -1,0 +1,438 @@
+/* test_jsonx.c - what is no JSON never becomes a tree, and what is comes back as it was. */
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/jsonx.h"
+
+#define COUNT(a) (sizeof(a) / sizeof(a)[0])
+
+/* A text with its length, since some hold a NUL. */
+struct text {
+    const char *bytes;
+    size_t len;
+};
+#define T(s)             \
+    {                    \
+        s, sizeof(s) - 1 \
+    }
+
+/* Parse a copy that ends at the last byte, so that a sanitizer sees any read beyond it. */
+static enum err parse(const char *text, size_t len, struct json_object **ret, struct why *why)
+{
+    char *copy = malloc(len > 0 ? len : 1);
+    memcpy(copy, text, len);
+    enum err e = jsonx_parse(copy, len, JSONX_SIZE_MAX, ret, why);
+    free(copy);
+    return e;
+}
+
+static void refuse_all(const struct text *texts, size_t count, enum err want)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct json_object *const untouched = (struct json_object *)&texts;
+        struct json_object *root = untouched;
+        struct why why = {""};
+        enum err e = parse(texts[i].bytes, texts[i].len, &root, &why);
+        if (e != want)
+            print_error("case %zu: %.*s\n", i, (int)texts[i].len, texts[i].bytes);
+        assert_err(e, want);
+        assert_ptr_equal(root, untouched);
+        assert_non_null(strstr(why.text, "line "));
+    }
+}
+
+static void refuses_what_rfc_8259_does_not_allow(void **state)
+{
+    (void)state;
+    static const struct text bad[] = {
+        T(""),
+        T("   "),
+        T("{"),
+        T("}"),
+        T("["),
+        T("]"),
+        T("[1,]"),
+        T("[,1]"),
+        T("[1 2]"),
+        T("[1"),
+        T("[1}"),
+        T("{\"a\"}"),
+        T("{\"a\":}"),
+        T("{\"a\" 1}"),
+        T("{\"a\":1,}"),
+        T("{,\"a\":1}"),
+        T("{\"a\":1 \"b\":2}"),
+        T("{\"a\":1]"),
+        T("{a:1}"),
+        T("{1:1}"),
+        T("{'a':1}"),
+        T("'a'"),
+        T("\"a"),
+        T("\"a\\"),
+        T("\"a\\u"),
+        T("\"\\u12"),
+        T("\"\\u12g4\""),
+        T("\"\\x41\""),
+        T("\"\\'\""),
+        T("\"\\U0041\""),
+        T("\"tab\there\""),
+        T("\"line\nbreak\""),
+        T("\"\x1f\""),
+        T("tru"),
+        T("True"),
+        T("truee"),
+        T("nul"),
+        T("NaN"),
+        T("Infinity"),
+        T("-Infinity"),
+        T("undefined"),
+        T("01"),
+        T("-01"),
+        T("00"),
+        T("-"),
+        T("+1"),
+        T(".5"),
+        T("1."),
+        T("1.e5"),
+        T("1e"),
+        T("1e+"),
+        T("1.5.5"),
+        T("0x10"),
+        T("1_000"),
+        T("1 2"),
+        T("{} {}"),
+        T("{}x"),
+        T("[]]"),
+        T("// no\n1"),
+        T("/* no */1"),
+        T("1 # no"),
+        T("1\f"),
+        T("\v1"),
+        T("1\xc2\xa0"),
+        T("\xff\xfe{\0}\0"),
+        T("\xe2\x80\xa8"
+          "1"),
+    };
+    refuse_all(bad, COUNT(bad), ERR_SYNTAX);
+}
+
+static void refuses_bad_encodings(void **state)
+{
+    (void)state;
+    static const struct text bad[] = {
+        T("\xef\xbb\xbf{}"),
+        T("{\0\"\0"),
+        T("1\0"),
+        T("\"a\0b\""),
+        T("\"\\u0000\""),
+        T("{\"exp\\u0000\":1}"),
+        T("\"\\ud800\""),
+        T("\"\\ud800x\""),
+        T("\"\\ud800\\n\""),
+        T("\"\\ud800\\u0041\""),
+        T("\"\\ud800\\ud800\""),
+        T("\"\\udc00\\ud800\""),
+        T("\"\\udfff\""),
+        T("\"\x80\""),
+        T("\"\xbf\""),
+        T("\"\xc0\xaf\""),
+        T("\"\xc1\xbf\""),
+        T("\"\xc3\""),
+        T("\"\xc3(\""),
+        T("\"\xe0\x80\xaf\""),
+        T("\"\xe0\x9f\xbf\""),
+        T("\"\xe2\x82\""),
+        T("\"\xed\xa0\x80\""),
+        T("\"\xed\xbf\xbf\""),
+        T("\"\xf0\x80\x80\xaf\""),
+        T("\"\xf0\x8f\xbf\xbf\""),
+        T("\"\xf4\x90\x80\x80\""),
+        T("\"\xf5\x80\x80\x80\""),
+        T("\"\xf8\x88\x80\x80\x80\""),
+        T("\"\xfe\""),
+        T("\"\xff\""),
+        T("\"\xe2\x82"),
+        T("\"\xf0\x9f\x92"),
+        T("{\"\xff\":1}"),
+    };
+    refuse_all(bad, COUNT(bad), ERR_ENCODING);
+}
+
+static void refuses_a_key_given_twice(void **state)
+{
+    (void)state;
+    static const struct text bad[] = {
+        T("{\"exp\":1,\"exp\":1}"),
+        T("{\"exp\":1,\"\\u0065xp\":2}"),
+        T("{\"\\u0065xp\":1,\"x\":{},\"exp\":2}"),
+        T("{\"a\":null,\"a\":null}"),
+        T("{\"\":1,\"\":2}"),
+        T("[{\"a\":{\"b\":1,\"c\":2,\"b\":3}}]"),
+        T("{\"\xf0\x9f\x98\x80\":1,\"\\ud83d\\ude00\":2}"),
+        T("{\"/\":1,\"\\/\":2}"),
+    };
+    refuse_all(bad, COUNT(bad), ERR_DUPLICATE);
+}
+
+static void refuses_numbers_that_would_change(void **state)
+{
+    (void)state;
+    static const struct text bad[] = {
+        T("18446744073709551616"),
+        T("-9223372036854775809"),
+        T("99999999999999999999"),
+        T("123456789012345678901234567890"),
+        T("1e400"),
+        T("-1e400"),
+        T("[1e999999999999999999999]"),
+        T("1000000000000000000000000e300"),
+    };
+    refuse_all(bad, COUNT(bad), ERR_RANGE);
+}
+
+static void refuses_to_go_too_deep(void **state)
+{
+    (void)state;
+    static char text[200001];
+    for (size_t depth = 1; depth <= 100000; depth = depth < 40 ? depth + 1 : depth * 10) {
+        struct json_object *root = NULL;
+        memset(text, '[', depth);
+        memset(text + depth, ']', depth);
+        enum err want = depth <= JSONX_DEPTH_MAX ? ERR_OK : ERR_TOO_DEEP;
+        assert_err(parse(text, 2 * depth, &root, NULL), want);
+        json_object_put(root);
+        assert_err(parse(text, depth, &root, NULL), want == ERR_OK ? ERR_SYNTAX : want);
+    }
+    struct buf b;
+    buf_init(&b, sizeof text);
+    for (int i = 0; i <= JSONX_DEPTH_MAX; i++)
+        buf_addstr(&b, "{\"a\":");
+    struct json_object *root;
+    assert_err(parse(b.data, b.len, &root, NULL), ERR_TOO_DEEP);
+    buf_free(&b);
+    /* Depth is what is open at once, not what was ever opened. */
+    buf_addstr(&b, "[0");
+    for (int i = 0; i < 1000; i++)
+        buf_addstr(&b, ",[],{\"a\":{}}");
+    buf_addstr(&b, "]");
+    assert_err(parse(b.data, b.len, &root, NULL), ERR_OK);
+    json_object_put(root);
+    buf_free(&b);
+}
+
+static void refuses_what_is_longer_than_allowed(void **state)
+{
+    (void)state;
+    struct json_object *root;
+    struct why why;
+    assert_err(jsonx_parse("[1]", 3, 2, &root, &why), ERR_TOO_BIG);
+    assert_non_null(strstr(why.text, "3 bytes"));
+    assert_err(jsonx_parse("[1]", 3, 3, &root, NULL), ERR_OK);
+    json_object_put(root);
+    /* Refused by its length, before a byte is read. */
+    assert_err(jsonx_parse("[1]", JSONX_SIZE_MAX + 1, SIZE_MAX, &root, NULL), ERR_TOO_BIG);
+}
+
+static void tells_line_and_column(void **state)
+{
+    (void)state;
+    struct json_object *root;
+    struct why why;
+    assert_err(parse("{\n  \"\xc3\xa9\": 1,\n  \"b\" 2\n}", 21, &root, &why), ERR_SYNTAX);
+    assert_string_equal(why.text, "line 3, column 7: ':' expected");
+    assert_err(parse("{\"\xc3\xa9\xe2\x82\xac\":tru}", 13, &root, &why), ERR_SYNTAX);
+    assert_string_equal(why.text, "line 1, column 7: a value expected");
+    assert_err(parse("[1,2", 4, &root, &why), ERR_SYNTAX);
+    assert_string_equal(why.text, "line 1, column 5: ends where ',' or ']' is expected");
+    assert_err(parse("{\"a\":1,\n\"\\u0061\":2}", 19, &root, &why), ERR_DUPLICATE);
+    assert_string_equal(why.text, "line 2, column 1: key \"a\" is given twice");
+}
+
+static void echoes_a_document_as_it_came(void **state)
+{
+    (void)state;
+    static const char *const same[] = {
+        "null",
+        "true",
+        "false",
+        "\"\"",
+        "{}",
+        "[]",
+        "0",
+        "-1",
+        "9223372036854775807",
+        "9223372036854775808",
+        "18446744073709551615",
+        "-9223372036854775808",
+        "-0",
+        "1.0",
+        "1.10",
+        "-0.0",
+        "1E5",
+        "1e+5",
+        "1E-05",
+        "0.1000",
+        "1e-400",
+        "3.14159265358979323846264338327950288",
+        "[1,[2,{\"a\":[]}],null]",
+        "{\"b\":1,\"a\":{\"c\":null},\"\":false}",
+        "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\x7f\"",
+        "\"\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f"
+        "\xbf\xbf\"",
+    };
+    for (size_t i = 0; i < COUNT(same); i++) {
+        struct json_object *root, *copy;
+        struct buf b;
+        buf_init(&b, 1000);
+        assert_err(parse(same[i], strlen(same[i]), &root, NULL), ERR_OK);
+        copy = jsonx_copy(root);
+        assert_err(jsonx_print(&b, copy), ERR_OK);
+        assert_string_equal(b.data, same[i]);
+        buf_reset(&b);
+        assert_err(jsonx_print(&b, root), ERR_OK);
+        assert_string_equal(b.data, same[i]);
+        buf_free(&b);
+        json_object_put(root);
+        json_object_put(copy);
+    }
+}
+
+static void unescapes(void **state)
+{
+    (void)state;
+    const char *text =
+        " { \"\\u006b\\n\" :\t\"\\u0041\\u00e9\\u20AC\\ud83d\\uDE00\\/ plain \\\"\\\\\" }\r\n";
+    struct json_object *root;
+    assert_err(parse(text, strlen(text), &root, NULL), ERR_OK);
+    assert_string_equal(jsonx_str(root, "k\n", ""),
+                        "A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80/ plain \"\\");
+    json_object_put(root);
+}
+
+/* Every object that is open has its key on the reader's stack. */
+static void keeps_keys_apart(void **state)
+{
+    (void)state;
+    const char *text =
+        "{\"a\\u0062\":{\"c\":{\"\":1.5,\"\\n\":\"\\t\"},\"d\":[{\"e\":2e3}]},\"f\":\"\\\\\"}";
+    struct json_object *root;
+    assert_err(parse(text, strlen(text), &root, NULL), ERR_OK);
+    assert_string_equal(
+        json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN),
+        "{\"ab\":{\"c\":{\"\":1.5,\"\\n\":\"\\t\"},\"d\":[{\"e\":2e3}]},\"f\":\"\\\\\"}");
+    json_object_put(root);
+}
+
+static void takes_a_million_keys_in_one_object(void **state)
+{
+    (void)state;
+    enum { KEYS = 1000000 };
+    struct buf b;
+    struct json_object *root;
+    buf_init(&b, JSONX_SIZE_MAX);
+    buf_addc(&b, '{');
+    for (int i = 0; i < KEYS; i++)
+        buf_printf(&b, "\"k%d\":%d,", i, i);
+    buf_addstr(&b, "\"last\":0}");
+    assert_err(jsonx_parse(b.data, b.len, b.len, &root, NULL), ERR_OK);
+    assert_int_equal(json_object_object_length(root), KEYS + 1);
+    assert_int_equal(jsonx_int(root, "k999999", -1), 999999);
+    json_object_put(root);
+    memcpy(b.data + b.len - strlen("last\":0}"), "k777", 4);
+    assert_err(jsonx_parse(b.data, b.len, b.len, &root, NULL), ERR_DUPLICATE);
+    buf_free(&b);
+}
+
+static void getters_give_the_default(void **state)
+{
+    (void)state;
+    const char *text = "{\"s\":\"x\",\"i\":7,\"u\":18446744073709551615,\"d\":1.0,\"t\":true,"
+                       "\"n\":null,\"a\":[1],\"o\":{\"p\":{\"q\":\"deep\"}}}";
+    struct json_object *o;
+    assert_err(parse(text, strlen(text), &o, NULL), ERR_OK);
+
+    assert_string_equal(jsonx_str(o, "s", "-"), "x");
+    static const char *const no_string[] = {"i", "d", "t", "n", "a", "o", "absent"};
+    for (size_t i = 0; i < COUNT(no_string); i++)
+        assert_null(jsonx_str(o, no_string[i], NULL));
+    assert_int_equal(jsonx_int(o, "i", -1), 7);
+    static const char *const no_integer[] = {"s", "u", "d", "t", "n", "a", "o", "absent"};
+    for (size_t i = 0; i < COUNT(no_integer); i++)
+        assert_int_equal(jsonx_int(o, no_integer[i], -1), -1);
+    assert_true(jsonx_bool(o, "t", false));
+    assert_true(jsonx_bool(o, "i", true));
+    assert_false(jsonx_bool(o, "absent", false));
+    assert_non_null(jsonx_array(o, "a"));
+    assert_null(jsonx_array(o, "o"));
+    assert_non_null(jsonx_object(o, "o"));
+    assert_null(jsonx_object(o, "a"));
+    assert_null(jsonx_get(o, "n"));
+    assert_null(jsonx_get(jsonx_get(o, "a"), "0"));
+    assert_null(jsonx_get(NULL, "a"));
+    assert_string_equal(json_object_get_string(jsonx_at(o, "o", "p", "q", NULL)), "deep");
+    assert_null(jsonx_at(o, "o", "x", "q", NULL));
+    assert_null(jsonx_at(o, "s", "x", NULL));
+    assert_null(jsonx_copy(NULL));
+    json_object_put(o);
+}
+
+static void prints_within_the_ceiling(void **state)
+{
+    (void)state;
+    struct json_object *o = json_object_new_string("abc");
+    struct buf b;
+    buf_init(&b, 4);
+    assert_err(jsonx_print(&b, o), ERR_TOO_BIG);
+    assert_int_equal(b.len, 0);
+    assert_err(jsonx_print(&b, NULL), ERR_TOO_BIG); /* sticky */
+    buf_free(&b);
+    json_object_put(o);
+}
+
+static void reads_files(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/test_jsonx.XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    struct json_object *root;
+    struct why why;
+    assert_err(jsonx_parse_file(path, 100, &root, &why), ERR_SYNTAX);
+    assert_non_null(strstr(why.text, path));
+    assert_int_equal(write(fd, "[1,22]", 6), 6);
+    assert_err(jsonx_parse_file(path, 5, &root, &why), ERR_TOO_BIG);
+    assert_non_null(strstr(why.text, path));
+    assert_err(jsonx_parse_file(path, 6, &root, &why), ERR_OK);
+    assert_int_equal(json_object_array_length(root), 2);
+    json_object_put(root);
+    close(fd);
+    unlink(path);
+    assert_err(jsonx_parse_file(path, 6, &root, &why), ERR_IO);
+    assert_non_null(strstr(why.text, path));
+    assert_err(jsonx_parse_file("/tmp", 6, &root, &why), ERR_IO);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_what_rfc_8259_does_not_allow),
+        cmocka_unit_test(refuses_bad_encodings),
+        cmocka_unit_test(refuses_a_key_given_twice),
+        cmocka_unit_test(refuses_numbers_that_would_change),
+        cmocka_unit_test(refuses_to_go_too_deep),
+        cmocka_unit_test(refuses_what_is_longer_than_allowed),
+        cmocka_unit_test(tells_line_and_column),
+        cmocka_unit_test(echoes_a_document_as_it_came),
+        cmocka_unit_test(unescapes),
+        cmocka_unit_test(keeps_keys_apart),
+        cmocka_unit_test(takes_a_million_keys_in_one_object),
+        cmocka_unit_test(getters_give_the_default),
+        cmocka_unit_test(prints_within_the_ceiling),
+        cmocka_unit_test(reads_files),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -31,8 +31,8 @@ struct fcgi;
 
 /*
  * Take over the sockets that we were started with, or open options->listen. Strings are borrowed
- * for the call only. On failure `why` says what to do: see listener_open(). Signal dispositions
- * are left as they are, though libfcgi would change them.
+ * for the call only. On failure `why` says what to do: see listener_open(). SIGPIPE must be
+ * ignored; signal dispositions are left as they are, though libfcgi would change them.
  */
 enum err fcgi_open(const struct fcgi_options *options, struct fcgi **ret, struct why *why);
 

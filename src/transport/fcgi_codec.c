@@ -52,16 +52,20 @@ static void put_file(struct fcgi_codec *c, int file, size_t used)
         close(file);
 }
 
-static bool write_file(int file, const struct buf *bytes)
+/* Nothing of the file's past may follow: after the request comes a record of no version. */
+static bool write_file(int file, struct buf *bytes)
 {
+    static const FCGI_Header end;
     size_t done = 0;
+    if (buf_add(bytes, &end, sizeof end) != ERR_OK)
+        return false;
     while (done < bytes->len) {
         ssize_t n = pwrite(file, bytes->data + done, bytes->len - done, (off_t)done);
         if (n <= 0)
             return false;
         done += (size_t)n;
     }
-    return ftruncate(file, (off_t)bytes->len) == 0; /* nothing of the past may follow */
+    return true;
 }
 
 /* Read the body; the byte after its last must be the end of the stream. */
@@ -77,7 +81,7 @@ static enum err read_body(FCGX_Request *request, size_t len, struct buf *body)
     return ERR_OK;
 }
 
-enum err codec_decode(struct fcgi_codec *c, const struct buf *bytes, size_t body_len,
+enum err codec_decode(struct fcgi_codec *c, struct buf *bytes, size_t body_len,
                       FCGX_Request *request, struct buf *body)
 {
     int file = body_len < INT_MAX ? take_file(c) : -1;
@@ -118,17 +122,30 @@ static enum err read_file(int file, struct buf *bytes)
     return ERR_OK;
 }
 
-enum err codec_encode(struct fcgi_codec *c, FCGX_Request *request, const struct buf *answer,
-                      struct buf *bytes)
+/* Let libfcgi write the answer and the records that end the request. */
+static enum err write_answer(FCGX_Request *request, const struct buf *answer, int fd)
+{
+    request->ipcFd = fd;
+    bool written = FCGX_PutStr(answer->data, (int)answer->len, request->out) >= 0 &&
+                   FCGX_FClose(request->err) == 0 && FCGX_FClose(request->out) == 0;
+    request->ipcFd = -1;
+    return written ? ERR_OK : ERR_IO;
+}
+
+enum err codec_encode(struct fcgi_codec *c, FCGX_Request *request, const struct buf *answer, int fd,
+                      struct buf *rest)
 {
     enum err e = ERR_IO;
-    int file = take_file(c);
-    request->ipcFd = file;
-    if (file >= 0 && FCGX_PutStr(answer->data, (int)answer->len, request->out) >= 0 &&
-        FCGX_FClose(request->err) == 0 && FCGX_FClose(request->out) == 0)
-        e = read_file(file, bytes);
-    request->ipcFd = -1;
-    put_file(c, file, bytes->len);
+    if (answer->len <= CODEC_SMALL) {
+        e = write_answer(request, answer, fd);
+    } else {
+        int file = take_file(c);
+        if (file >= 0)
+            e = write_answer(request, answer, file);
+        if (e == ERR_OK)
+            e = read_file(file, rest);
+        put_file(c, file, answer->len);
+    }
     codec_drop(request);
     return e;
 }

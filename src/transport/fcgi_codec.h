@@ -17,7 +17,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define CODEC_FILES_MAX 16 /* memory files kept; more are made and closed as needed */
+#define CODEC_SMALL     (8 * 1024 - 64) /* bytes of an answer that libfcgi's buffer holds */
+#define CODEC_FILES_MAX 16              /* memory files kept; more are made and closed as needed */
 
 struct fcgi_codec {
     pthread_mutex_t lock;
@@ -34,12 +35,17 @@ void codec_free(struct fcgi_codec *c);
  * counted them, is appended to `body`. ERR_SYNTAX if libfcgi sees it in another way than the gate,
  * or it asks for another role than a responder's; ERR_IO, ERR_NOMEM.
  */
-enum err codec_decode(struct fcgi_codec *c, const struct buf *bytes, size_t body_len,
+enum err codec_decode(struct fcgi_codec *c, struct buf *bytes, size_t body_len,
                       FCGX_Request *request, struct buf *body);
 
-/* Append the answer (in CGI form) and the end of the request to `bytes`. Drops the request. */
-enum err codec_encode(struct fcgi_codec *c, FCGX_Request *request, const struct buf *answer,
-                      struct buf *bytes);
+/*
+ * Encode the answer (in CGI form) and the end of the request; drops the request. A small answer
+ * goes to the socket `fd` at once, in one write: it finds room there unless the web server leaves
+ * its answers lying, and then ERR_IO is what it gets. The records of a larger one are appended to
+ * `rest`, to be sent as the socket takes them. SIGPIPE must be ignored.
+ */
+enum err codec_encode(struct fcgi_codec *c, FCGX_Request *request, const struct buf *answer, int fd,
+                      struct buf *rest);
 
 void codec_drop(FCGX_Request *request);
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "transport/fcgi_server.h"
 
+#define KICK_AGAIN      1 /* ms until one more thread is woken if requests still wait */
 #define EVENTS_AT_ONCE  64
 #define ACCEPTS_AT_ONCE 64          /* connections taken before others get their turn */
 #define ACCEPT_PAUSE    100         /* ms to wait when descriptors or memory are out */
@@ -292,8 +293,11 @@ enum err fcgi_loop(struct fcgi *f)
         if (f->accept_again > 0 && f->accept_again < until)
             until = f->accept_again;
 
-        int n = epoll_wait(f->epoll, events, EVENTS_AT_ONCE,
-                           until == CLK_NEVER ? -1 : clk_left_ms(until));
+        int timeout = until == CLK_NEVER ? -1 : clk_left_ms(until);
+        if (pool_kick(f) && (timeout < 0 || timeout > KICK_AGAIN))
+            timeout = KICK_AGAIN;
+
+        int n = epoll_wait(f->epoll, events, EVENTS_AT_ONCE, timeout);
         for (int i = 0; i < n; i++)
             on_event(f, events[i].data.ptr);
         accept_ready(f);

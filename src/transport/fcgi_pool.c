@@ -36,7 +36,7 @@ static void respond(struct request *r, const struct response *res)
     buf_init(&answer, RESPONSE_PRINTED_MAX);
     enum err e = request_print(&answer, res);
     if (e == ERR_OK)
-        e = codec_encode(&c->server->codec, &c->fcgx, &answer, &c->out);
+        e = codec_encode(&c->server->codec, &c->fcgx, &answer, c->fd, &c->out);
     else
         codec_drop(&c->fcgx);
     buf_free(&answer);
@@ -160,10 +160,17 @@ void pool_queue(struct conn *c)
     struct fcgi *f = c->server;
     pthread_mutex_lock(&f->lock);
     conn_move(c, CONN_QUEUED);
-    bool wake = f->waiting > 0;
+    pthread_mutex_unlock(&f->lock);
+}
+
+bool pool_kick(struct fcgi *f)
+{
+    pthread_mutex_lock(&f->lock);
+    bool wake = f->waiting > 0 && f->lists[CONN_QUEUED].head != NULL;
     pthread_mutex_unlock(&f->lock);
     if (wake)
         pthread_cond_signal(&f->work);
+    return wake;
 }
 
 void pool_end(struct fcgi *f, int64_t deadline)

@@ -105,6 +105,11 @@ enum err fcgi_loop(struct fcgi *f);
 /* fcgi_pool.c */
 enum err pool_start(struct fcgi *f);
 void pool_queue(struct conn *c);
+/*
+ * Wake one waiting thread if something is queued; true if so. Once a round: a thread that is awake
+ * takes one request after another, and to wake one for each would cost more than to serve it.
+ */
+bool pool_kick(struct fcgi *f);
 /* Let the threads end and wait for them until `deadline`. */
 void pool_end(struct fcgi *f, int64_t deadline);
 

@@ -8,7 +8,7 @@ base_sources = \
 	src/base/jsonx.c src/base/jsonx.h \
 	src/base/log.c src/base/log.h \
 	src/base/rql.h src/base/rql_match.c src/base/rql_parse.c src/base/rql_print.c \
-	src/base/rql_priv.h src/base/rql_value.c
+	src/base/rql_priv.h src/base/rql_scan.c src/base/rql_scan.h src/base/rql_value.c
 
 event_sources =
 
@@ -34,7 +34,9 @@ inbox_sources =
 
 api_sources =
 
-policy_sources =
+policy_sources = \
+	src/policy/policy.c src/policy/policy.h \
+	src/policy/quote.c src/policy/quote.h
 
 processors_sources =
 

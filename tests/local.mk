@@ -19,7 +19,8 @@ inbox_tests =
 
 api_tests =
 
-policy_tests =
+policy_tests = \
+	tests/unit/test_quote
 
 processors_tests =
 

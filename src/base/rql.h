@@ -67,7 +67,10 @@ bool rql_path_valid(const char *path);
 struct json_object *rql_lookup(const char *path, const struct json_object *root,
                                const struct rql_var *vars);
 
-/* Called for each path that a filter names; return false to stop. For checking allowed fields. */
+/*
+ * Called for each path that a filter names, but for those that a tuple asks its elements for;
+ * return false to stop. For checking allowed fields.
+ */
 typedef bool rql_path_fn(void *ctx, const char *path);
 void rql_each_path(const struct rql *q, rql_path_fn *fn, void *ctx);
 

@@ -274,14 +274,14 @@ bool rql_match(const struct rql *q, const struct json_object *root, const struct
 
 /* -------------------------------------------------------------------- the rest */
 
-static bool each_path(const struct rql_node *n, rql_path_fn *fn, void *ctx)
+/* In a tuple a bare path is the element's, and of no concern here. */
+static bool each_path(const struct rql_node *n, bool in_tuple, rql_path_fn *fn, void *ctx)
 {
-    if (n->path != NULL && !fn(ctx, n->path))
+    if (n->path != NULL && (!in_tuple || n->path[0] == '$') && !fn(ctx, n->path))
         return false;
-    if (n->op == RQL_TUPLE)
-        return true; /* its children's paths are the element's */
+    in_tuple = in_tuple || n->op == RQL_TUPLE;
     for (const struct rql_node *c = n->children; c != NULL; c = c->next)
-        if (!each_path(c, fn, ctx))
+        if (!each_path(c, in_tuple, fn, ctx))
             return false;
     return true;
 }
@@ -289,7 +289,7 @@ static bool each_path(const struct rql_node *n, rql_path_fn *fn, void *ctx)
 void rql_each_path(const struct rql *q, rql_path_fn *fn, void *ctx)
 {
     if (q->filter != NULL)
-        each_path(q->filter, fn, ctx);
+        each_path(q->filter, false, fn, ctx);
 }
 
 int64_t rql_limit(const struct rql *q, int64_t otherwise)

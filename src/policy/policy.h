@@ -17,9 +17,10 @@
 #include "event/object_class.h"
 
 #define POLICY_VERSION        1
-#define POLICY_RESCHEDULE_MIN 30   /* s; Connect's own extensions may not ask for less */
-#define POLICY_MESSAGE_MAX    4000 /* bytes of a conversation message */
-#define POLICY_PARAMS_MAX     1000 /* parameters of one decision */
+#define POLICY_RESCHEDULE_MIN 30      /* s; Connect's own extensions may not ask for less */
+#define POLICY_RESCHEDULE_MAX 2592000 /* s; 30 days */
+#define POLICY_MESSAGE_MAX    4000    /* bytes of a conversation message */
+#define POLICY_PARAMS_MAX     1000    /* parameters of one decision */
 
 enum policy_kind { POLICY_PROCESS, POLICY_VALIDATE };
 
@@ -53,10 +54,14 @@ struct decision {
 
 /*
  * Check an answer against the vocabulary: an action of the class, fields of the right types and
- * only those that the action takes. Takes a reference to `json`. ERR_POLICY tells what is wrong.
+ * only those that the action takes; a field that is null counts as absent. `json` stays the
+ * caller's, the decision keeps a reference of its own. ERR_POLICY tells what is wrong, and never
+ * a value.
  */
 enum err decision_parse(struct json_object *json, enum object_class c, struct decision *ret,
                         struct why *why);
+/* The same check of an answer in the making, in which a text with "${" stands for any text. */
+enum err decision_check_draft(const struct json_object *json, enum object_class c, struct why *why);
 /* Is the action allowed to this side in the object's state? ERR_STATE if not, with the ones
  * that are. `skip` and `reschedule` always are. */
 enum err decision_allowed(const struct decision *d, enum object_class c, enum side s,
@@ -79,6 +84,9 @@ struct policy_ops {
 struct policy {
     const struct policy_ops *ops;
 };
+
+/* The answer that leaves the object alone; owned by the caller. */
+enum err policy_skip(const char *reason, struct json_object **ret);
 
 /* The policy that every webhook without one has: skips everything and says so. Static. */
 struct policy *policy_none(void);

@@ -608,9 +608,9 @@ static void names_the_paths_of_a_filter(void **state)
     struct buf b;
     buf_init(&b, 1000);
     struct rql *q = parse(
-        "ordering(z)&a__b=1&or(c=1,not(d=2))&in(e,(1))&p=t(id=x)&stop=1&never=1&limit=1");
+        "ordering(z)&a__b=1&or(c=1,not(d=2))&in(e,(1))&p=t(id=x,$v.y=1)&stop=1&never=1&limit=1");
     rql_each_path(q, add_path, &b);
-    assert_string_equal(b.data, "a.b c d e p stop ");
+    assert_string_equal(b.data, "a.b c d e p $v.y stop ");
     rql_free(q);
     buf_free(&b);
 }

@@ -2,13 +2,15 @@
 # A room is a pair of files; its folder's list names it, in alphabetical order.
 
 base_sources = \
+	src/base/b64.c src/base/b64.h \
 	src/base/buf.c src/base/buf.h \
 	src/base/clk.c src/base/clk.h \
 	src/base/err.c src/base/err.h \
 	src/base/jsonx.c src/base/jsonx.h \
 	src/base/log.c src/base/log.h \
 	src/base/rql.h src/base/rql_match.c src/base/rql_parse.c src/base/rql_print.c \
-	src/base/rql_priv.h src/base/rql_scan.c src/base/rql_scan.h src/base/rql_value.c
+	src/base/rql_priv.h src/base/rql_scan.c src/base/rql_scan.h src/base/rql_value.c \
+	src/base/secret.c src/base/secret.h
 
 event_sources =
 

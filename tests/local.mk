@@ -1,11 +1,13 @@
 # Unit tests: one cmocka program a room, named after it. Integration tests: pytest files.
 
 base_tests = \
+	tests/unit/test_b64 \
 	tests/unit/test_buf \
 	tests/unit/test_clk \
 	tests/unit/test_jsonx \
 	tests/unit/test_log \
-	tests/unit/test_rql
+	tests/unit/test_rql \
+	tests/unit/test_secret
 
 event_tests =
 

@@ -11,7 +11,11 @@ base_tests = \
 
 event_tests =
 
-transport_tests =
+transport_tests = \
+	tests/unit/test_fcgi_gate \
+	tests/unit/test_fcgi_peers \
+	tests/unit/test_request \
+	tests/unit/test_response
 
 conf_tests =
 

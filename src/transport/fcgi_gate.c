@@ -185,6 +185,8 @@ enum err gate_cut(const struct fcgi_gate *g, struct buf *bytes)
     const uint8_t id[] = {(uint8_t)(g->id >> 8), (uint8_t)g->id};
     const uint8_t end_params[] = {FCGI_VERSION_1, FCGI_PARAMS, id[0], id[1], 0, 0, 0, 0};
     const uint8_t end_stdin[] = {FCGI_VERSION_1, FCGI_STDIN, id[0], id[1], 0, 0, 0, 0};
+    if (bytes->len < g->good)
+        return ERR_TOO_BIG; /* so many bytes for so little that not even this part was kept */
     bytes->err = ERR_OK;
     bytes->len = g->good;
     if (g->good_stage == GATE_PARAMS)

@@ -56,7 +56,10 @@ void gate_init(struct fcgi_gate *g, size_t max_body);
  */
 enum err gate_feed(struct fcgi_gate *g, const uint8_t *data, size_t len, size_t *ret_used);
 
-/* The bytes of a request that failed half-way: keep its good stages and end it properly. */
+/*
+ * The bytes of a request that failed half-way: keep its good stages and end it properly.
+ * ERR_TOO_BIG if not even those were kept; ERR_NOMEM.
+ */
 enum err gate_cut(const struct fcgi_gate *g, struct buf *bytes);
 
 #endif

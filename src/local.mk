@@ -30,7 +30,10 @@ transport_sources = \
 
 conf_sources =
 
-auth_sources =
+auth_sources = \
+	src/auth/bearer.c src/auth/bearer.h \
+	src/auth/jwt.c src/auth/jwt.h \
+	src/auth/keyring.c src/auth/keyring.h
 
 inbox_sources =
 

@@ -19,7 +19,10 @@ transport_tests = \
 
 conf_tests =
 
-auth_tests =
+auth_tests = \
+	tests/unit/test_bearer \
+	tests/unit/test_jwt \
+	tests/unit/test_keyring
 
 inbox_tests =
 

@@ -4,7 +4,7 @@
  * A keyring is made from a configuration snapshot and is immutable. The key is chosen by the
  * unverified `webhook_id`, the signature is then checked with each of that webhook's secrets,
  * and only then is any other claim believed. A token that names no webhook costs the same
- * signature check, against a key that nobody knows: refusals all look and take alike.
+ * signature checks, against a key that nobody knows: refusals all look and take alike.
  */
 #ifndef AUTH_KEYRING_H
 #define AUTH_KEYRING_H

@@ -74,6 +74,16 @@ static enum err read_body(struct buf *body, int64_t want, int64_t deadline)
     return body->len < body->max ? ERR_OK : ERR_TOO_BIG;
 }
 
+static bool within_limits(char *const *env)
+{
+    size_t count = 0, bytes = 0;
+    for (; *env != NULL && count <= REQUEST_PARAMS_MAX && bytes <= REQUEST_ENV_MAX; env++) {
+        count++;
+        bytes += strlen(*env);
+    }
+    return count <= REQUEST_PARAMS_MAX && bytes <= REQUEST_ENV_MAX;
+}
+
 static bool has_body(const struct request *r)
 {
     return (strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0) ||
@@ -84,6 +94,8 @@ static void read_call(struct call *c)
 {
     struct request *r = &c->pub;
     int64_t length;
+    if (!within_limits(environ))
+        request_fail(r, ERR_TOO_BIG);
     request_read_env(r, environ, &length);
     if (r->err != ERR_OK || length == 0 || (length < 0 && !has_body(r)))
         return;

@@ -146,7 +146,6 @@ enum err codec_encode(struct fcgi_codec *c, FCGX_Request *request, const struct 
             e = read_file(file, rest);
         put_file(c, file, answer->len);
     }
-    codec_drop(request);
     return e;
 }
 

@@ -39,14 +39,15 @@ enum err codec_decode(struct fcgi_codec *c, struct buf *bytes, size_t body_len,
                       FCGX_Request *request, struct buf *body);
 
 /*
- * Encode the answer (in CGI form) and the end of the request; drops the request. A small answer
- * goes to the socket `fd` at once, in one write: it finds room there unless the web server leaves
- * its answers lying, and then ERR_IO is what it gets. The records of a larger one are appended to
- * `rest`, to be sent as the socket takes them. SIGPIPE must be ignored.
+ * Encode the answer (in CGI form) and the end of the request. A small answer goes to the socket
+ * `fd` at once, in one write: it finds room there unless the web server leaves its answers lying,
+ * and then ERR_IO is what it gets. The records of a larger one are appended to `rest`, to be sent
+ * as the socket takes them. SIGPIPE must be ignored.
  */
 enum err codec_encode(struct fcgi_codec *c, FCGX_Request *request, const struct buf *answer, int fd,
                       struct buf *rest);
 
+/* Free what the request holds. */
 void codec_drop(FCGX_Request *request);
 
 #endif

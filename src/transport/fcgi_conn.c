@@ -93,6 +93,12 @@ enum err conn_send(struct conn *c)
     return ERR_OK;
 }
 
+void conn_make_last(struct conn *c)
+{
+    c->last = true;
+    shutdown(c->fd, SHUT_RD);
+}
+
 static void forget(struct buf *b)
 {
     if (b->cap > FCGI_KEEP_BYTES)
@@ -110,17 +116,19 @@ void conn_answered(struct conn *c)
     gate_init(&c->gate, f->max_body);
     c->sent = 0;
     c->sending = false;
-    c->deadline = CLK_NEVER;
 
     pthread_mutex_lock(&f->lock);
-    bool keep = !c->last && !f->stopping;
+    bool stopping = f->stopping, keep = !c->last && !f->loop_gone;
     if (keep) {
+        c->deadline = stopping ? clk_mono_ms() + FCGI_STOP_GRACE : CLK_NEVER;
         conn_move(c, CONN_IDLE);
         keep = conn_arm(c, EPOLLIN) == ERR_OK;
     }
     pthread_mutex_unlock(&f->lock);
     if (!keep)
         conn_close(c);
+    else if (stopping)
+        fcgi_wake(f); /* the loop does not know of this deadline */
 }
 
 void conn_close(struct conn *c)

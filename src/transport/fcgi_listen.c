@@ -7,6 +7,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,7 +195,8 @@ static enum err split_host_port(const char *text, char *host, size_t size, const
     } else if (memchr(text, ':', len) != NULL) {
         return ERR_INVALID;
     }
-    if (len == 0 || len >= size || colon[1 + strspn(colon + 1, "0123456789")] != '\0')
+    if (len == 0 || len >= size || colon[1 + strspn(colon + 1, "0123456789")] != '\0' ||
+        strtoul(colon + 1, NULL, 10) > UINT16_MAX)
         return ERR_INVALID;
     memcpy(host, text, len);
     host[len] = '\0';

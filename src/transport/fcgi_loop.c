@@ -169,11 +169,17 @@ static void write_ready(struct conn *c)
         conn_close(c);
 }
 
-/* The time of an idle or moving connection is over. Who knows the web server's name for the call
- * (the parameters are complete) is told that it took too long; the rest is just cut off. */
+/*
+ * The time of an idle or moving connection is over. An idle one, when we stop, may have a request
+ * that came this moment. Of a moving one the web server is told that it took too long, if the
+ * parameters are complete and so the call has a name; else it is just cut off.
+ */
 static void time_out(struct conn *c)
 {
-    if (c->state == CONN_MOVING && !c->sending && c->gate.good_stage == GATE_STDIN) {
+    if (c->state == CONN_IDLE) {
+        conn_make_last(c);
+        read_ready(c);
+    } else if (!c->sending && c->gate.good_stage == GATE_STDIN) {
         conn_disarm(c);
         c->last = true;
         c->gate.err = ERR_TIMEOUT;

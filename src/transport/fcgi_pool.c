@@ -1,7 +1,5 @@
 /* fcgi_pool.c - the threads that decode whole requests and run the handler; and its answers. */
-#include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
 
@@ -35,15 +33,16 @@ static void respond(struct request *r, const struct response *res)
     struct buf answer;
     buf_init(&answer, RESPONSE_PRINTED_MAX);
     enum err e = request_print(&answer, res);
+    if (!c->last && atomic_load(&c->server->stop))
+        conn_make_last(c);
     if (e == ERR_OK)
         e = codec_encode(&c->server->codec, &c->fcgx, &answer, c->fd, &c->out);
-    else
-        codec_drop(&c->fcgx);
-    buf_free(&answer);
-    request_free(r);
-
     if (e == ERR_OK)
         e = conn_send(c);
+
+    codec_drop(&c->fcgx);
+    buf_free(&answer);
+    request_free(r);
     if (e == ERR_OK)
         conn_answered(c);
     else if (e != ERR_BUSY || leave_to_loop(c) != ERR_OK)

@@ -93,6 +93,12 @@ enum err conn_arm(struct conn *c, uint32_t events);
 void conn_disarm(struct conn *c);
 /* Send what the socket takes. ERR_OK: all is gone; ERR_BUSY: more is left; ERR_IO. */
 enum err conn_send(struct conn *c);
+/*
+ * Let no further request come. A web server may use a kept connection again as soon as it has its
+ * answer, so this is done before: then what it could send is answered, and what is not answered it
+ * could not send. (On a Unix socket; over TCP such a request may cross the end on its way.)
+ */
+void conn_make_last(struct conn *c);
 /* The answer is out: keep the connection if that is allowed, else close it. */
 void conn_answered(struct conn *c);
 void conn_close(struct conn *c);

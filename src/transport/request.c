@@ -95,13 +95,7 @@ static void read_vars(struct request *r, struct vars *vars, char *const *env)
         {"QUERY_STRING", &r->query, ERR_OK},
         {"REMOTE_ADDR", &r->remote_addr, ERR_OK},
     };
-    size_t count = 0, bytes = 0;
     for (; *env != NULL; env++) {
-        bytes += strlen(*env);
-        if (++count > REQUEST_PARAMS_MAX || bytes > REQUEST_ENV_MAX) {
-            request_fail(r, ERR_TOO_BIG);
-            return;
-        }
         const char *equals = strchr(*env, '=');
         size_t len = equals != NULL ? (size_t)(equals - *env) : 0;
         for (size_t i = 0; len > 0 && i < sizeof table / sizeof table[0]; i++)

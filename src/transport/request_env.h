@@ -13,13 +13,13 @@ void request_init(struct request *r, const struct request_ops *ops);
  * Read the variables ("NAME=value" strings, NULL-terminated) into `r`, which borrows them. What
  * is wrong with them goes to r->err, unless something else is there already:
  *
- *     ERR_TOO_BIG          more than REQUEST_PARAMS_MAX or REQUEST_ENV_MAX
  *     ERR_SYNTAX           a variable that must be single is there twice with two values;
  *                          CONTENT_LENGTH is not a plain decimal number
  *     ERR_TOKEN_AMBIGUOUS  the same header that carries a token came twice
  *     ERR_NOMEM
  *
- * Of others that are repeated the first counts. *ret_length is CONTENT_LENGTH, or -1 if it is
+ * Of others that are repeated the first counts. That there are not too many of them is for the
+ * transport to see to. *ret_length is CONTENT_LENGTH, or -1 if it is
  * missing or empty.
  */
 void request_read_env(struct request *r, char *const *env, int64_t *ret_length);

@@ -280,6 +280,7 @@ static void cuts_a_request_back_to_its_good_part(void **state)
     assert_string_equal(FCGX_GetParam("A", request.envp), "B");
     assert_int_equal(body.len, 0);
     codec_drop(&request);
+    buf_free(&body);
 
     add_begin(FCGI_RESPONDER); /* wrong parameters: none count */
     add_params("\1\1AB\0\0", 6);
@@ -289,6 +290,7 @@ static void cuts_a_request_back_to_its_good_part(void **state)
     decode(&g, &request, &body);
     assert_null(FCGX_GetParam("A", request.envp));
     codec_drop(&request);
+    buf_free(&body);
 
     add_begin(FCGI_RESPONDER); /* its good part was not kept: nothing can be done */
     add_params("\1\1AB", 4);

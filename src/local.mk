@@ -40,8 +40,10 @@ inbox_sources =
 api_sources =
 
 policy_sources = \
+	src/policy/mask.c src/policy/mask.h \
 	src/policy/policy.c src/policy/policy.h \
-	src/policy/quote.c src/policy/quote.h
+	src/policy/quote.c src/policy/quote.h \
+	src/policy/rules.c src/policy/rules.h
 
 processors_sources =
 

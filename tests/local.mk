@@ -54,4 +54,7 @@ check_PROGRAMS += tests/integration/responder
 # Headers that tests share.
 EXTRA_DIST += tests/unit/unit.h
 
+# Shipped, and tested as shipped.
+EXTRA_DIST += contrib/rules/fulfillment.rules.yaml
+
 LDADD = $(archive_libs) $(CMOCKA_LIBS)

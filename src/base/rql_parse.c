@@ -120,7 +120,7 @@ static enum err join(struct rql_scan *p, enum rql_op op, struct rql_node *first,
 /* (a,b) (a&b) (a|b) (a;b) (a) */
 static enum err parse_group(struct rql_scan *p, struct rql_node **ret)
 {
-    struct rql_node *first;
+    struct rql_node *first = NULL;
     char separator;
     enum err e = enter(p);
     if (e == ERR_OK)
@@ -154,7 +154,7 @@ static enum err parse_operands(struct rql_scan *p, enum rql_op op, struct rql_no
 
 static enum err parse_logical(struct rql_scan *p, enum rql_op op, struct rql_node **ret)
 {
-    struct rql_node *first;
+    struct rql_node *first = NULL;
     enum err e = parse_operands(p, op, &first);
     if (e != ERR_OK)
         return e;
@@ -299,11 +299,12 @@ static enum err parse_keys(struct rql_scan *p, const char *name, struct rql_valu
         if (e != ERR_OK)
             return e;
         struct rql_value *key = rql_take(p->q, sizeof *key);
-        char *text = rql_take(p->q, strlen(path) + 2);
+        size_t size = strlen(path) + 2;
+        char *text = rql_take(p->q, size);
         if (key == NULL || text == NULL)
             return ERR_NOMEM;
-        strcpy(text, minus ? "-" : "");
-        key->text = strcat(text, path);
+        snprintf(text, size, "%s%s", minus ? "-" : "", path);
+        key->text = text;
         *tail = key;
         tail = &key->next;
     } while (rql_accept(p, ','));
@@ -341,7 +342,7 @@ static enum err parse_term(struct rql_scan *p, struct rql_node **ret)
 
 static enum err parse_query(struct rql_scan *p)
 {
-    struct rql_node *first;
+    struct rql_node *first = NULL;
     char separator;
     if (rql_peek(p) == '\0')
         return ERR_OK;

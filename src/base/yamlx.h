@@ -41,6 +41,9 @@ const struct yamlx_node *yamlx_value(const struct yamlx_node *n, size_t i);
 /* The value of `key`, or NULL. */
 const struct yamlx_node *yamlx_get(const struct yamlx_node *n, const char *key);
 
+/* The line that it begins in, counted from 1. */
+int yamlx_line(const struct yamlx_node *n);
+
 /* A scalar's text, borrowed; ERR_TYPE for others, ERR_ENCODING for a NUL inside. */
 enum err yamlx_str(const struct yamlx_node *n, const char **ret, struct why *why);
 /* A plain decimal integer within [min, max]: `4x`, `"4"`, `0x4` and `4.0` are ERR_TYPE. */

@@ -304,6 +304,9 @@ enum err fcgi_loop(struct fcgi *f)
             timeout = KICK_AGAIN;
 
         int n = epoll_wait(f->epoll, events, EVENTS_AT_ONCE, timeout);
+        /* Whoever armed these connections did so under the lock, and is done once we had it. */
+        pthread_mutex_lock(&f->lock);
+        pthread_mutex_unlock(&f->lock);
         for (int i = 0; i < n; i++)
             on_event(f, events[i].data.ptr);
         accept_ready(f);

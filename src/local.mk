@@ -6,6 +6,7 @@ base_sources = \
 	src/base/buf.c src/base/buf.h \
 	src/base/clk.c src/base/clk.h \
 	src/base/err.c src/base/err.h \
+	src/base/http.c src/base/http.h \
 	src/base/jsonx.c src/base/jsonx.h \
 	src/base/log.c src/base/log.h \
 	src/base/rql.h src/base/rql_match.c src/base/rql_parse.c src/base/rql_print.c \

@@ -4,6 +4,7 @@ base_tests = \
 	tests/unit/test_b64 \
 	tests/unit/test_buf \
 	tests/unit/test_clk \
+	tests/unit/test_http \
 	tests/unit/test_jsonx \
 	tests/unit/test_log \
 	tests/unit/test_rql \
@@ -38,6 +39,10 @@ tasks_tests =
 web_tests =
 
 cmd_tests =
+
+# The server that tests of clients talk to.
+fake_http = tests/unit/fake_http.c tests/unit/fake_http.h
+tests_unit_test_http_SOURCES = tests/unit/test_http.c $(fake_http)
 
 unit_tests = $(base_tests) $(event_tests) $(transport_tests) $(conf_tests) $(auth_tests) \
 	$(inbox_tests) $(api_tests) $(policy_tests) $(processors_tests) $(tasks_tests) \

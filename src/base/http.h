@@ -65,6 +65,7 @@ struct http_response {
  *     ERR_NETWORK  not resolved, refused, reset, cut short    ERR_TIMEOUT  too slow
  *     ERR_TLS      certificate not accepted                   ERR_TOO_BIG  answer over the ceiling
  *     ERR_STOPPED  http_stop()                                ERR_INVALID  URL or header
+ *     ERR_HTTP_ANSWER  not HTTP                              ERR_IO  the machine
  *
  * *ret_sent (may be NULL) says, also on failure, whether the server may have seen the request:
  * false is a promise that it did not.

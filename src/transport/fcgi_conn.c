@@ -93,10 +93,22 @@ enum err conn_send(struct conn *c)
     return ERR_OK;
 }
 
-void conn_make_last(struct conn *c)
+static bool is_quiet(const struct conn *c)
 {
-    c->last = true;
+    char byte;
+    return recv(c->fd, &byte, 1, MSG_PEEK) <= 0;
+}
+
+bool conn_part(struct conn *c)
+{
+    if (!is_quiet(c))
+        return false;
     shutdown(c->fd, SHUT_RD);
+    c->last = true;
+    if (!is_quiet(c))
+        return false;
+    shutdown(c->fd, SHUT_WR);
+    return true;
 }
 
 static void forget(struct buf *b)

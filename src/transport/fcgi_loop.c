@@ -176,10 +176,9 @@ static void write_ready(struct conn *c)
  */
 static void time_out(struct conn *c)
 {
-    if (c->state == CONN_IDLE) {
-        conn_make_last(c);
+    if (c->state == CONN_IDLE && !conn_part(c)) {
         read_ready(c);
-    } else if (!c->sending && c->gate.good_stage == GATE_STDIN) {
+    } else if (c->state == CONN_MOVING && !c->sending && c->gate.good_stage == GATE_STDIN) {
         conn_disarm(c);
         c->last = true;
         c->gate.err = ERR_TIMEOUT;

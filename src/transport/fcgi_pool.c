@@ -1,6 +1,7 @@
 /* fcgi_pool.c - the threads that decode whole requests and run the handler; and its answers. */
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "base/clk.h"
@@ -26,19 +27,28 @@ static enum err leave_to_loop(struct conn *c)
     return e;
 }
 
-/* Any thread. */
+/*
+ * Any thread. A web server may use a kept connection again as soon as it has the answer. If we are
+ * stopping, it is told around the answer that this was the last one: before, so that it cannot
+ * send a request that nobody would read; and at once after, so that it does not try to.
+ */
 static void respond(struct request *r, const struct response *res)
 {
     struct conn *c = (struct conn *)r;
+    bool parting = !c->last && atomic_load(&c->server->stop);
     struct buf answer;
     buf_init(&answer, RESPONSE_PRINTED_MAX);
     enum err e = request_print(&answer, res);
-    if (!c->last && atomic_load(&c->server->stop))
-        conn_make_last(c);
+    if (parting) {
+        c->last = true;
+        shutdown(c->fd, SHUT_RD);
+    }
     if (e == ERR_OK)
         e = codec_encode(&c->server->codec, &c->fcgx, &answer, c->fd, &c->out);
     if (e == ERR_OK)
         e = conn_send(c);
+    if (e == ERR_OK && parting)
+        shutdown(c->fd, SHUT_WR);
 
     codec_drop(&c->fcgx);
     buf_free(&answer);

@@ -94,11 +94,11 @@ void conn_disarm(struct conn *c);
 /* Send what the socket takes. ERR_OK: all is gone; ERR_BUSY: more is left; ERR_IO. */
 enum err conn_send(struct conn *c);
 /*
- * Let no further request come. A web server may use a kept connection again as soon as it has its
- * answer, so this is done before: then what it could send is answered, and what is not answered it
- * could not send. (On a Unix socket; over TCP such a request may cross the end on its way.)
+ * When stopping: end an idle connection. False if one more request has come, which is then to be
+ * read and answered like any other. A request that crosses the end on its way cannot be
+ * sent at all any more, on a Unix socket; over TCP that cannot be told.
  */
-void conn_make_last(struct conn *c);
+bool conn_part(struct conn *c);
 /* The answer is out: keep the connection if that is allowed, else close it. */
 void conn_answered(struct conn *c);
 void conn_close(struct conn *c);

@@ -1,0 +1,375 @@
+/* send.c - call a handler the way Connect does. */
+#include "cmd/cmd.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/clk.h"
+#include "base/http.h"
+#include "base/jsonx.h"
+#include "cmd/signing.h"
+
+#define BODY_MAX         (16 * 1024 * 1024) /* bytes of a file sent as the body */
+#define CONNECT_TIMEOUT  10000              /* ms */
+#define SEND_TIMEOUT     60                 /* s, unless asked for another */
+#define SEND_TIMEOUT_MAX 3600               /* s */
+
+static int run(const struct cmd *self, int argc, char **argv);
+
+const struct cmd cmd_send = {
+    .name = "send",
+    .summary = "call a handler as Connect does, with a signed event",
+    .help = "Usage: connect-webhook send [OPTION]... URL\n"
+            "Play Connect: sign a webhook's event, send it to URL, and show the answer.\n"
+            "\n"
+            "How to send:\n"
+            "  --method GET|POST    (POST)\n"
+            "  --header-name NAME   Authentication, as Connect does, or Authorization\n"
+            "  --header 'N: VALUE'  one more header; may be given several times\n"
+            "  --data JSON|@FILE    the custom data of the webhook, in claims and body\n"
+            "  --body FILE          send FILE instead of the event: the draft for a validation\n"
+            "  --plural             spell the object class as a plural, as some calls have it\n"
+            "  --ca-file FILE       trust the certificates in FILE\n"
+            "  --timeout S          seconds to wait for the whole answer (60)\n"
+            "\n"
+            "Where the secret is:\n" SIGNING_SECRET_HELP "\n"
+            "What to sign (the rest is filled in as Connect would):\n" SIGNING_CLAIM_HELP "\n"
+            "What to show:\n"
+            "  --json               print one JSON object\n"
+            "  --help               show this help\n"
+            "\n"
+            "Ends with 0 if the answer is 2xx, else with 1.\n"
+            "\n"
+            "Examples:\n"
+            "  connect-webhook send http://localhost/connect\n"
+            "  connect-webhook send --webhook WH-1 --method GET https://hooks.example.com/connect\n"
+            "  connect-webhook send --webhook WH-2 --body draft.json http://localhost/connect\n",
+    .run = run,
+};
+
+struct options {
+    struct signing signing;
+    const char *method;
+    const char *header_name;
+    const char *body_file;
+    const char *ca_file;
+    const char *url;
+    const char *headers[HTTP_HEADERS_MAX]; /* given ones; borrowed from the command line */
+    size_t headers_count;
+    int64_t timeout_ms;
+    bool plural;
+    bool json;
+};
+
+/* Room for the token, a content type, and the NULL that ends the list. */
+#define OWN_HEADERS 3
+
+static enum err add_header(struct options *o, const char *header, struct why *why)
+{
+    if (strchr(header, ':') == NULL)
+        return why_set(why, ERR_INVALID, "--header is given as 'Name: value', not '%s'", header);
+    if (o->headers_count + OWN_HEADERS == HTTP_HEADERS_MAX)
+        return why_set(why, ERR_TOO_BIG, "at most %d headers", HTTP_HEADERS_MAX - OWN_HEADERS);
+    o->headers[o->headers_count++] = header;
+    return ERR_OK;
+}
+
+/* `--data` is a claim like any other, but has to be JSON and may stand in a file. */
+static enum err set_data(struct options *o, const char *text, struct why *why)
+{
+    struct json_object *data;
+    enum err e = text[0] == '@' ? jsonx_parse_file(text + 1, SIGNING_JSON_MAX, &data, why)
+                                : jsonx_parse(text, strlen(text), SIGNING_JSON_MAX, &data, why);
+    if (e != ERR_OK)
+        return why_prefix(why, e, "--data");
+    if (json_object_object_add(o->signing.given, "data", data) == 0)
+        return ERR_OK;
+    json_object_put(data);
+    return why_set(why, ERR_NOMEM, "out of memory");
+}
+
+static enum err one_of(const char *value, const char *first, const char *second, const char **ret,
+                       struct why *why)
+{
+    const char *found = strcasecmp(value, first) == 0    ? first
+                        : strcasecmp(value, second) == 0 ? second
+                                                         : NULL;
+    if (found == NULL)
+        return why_set(why, ERR_INVALID, "'%s' is neither %s nor %s", value, first, second);
+    *ret = found;
+    return ERR_OK;
+}
+
+static enum err set_timeout(struct options *o, const char *value, struct why *why)
+{
+    char *end;
+    long seconds = strtol(value, &end, 10);
+    if (end == value || *end != '\0' || seconds < 1 || seconds > SEND_TIMEOUT_MAX)
+        return why_set(why, ERR_RANGE, "--timeout is 1 to %d seconds, not '%s'", SEND_TIMEOUT_MAX,
+                       value);
+    o->timeout_ms = seconds * 1000;
+    return ERR_OK;
+}
+
+static enum err take_option(struct options *o, int c, const char *value, struct why *why)
+{
+    switch (c) {
+    case 'm':
+        return one_of(value, "GET", "POST", &o->method, why);
+    case 'n':
+        return one_of(value, "Authentication", "Authorization", &o->header_name, why);
+    case 'H':
+        return add_header(o, value, why);
+    case 'd':
+        return set_data(o, value, why);
+    case 'b':
+        o->body_file = value;
+        return ERR_OK;
+    case 'a':
+        o->ca_file = value;
+        return ERR_OK;
+    case 't':
+        return set_timeout(o, value, why);
+    case 'p':
+        o->plural = true;
+        return ERR_OK;
+    case 'j':
+        o->json = true;
+        return ERR_OK;
+    default:
+        return signing_option(&o->signing, c, value, why);
+    }
+}
+
+static enum err make_plural(struct json_object *claims, struct why *why)
+{
+    char plural[64];
+    snprintf(plural, sizeof plural, "%ss", jsonx_str(claims, "object_class", ""));
+    struct json_object *value = json_object_new_string(plural);
+    if (value != NULL && json_object_object_add(claims, "object_class", value) == 0)
+        return ERR_OK;
+    json_object_put(value);
+    return why_set(why, ERR_NOMEM, "out of memory");
+}
+
+/* The event's envelope: the claims but for the token's own `exp`. */
+static enum err event_body(struct json_object *claims, struct buf *b, struct why *why)
+{
+    struct json_object *envelope = jsonx_copy(claims);
+    if (envelope == NULL)
+        return why_set(why, ERR_NOMEM, "out of memory");
+    json_object_object_del(envelope, "exp");
+    enum err e = jsonx_print(b, envelope);
+    json_object_put(envelope);
+    return e == ERR_OK ? e : why_set(why, e, "the event: %s", err_text(e));
+}
+
+static enum err file_body(const char *path, struct buf *b, struct why *why)
+{
+    FILE *f = fopen(path, "re");
+    if (f == NULL)
+        return why_set(why, ERR_IO, "%s: cannot be opened", path);
+    size_t n = 1;
+    while (n > 0 && buf_reserve(b, BUFSIZ) == ERR_OK) {
+        n = fread(b->data + b->len, 1, BUFSIZ, f);
+        b->len += n;
+        b->data[b->len] = '\0';
+    }
+    enum err e = b->err != ERR_OK ? b->err : ferror(f) ? ERR_IO : ERR_OK;
+    fclose(f);
+    return e == ERR_OK ? e : why_set(why, e, "%s: %s", path, err_text(e));
+}
+
+/* Everything that goes out. */
+struct message {
+    struct buf credentials; /* the whole header with the token */
+    struct buf body;
+};
+
+static void message_free(struct message *m)
+{
+    buf_free(&m->credentials);
+    buf_free(&m->body);
+}
+
+static enum err compose(const struct options *o, struct message *m, struct why *why)
+{
+    struct json_object *claims;
+    enum err e = signing_claims(&o->signing, &claims, why);
+    if (e != ERR_OK)
+        return e;
+    if (o->plural)
+        e = make_plural(claims, why);
+    if (e == ERR_OK) {
+        buf_printf(&m->credentials, "%s: Bearer ", o->header_name);
+        e = jwt_sign(claims, o->signing.key, &m->credentials);
+        if (e != ERR_OK)
+            why_set(why, e, "the token: %s", err_text(e));
+    }
+    if (e == ERR_OK && o->body_file != NULL)
+        e = file_body(o->body_file, &m->body, why);
+    else if (e == ERR_OK && strcmp(o->method, "POST") == 0)
+        e = event_body(claims, &m->body, why);
+    json_object_put(claims);
+    return e;
+}
+
+static bool has_content_type(const struct options *o)
+{
+    static const char name[] = "Content-Type:";
+    for (size_t i = 0; i < o->headers_count; i++)
+        if (strncasecmp(o->headers[i], name, strlen(name)) == 0)
+            return true;
+    return false;
+}
+
+static void fill_request(const struct options *o, const struct message *m, struct http_request *r)
+{
+    size_t n = 0;
+    *r = (struct http_request){.method = o->method, .url = o->url, .deadline = CLK_NEVER};
+    r->headers[n++] = m->credentials.data;
+    if (m->body.len > 0) {
+        r->body = m->body.data;
+        r->body_len = m->body.len;
+        if (!has_content_type(o))
+            r->headers[n++] = "Content-Type: application/json";
+    }
+    for (size_t i = 0; i < o->headers_count; i++)
+        r->headers[n++] = o->headers[i];
+}
+
+static void print_json(const struct http_response *r, int64_t ms)
+{
+    struct json_object *o = json_object_new_object(), *body;
+    if (jsonx_parse(r->body.data, r->body.len, JSONX_SIZE_MAX, &body, NULL) != ERR_OK)
+        body = json_object_new_string_len(r->body.data, (int)r->body.len);
+    json_object_object_add(o, "status", json_object_new_int(r->status));
+    json_object_object_add(o, "ms", json_object_new_int64(ms));
+    json_object_object_add(o, "content_type", json_object_new_string(r->content_type));
+    if (r->retry_after_s >= 0)
+        json_object_object_add(o, "retry_after", json_object_new_int64(r->retry_after_s));
+    json_object_object_add(o, "body", body);
+    signing_print(o);
+    json_object_put(o);
+}
+
+/* What a stranger's server says must not steer the terminal. */
+static void print_body(const struct buf *body)
+{
+    bool terminal = isatty(STDOUT_FILENO);
+    for (size_t i = 0; i < body->len; i++) {
+        unsigned char c = (unsigned char)body->data[i];
+        bool control = (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+        putchar(terminal && control ? '?' : c);
+    }
+    if (body->len > 0 && body->data[body->len - 1] != '\n')
+        putchar('\n');
+}
+
+static void print_answer(const struct options *o, const struct http_response *r, int64_t ms)
+{
+    if (o->json) {
+        print_json(r, ms);
+        return;
+    }
+    printf("%d in %lld ms", r->status, (long long)ms);
+    if (r->retry_after_s >= 0)
+        printf(", retry after %lld s", (long long)r->retry_after_s);
+    putchar('\n');
+    print_body(&r->body);
+}
+
+static int call(const struct cmd *self, const struct options *o, struct http *http,
+                const struct message *m)
+{
+    struct http_request request;
+    struct http_response response;
+    struct why why = {""};
+    fill_request(o, m, &request);
+    int64_t start = clk_mono_ms();
+    enum err e = http_call(http, &request, &response, NULL, &why);
+    if (e != ERR_OK)
+        return cmd_failed(self, "%s", why.text);
+    print_answer(o, &response, clk_mono_ms() - start);
+    bool accepted = response.status >= 200 && response.status < 300;
+    http_response_free(&response);
+    return accepted ? CMD_OK : CMD_FAILED;
+}
+
+static int send_event(const struct cmd *self, struct options *o)
+{
+    const struct http_options client = {.ca_file = o->ca_file,
+                                        .user_agent = "connect-webhook/" PACKAGE_VERSION,
+                                        .connect_timeout_ms = CONNECT_TIMEOUT,
+                                        .timeout_ms = o->timeout_ms};
+    struct message m;
+    struct http *http = NULL;
+    struct why why = {""};
+    int status;
+    buf_init(&m.credentials, 2 * (size_t)JWT_LEN_MAX);
+    buf_init(&m.body, BODY_MAX);
+    enum err e = signing_open(&o->signing, &why);
+    if (e == ERR_OK)
+        e = compose(o, &m, &why);
+    if (e == ERR_OK)
+        e = http_global_init(&why);
+    if (e == ERR_OK) {
+        e = http_new(&client, &http, &why);
+        status = e == ERR_OK ? call(self, o, http, &m) : cmd_failed(self, "%s", why.text);
+        http_free(http);
+        http_global_free();
+    } else {
+        status = cmd_failed(self, "%s", why.text);
+    }
+    message_free(&m);
+    return status;
+}
+
+static int parse(const struct cmd *self, struct options *o, int argc, char **argv)
+{
+    static const struct option options[] = {
+        SIGNING_SECRET_OPTIONS,
+        SIGNING_CLAIM_OPTIONS,
+        {"method", required_argument, NULL, 'm'},
+        {"header-name", required_argument, NULL, 'n'},
+        {"header", required_argument, NULL, 'H'},
+        {"data", required_argument, NULL, 'd'},
+        {"body", required_argument, NULL, 'b'},
+        {"ca-file", required_argument, NULL, 'a'},
+        {"timeout", required_argument, NULL, 't'},
+        {"plural", no_argument, NULL, 'p'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    struct why why = {""};
+    for (int c; (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
+        if (c == 'h') {
+            o->url = NULL;
+            return cmd_help(self);
+        }
+        if (take_option(o, c, optarg, &why) != ERR_OK)
+            return cmd_usage(self, "%s", why.text);
+    }
+    if (argc - optind != 1)
+        return cmd_usage(self, argc == optind ? "where to? Give a URL" : "one URL at a time");
+    o->url = argv[optind];
+    return CMD_OK;
+}
+
+static int run(const struct cmd *self, int argc, char **argv)
+{
+    struct options o = {
+        .method = "POST", .header_name = "Authentication", .timeout_ms = SEND_TIMEOUT * 1000};
+    if (signing_init(&o.signing) != ERR_OK)
+        return cmd_failed(self, "out of memory");
+    int status = parse(self, &o, argc, argv);
+    if (status == CMD_OK && o.url != NULL)
+        status = send_event(self, &o);
+    signing_free(&o.signing);
+    return status;
+}

@@ -1,0 +1,240 @@
+/* signing.c - play Connect's part: options, key and claims. */
+#include "cmd/signing.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clk.h"
+#include "base/jsonx.h"
+
+#define EXPIRES_MAX 3153600000 /* s, a hundred years: no sum with a time overflows */
+
+enum err signing_init(struct signing *s)
+{
+    *s = (struct signing){.expires_in = SIGNING_TIMEOUT, .given = json_object_new_object()};
+    return s->given != NULL ? ERR_OK : ERR_NOMEM;
+}
+
+void signing_free(struct signing *s)
+{
+    json_object_put(s->given);
+    jwt_key_free(s->key);
+    conf_unref(s->conf);
+    *s = (struct signing){0};
+}
+
+/* Set a member, consuming the value. */
+static enum err set(struct json_object *o, const char *name, struct json_object *value)
+{
+    if (json_object_object_add(o, name, value) == 0)
+        return ERR_OK;
+    json_object_put(value);
+    return ERR_NOMEM;
+}
+
+static enum err set_string(struct json_object *o, const char *name, const char *value)
+{
+    struct json_object *v = json_object_new_string(value);
+    return v != NULL ? set(o, name, v) : ERR_NOMEM;
+}
+
+/* "NAME=VALUE". */
+static enum err set_claim(struct signing *s, const char *text, struct why *why)
+{
+    const char *equals = strchr(text, '=');
+    if (equals == NULL || equals == text)
+        return why_set(why, ERR_INVALID, "--claim is given as NAME=VALUE, not '%s'", text);
+    char *name = strndup(text, (size_t)(equals - text));
+    if (name == NULL)
+        return why_set(why, ERR_NOMEM, "out of memory");
+    struct json_object *value;
+    enum err e = jsonx_parse(equals + 1, strlen(equals + 1), SIGNING_JSON_MAX, &value, NULL);
+    e = e == ERR_OK ? set(s->given, name, value) : set_string(s->given, name, equals + 1);
+    free(name);
+    return e == ERR_OK ? e : why_set(why, e, "%s", err_text(e));
+}
+
+static enum err set_claims(struct signing *s, const char *path, struct why *why)
+{
+    struct json_object *claims;
+    enum err e = jsonx_parse_file(path, SIGNING_JSON_MAX, &claims, why);
+    if (e != ERR_OK)
+        return e;
+    if (!json_object_is_type(claims, json_type_object)) {
+        json_object_put(claims);
+        return why_set(why, ERR_TYPE, "%s: not a JSON object", path);
+    }
+    json_object_object_foreach(claims, name, value)
+    {
+        e = set(s->given, name, json_object_get(value));
+        if (e != ERR_OK)
+            break;
+    }
+    json_object_put(claims);
+    return e == ERR_OK ? e : why_set(why, e, "%s", err_text(e));
+}
+
+static enum err set_expires_in(struct signing *s, const char *text, struct why *why)
+{
+    char *end;
+    errno = 0;
+    long long seconds = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || seconds > EXPIRES_MAX ||
+        seconds < -EXPIRES_MAX)
+        return why_set(why, ERR_INVALID, "--expires-in is a number of seconds, not '%s'", text);
+    s->expires_in = seconds;
+    return ERR_OK;
+}
+
+enum err signing_option(struct signing *s, int option, const char *value, struct why *why)
+{
+    switch (option) {
+    case 'c':
+        s->config = value;
+        return ERR_OK;
+    case 'w':
+        s->webhook = value;
+        return ERR_OK;
+    case 'f':
+    case 'e':
+        if (s->source.name != NULL)
+            return why_set(why, ERR_DUPLICATE, "the secret is named twice");
+        s->source = (struct secret_source){.kind = option == 'f' ? SECRET_FILE : SECRET_ENV,
+                                           .name = value};
+        return ERR_OK;
+    case 'k':
+        return set_claim(s, value, why);
+    case 'K':
+        return set_claims(s, value, why);
+    case 'x':
+        return set_expires_in(s, value, why);
+    default:
+        return why_set(why, ERR_INVALID, "unknown option");
+    }
+}
+
+static enum err find_webhook(struct signing *s, struct why *why)
+{
+    if (s->webhook == NULL && s->conf->webhooks_count != 1)
+        return why_set(why, ERR_INVALID, "%zu webhooks are configured: say which by --webhook ID",
+                       s->conf->webhooks_count);
+    s->hook = s->webhook != NULL ? conf_webhook(s->conf, s->webhook) : &s->conf->webhooks[0];
+    if (s->hook == NULL)
+        return why_set(why, ERR_NOT_FOUND, "webhook %s is not configured", s->webhook);
+    return ERR_OK;
+}
+
+enum err signing_load_key(const struct secret_source *source, struct jwt_key **ret, struct why *why)
+{
+    struct secret *secret;
+    enum err e = secret_load(source, &secret, why);
+    if (e != ERR_OK)
+        return e;
+    e = jwt_key_new(secret_bytes(secret), secret_len(secret), ret);
+    secret_free(secret);
+    return e == ERR_OK ? e : why_set(why, e, "%s", err_text(e));
+}
+
+enum err signing_open(struct signing *s, struct why *why)
+{
+    enum err e = ERR_OK;
+    if (s->config != NULL || s->source.name == NULL) {
+        e = conf_load(conf_path(s->config), CONF_NO_API_KEYS, &s->conf, why);
+        if (e == ERR_OK)
+            e = find_webhook(s, why);
+        if (e != ERR_OK)
+            return e;
+    }
+    if (s->source.name != NULL)
+        return signing_load_key(&s->source, &s->key, why);
+    const struct secret *secret = s->hook->secrets[0].value;
+    e = jwt_key_new(secret_bytes(secret), secret_len(secret), &s->key);
+    return e == ERR_OK ? e : why_set(why, e, "%s", err_text(e));
+}
+
+static enum err set_int(struct json_object *o, const char *name, int64_t value)
+{
+    struct json_object *v = json_object_new_int64(value);
+    return v != NULL ? set(o, name, v) : ERR_NOMEM;
+}
+
+/* Who calls: all that the configuration knows, or else only the webhook's id. */
+static enum err add_origin(const struct signing *s, struct json_object *claims)
+{
+    enum err e = ERR_OK;
+    const struct conf_webhook *w = s->hook;
+    if (w == NULL) {
+        if (s->webhook != NULL)
+            e = set_string(claims, "webhook_id", s->webhook);
+        return e == ERR_OK ? set_string(claims, "object_class", "fulfillment_request") : e;
+    }
+    const char *const members[][2] = {
+        {"webhook_id", w->id},
+        {"webhook_name", w->id},
+        {"object_class", object_class_name(w->object_class)},
+        {"account_id", w->account->id},
+        {"product_id", w->product},
+        {"api_url", w->account->api_url},
+    };
+    for (size_t i = 0; i < sizeof members / sizeof members[0] && e == ERR_OK; i++)
+        e = set_string(claims, members[i][0], members[i][1]);
+    return e;
+}
+
+static enum err add_times(const struct signing *s, struct json_object *claims)
+{
+    int64_t now = clk_wall_s();
+    char text[CLK_ISO_MAX];
+    clk_iso(now, text);
+    enum err e = set_string(claims, "triggered_at", text);
+    if (e == ERR_OK)
+        e = set(claims, "last_success_at", NULL);
+    if (e == ERR_OK)
+        e = set(claims, "last_failure_at", NULL);
+    if (e == ERR_OK)
+        e = set_int(claims, "processing_timeout", SIGNING_TIMEOUT);
+    struct json_object *data = e == ERR_OK ? json_object_new_object() : NULL;
+    if (e == ERR_OK)
+        e = data != NULL ? set(claims, "data", data) : ERR_NOMEM;
+    return e == ERR_OK ? set_int(claims, "exp", now + s->expires_in) : e;
+}
+
+enum err signing_claims(const struct signing *s, struct json_object **ret, struct why *why)
+{
+    struct json_object *claims = json_object_new_object();
+    enum err e = claims != NULL ? add_origin(s, claims) : ERR_NOMEM;
+    if (e == ERR_OK)
+        e = add_times(s, claims);
+    if (e == ERR_OK) {
+        json_object_object_foreach(s->given, name, value)
+        {
+            e = set(claims, name, json_object_get(value));
+            if (e != ERR_OK)
+                break;
+        }
+    }
+    if (e == ERR_OK && !json_object_object_get_ex(claims, "webhook_id", NULL))
+        e = why_set(why, ERR_INVALID, "which webhook? Say it by --webhook ID");
+    else if (e != ERR_OK)
+        why_set(why, e, "%s", err_text(e));
+    if (e == ERR_OK)
+        *ret = claims;
+    else
+        json_object_put(claims);
+    return e;
+}
+
+enum err signing_print(const struct json_object *o)
+{
+    struct buf line;
+    buf_init(&line, JSONX_SIZE_MAX);
+    jsonx_print(&line, o);
+    enum err e = buf_addc(&line, '\n');
+    if (e == ERR_OK && fwrite(line.data, 1, line.len, stdout) != line.len)
+        e = ERR_IO;
+    buf_free(&line);
+    return e;
+}

@@ -1,0 +1,79 @@
+/*
+ * signing.h - play Connect's part: the options, the key and the claims that `token` and `send`
+ * share.
+ *
+ * A secret comes from a file, from the environment or from the configuration, never from the
+ * command line, which every user of the machine can read.
+ */
+#ifndef CMD_SIGNING_H
+#define CMD_SIGNING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <json-c/json.h>
+
+#include "auth/jwt.h"
+#include "base/err.h"
+#include "base/secret.h"
+#include "conf/conf.h"
+
+#define SIGNING_TIMEOUT  600           /* s: Connect's `processing_timeout`, and a token's life */
+#define SIGNING_JSON_MAX (1024 * 1024) /* bytes of a file of claims */
+
+/* Where the secret is. */
+#define SIGNING_SECRET_OPTIONS                                                               \
+    {"config", required_argument, NULL, 'c'}, {"secret-file", required_argument, NULL, 'f'}, \
+    {                                                                                        \
+        "secret-env", required_argument, NULL, 'e'                                           \
+    }
+/* What is signed. */
+#define SIGNING_CLAIM_OPTIONS                                                           \
+    {"webhook", required_argument, NULL, 'w'}, {"claim", required_argument, NULL, 'k'}, \
+        {"claims", required_argument, NULL, 'K'},                                       \
+    {                                                                                   \
+        "expires-in", required_argument, NULL, 'x'                                      \
+    }
+
+#define SIGNING_SECRET_HELP                                                         \
+    "  -c, --config FILE    the configuration (default: as the handler finds it)\n" \
+    "  --secret-file FILE   take the secret from FILE instead\n"                    \
+    "  --secret-env NAME    take the secret from the environment variable NAME instead\n"
+#define SIGNING_CLAIM_HELP                                                       \
+    "  --webhook ID         the webhook; not needed if only one is configured\n" \
+    "  --claim NAME=VALUE   set a claim; VALUE is JSON, or else a string\n"      \
+    "  --claims FILE        set the claims of a JSON object\n"                   \
+    "  --expires-in S       seconds that the token lives (600; negative: has expired)\n"
+
+struct signing {
+    const char *config;          /* -c; borrowed from the command line like all of them */
+    const char *webhook;         /* --webhook */
+    struct secret_source source; /* --secret-file or --secret-env; no name: the configuration's */
+    int64_t expires_in;
+    struct json_object *given; /* claims set by --claim and --claims; owned */
+
+    /* After signing_open(): */
+    struct conf *conf;               /* NULL if it was not needed; owned */
+    const struct conf_webhook *hook; /* NULL without a configuration */
+    struct jwt_key *key;             /* owned */
+};
+
+/* Nothing given yet. ERR_NOMEM. */
+enum err signing_init(struct signing *s);
+/* Take one option that getopt_long() returned; one that is none of ours is refused. */
+enum err signing_option(struct signing *s, int option, const char *value, struct why *why);
+/* Load what the options name: the configuration, the webhook, the secret. */
+enum err signing_open(struct signing *s, struct why *why);
+void signing_free(struct signing *s);
+
+/* A key from the file or the variable that was named. *ret is owned: jwt_key_free(). */
+enum err signing_load_key(const struct secret_source *source, struct jwt_key **ret,
+                          struct why *why);
+
+/* Claims as Connect makes them, and over these the given ones. *ret is owned. */
+enum err signing_claims(const struct signing *s, struct json_object **ret, struct why *why);
+
+/* Write `o` as one line of JSON on standard output. */
+enum err signing_print(const struct json_object *o);
+
+#endif

@@ -1,0 +1,365 @@
+/* token.c - make a token as Connect does, and say what is wrong with one. */
+#include "cmd/cmd.h"
+
+#include <ctype.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "auth/keyring.h"
+#include "base/clk.h"
+#include "base/jsonx.h"
+#include "cmd/signing.h"
+#include "cmd/table.h"
+#include "event/event.h"
+
+static int run(const struct cmd *self, int argc, char **argv);
+
+const struct cmd cmd_token = {
+    .name = "token",
+    .summary = "sign a token as Connect does, or explain one",
+    .help =
+        "Usage: connect-webhook token sign [OPTION]...\n"
+        "       connect-webhook token verify [OPTION]... [TOKEN|-]\n"
+        "Make a webhook's token, or find out why one is refused. A token to verify is read\n"
+        "from standard input unless it is given; 'Bearer' before it does not matter.\n"
+        "\n"
+        "Where the secret is:\n" SIGNING_SECRET_HELP "\n"
+        "What to sign (the rest is filled in as Connect would):\n" SIGNING_CLAIM_HELP "\n"
+        "What to show:\n"
+        "  --json               verify: print one JSON object\n"
+        "  --help               show this help\n"
+        "\n"
+        "Verify ends with 0 if the handler would accept the token, else with 1.\n"
+        "\n"
+        "Examples:\n"
+        "  connect-webhook token sign --webhook WH-623-978-334\n"
+        "  connect-webhook token sign --secret-file key --webhook WH-1 --claim data='{\"a\":1}'\n"
+        "  connect-webhook token sign --webhook WH-1 --expires-in -300 | \\\n"
+        "      connect-webhook token verify --json\n",
+    .run = run,
+};
+
+/* ----- sign ----- */
+
+static int print_token(const struct cmd *self, const struct signing *s)
+{
+    struct json_object *claims;
+    struct why why;
+    struct buf token;
+    enum err e = signing_claims(s, &claims, &why);
+    if (e != ERR_OK)
+        return cmd_failed(self, "%s", why.text);
+    buf_init(&token, JWT_LEN_MAX);
+    e = jwt_sign(claims, s->key, &token);
+    if (e == ERR_OK)
+        puts(token.data);
+    buf_free(&token);
+    json_object_put(claims);
+    return e == ERR_OK ? CMD_OK : cmd_failed(self, "the token: %s", err_text(e));
+}
+
+static int sign(const struct cmd *self, int argc, char **argv)
+{
+    static const struct option options[] = {
+        SIGNING_SECRET_OPTIONS, SIGNING_CLAIM_OPTIONS, {"help", no_argument, NULL, 'h'}, {0}};
+    struct signing s;
+    struct why why;
+    int status = CMD_OK;
+    if (signing_init(&s) != ERR_OK)
+        return cmd_failed(self, "out of memory");
+    for (int c; status == CMD_OK && (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
+        if (c == 'h') {
+            signing_free(&s);
+            return cmd_help(self);
+        }
+        if (signing_option(&s, c, optarg, &why) != ERR_OK)
+            status = cmd_usage(self, "%s", why.text);
+    }
+    if (status == CMD_OK && optind < argc)
+        status = cmd_usage(self, "sign takes no arguments, but was given '%s'", argv[optind]);
+    if (status == CMD_OK && signing_open(&s, &why) != ERR_OK)
+        status = cmd_failed(self, "%s", why.text);
+    if (status == CMD_OK)
+        status = print_token(self, &s);
+    signing_free(&s);
+    return status;
+}
+
+/* ----- verify ----- */
+
+/* In the order in which the handler takes them; each knows the errors that it ends with. */
+static const struct step {
+    const char *name;
+    enum err errors[3];
+} steps[] = {
+    {"form", {ERR_TOKEN_FORM, ERR_TOO_BIG, ERR_TOKEN_MISSING}},
+    {"algorithm", {ERR_TOKEN_ALG}},
+    {"webhook", {ERR_TOKEN_UNKNOWN}},
+    {"signature", {ERR_TOKEN_SIGNATURE}},
+    {"claims", {ERR_TOKEN_CLAIMS}},
+    {"expiry", {ERR_TOKEN_EXPIRED}},
+};
+
+#define STEPS_COUNT (sizeof steps / sizeof steps[0])
+
+/* What there is to say about one token. */
+struct findings {
+    enum err err;
+    struct why why;
+    size_t step; /* the one that failed, STEPS_COUNT if none did */
+    struct jwt_parts parts;
+    bool parsed;
+    bool keyed;             /* one secret was named: no webhook was looked for */
+    const char *webhook_id; /* of the webhook that was proven; borrowed from the claims */
+    size_t secret;          /* which of its secrets, from 0 */
+};
+
+static bool in_step(const struct step *step, enum err e)
+{
+    for (size_t i = 0; i < sizeof step->errors / sizeof step->errors[0]; i++)
+        if (step->errors[i] == e)
+            return true;
+    return false;
+}
+
+/* Look at the claims' types, too, where the handler would have come so far or was late. */
+static void check_claims(struct findings *f)
+{
+    struct event event;
+    struct why why;
+    if (f->err != ERR_OK && f->err != ERR_TOKEN_EXPIRED)
+        return;
+    enum err e = event_from_claims(f->parts.claims, &event, &why);
+    if (e == ERR_OK) {
+        event_free(&event);
+    } else {
+        f->err = e;
+        f->why = why;
+    }
+}
+
+/* Against one secret, or (NULL) against all that are configured. */
+static void examine(struct findings *f, const char *token, size_t len, const struct jwt_key *key,
+                    const struct keyring *ring)
+{
+    int64_t now = clk_wall_s();
+    f->keyed = key != NULL;
+    f->err = jwt_parse(token, len, &f->parts, &f->why);
+    f->parsed = f->err == ERR_OK;
+    if (f->parsed && key != NULL) {
+        f->err = jwt_check_signature(&f->parts, key);
+        if (f->err != ERR_OK)
+            why_set(&f->why, f->err, "not signed with this secret");
+        else
+            f->err = jwt_check_times(f->parts.claims, now, &f->why);
+    } else if (f->parsed) {
+        struct verified v;
+        f->err = keyring_verify(ring, token, len, now, &v, &f->why);
+        if (f->err == ERR_OK) {
+            f->webhook_id = jsonx_str(f->parts.claims, "webhook_id", NULL);
+            f->secret = v.secret;
+            json_object_put(v.claims);
+        }
+    }
+    if (f->parsed)
+        check_claims(f);
+    while (f->step < STEPS_COUNT && (f->err == ERR_OK || !in_step(&steps[f->step], f->err)))
+        f->step++;
+}
+
+static struct json_object *text(const char *s)
+{
+    return s != NULL ? json_object_new_string(s) : NULL;
+}
+
+static void print_json(const struct findings *f)
+{
+    struct json_object *o = json_object_new_object();
+    bool valid = f->err == ERR_OK;
+    json_object_object_add(o, "valid", json_object_new_boolean(valid));
+    json_object_object_add(o, "failed", valid ? NULL : text(steps[f->step].name));
+    json_object_object_add(o, "error", valid ? NULL : text(err_name(f->err)));
+    json_object_object_add(o, "reason", valid ? NULL : text(f->why.text));
+    json_object_object_add(o, "webhook", text(f->webhook_id));
+    if (f->webhook_id != NULL)
+        json_object_object_add(o, "secret", json_object_new_int64((int64_t)f->secret + 1));
+    json_object_object_add(o, "header", json_object_get(f->parts.header));
+    json_object_object_add(o, "claims", json_object_get(f->parts.claims));
+    signing_print(o);
+    json_object_put(o);
+}
+
+static void add_step(struct table *t, const struct findings *f, size_t i)
+{
+    struct json_object *row = json_object_new_object();
+    bool skipped = f->keyed && in_step(&steps[i], ERR_TOKEN_UNKNOWN);
+    const char *result = skipped ? "-" : i < f->step ? "ok" : i == f->step ? "FAILED" : "-";
+    json_object_object_add(row, "step", text(steps[i].name));
+    json_object_object_add(row, "result", text(result));
+    if (i == f->step) {
+        json_object_object_add(row, "detail", text(f->why.text));
+    } else if (f->webhook_id != NULL && in_step(&steps[i], ERR_TOKEN_UNKNOWN)) {
+        json_object_object_add(row, "detail", text(f->webhook_id));
+    } else if (f->webhook_id != NULL && in_step(&steps[i], ERR_TOKEN_SIGNATURE)) {
+        char which[64];
+        snprintf(which, sizeof which, "secret %zu of the webhook", f->secret + 1);
+        json_object_object_add(row, "detail", text(which));
+    }
+    table_row(t, row);
+}
+
+static void print_steps(const struct findings *f)
+{
+    static const struct table_column columns[] = {
+        {"step", "STEP"}, {"result", "RESULT"}, {"detail", "DETAIL"}, {0}};
+    struct table *t;
+    if (table_new(columns, false, stdout, &t) != ERR_OK)
+        return;
+    for (size_t i = 0; i < STEPS_COUNT; i++)
+        add_step(t, f, i);
+    table_print(t);
+    table_free(t);
+}
+
+static void print_members(const char *title, struct json_object *members)
+{
+    const struct table_column columns[] = {{"name", title}, {"value", "VALUE"}, {0}};
+    struct table *t;
+    if (members == NULL || table_new(columns, false, stdout, &t) != ERR_OK)
+        return;
+    json_object_object_foreach(members, name, value)
+    {
+        struct json_object *row = json_object_new_object();
+        json_object_object_add(row, "name", text(name));
+        json_object_object_add(row, "value", value == NULL ? text("null") : json_object_get(value));
+        table_row(t, row);
+    }
+    putchar('\n');
+    table_print(t);
+    table_free(t);
+}
+
+static void print_findings(const struct findings *f, bool json)
+{
+    if (json) {
+        print_json(f);
+        return;
+    }
+    /* Claims are only as good as the signature: the steps before and with it have passed. */
+    bool proven = f->err == ERR_OK || f->err == ERR_TOKEN_EXPIRED || f->err == ERR_TOKEN_CLAIMS;
+    print_steps(f);
+    print_members("HEADER", f->parts.header);
+    print_members(proven ? "CLAIM" : "CLAIM (NOT PROVEN)", f->parts.claims);
+}
+
+/* The word of a pasted header's value, or of a line, that is the token. */
+static void find_token(const char **token, size_t *len)
+{
+    static const char scheme[] = "Bearer ";
+    const char *s = *token;
+    while (isspace((unsigned char)*s))
+        s++;
+    if (strncasecmp(s, scheme, strlen(scheme)) == 0)
+        s += strlen(scheme);
+    while (isspace((unsigned char)*s))
+        s++;
+    *token = s;
+    *len = strlen(s);
+    while (*len > 0 && isspace((unsigned char)s[*len - 1]))
+        --*len;
+}
+
+static enum err read_token(struct buf *b)
+{
+    for (;;) {
+        if (buf_reserve(b, BUFSIZ) != ERR_OK)
+            return b->err;
+        size_t n = fread(b->data + b->len, 1, BUFSIZ, stdin);
+        b->len += n;
+        b->data[b->len] = '\0';
+        if (n == 0)
+            return ferror(stdin) ? ERR_IO : ERR_OK;
+    }
+}
+
+static int explain(const struct cmd *self, const char *token, struct signing *s, bool json)
+{
+    struct findings f = {0};
+    struct keyring *ring = NULL;
+    size_t len;
+    enum err e;
+    if (s->source.name != NULL) {
+        e = signing_load_key(&s->source, &s->key, &f.why);
+    } else {
+        e = conf_load(conf_path(s->config), CONF_NO_API_KEYS, &s->conf, &f.why);
+        if (e == ERR_OK)
+            e = keyring_new(s->conf, &ring, &f.why);
+    }
+    if (e != ERR_OK)
+        return cmd_failed(self, "%s", f.why.text);
+    find_token(&token, &len);
+    examine(&f, token, len, s->key, ring);
+    if (f.err != ERR_OK && f.step == STEPS_COUNT)
+        cmd_failed(self, "%s", f.why.text); /* memory, not the token */
+    else
+        print_findings(&f, json);
+    if (f.parsed)
+        jwt_parts_free(&f.parts);
+    keyring_free(ring);
+    return f.err == ERR_OK ? CMD_OK : CMD_FAILED;
+}
+
+static int explain_argument(const struct cmd *self, const char *argument, struct signing *s,
+                            bool json)
+{
+    if (argument != NULL && strcmp(argument, "-") != 0)
+        return explain(self, argument, s, json);
+    struct buf b;
+    buf_init(&b, 2 * (size_t)JWT_LEN_MAX);
+    enum err e = read_token(&b);
+    int status = e == ERR_OK ? explain(self, b.data, s, json)
+                             : cmd_failed(self, "standard input: %s", err_text(e));
+    buf_free(&b);
+    return status;
+}
+
+static int verify(const struct cmd *self, int argc, char **argv)
+{
+    static const struct option options[] = {SIGNING_SECRET_OPTIONS,
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    struct signing s = {0};
+    struct why why;
+    bool json = false;
+    for (int c; (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
+        if (c == 'h')
+            return cmd_help(self);
+        if (c == 'j') {
+            json = true;
+            continue;
+        }
+        if (signing_option(&s, c, optarg, &why) != ERR_OK)
+            return cmd_usage(self, "%s", why.text);
+    }
+    if (argc - optind > 1)
+        return cmd_usage(self, "verify takes one token, but was also given '%s'", argv[optind + 1]);
+    int status = explain_argument(self, argv[optind], &s, json);
+    signing_free(&s);
+    return status;
+}
+
+static int run(const struct cmd *self, int argc, char **argv)
+{
+    const char *verb = argc > 1 ? argv[1] : "";
+    if (strcmp(verb, "sign") == 0)
+        return sign(self, argc - 1, argv + 1);
+    if (strcmp(verb, "verify") == 0)
+        return verify(self, argc - 1, argv + 1);
+    if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0)
+        return cmd_help(self);
+    return cmd_usage(self, "say 'sign' or 'verify'");
+}

@@ -69,11 +69,11 @@ void b64url_encode(const uint8_t *data, size_t len, char *out)
         *out++ = alphabet[data[2] & 0x3f];
     }
     if (len > 0) {
-        unsigned second = len == 2 ? data[1] : 0;
+        uint8_t second = len == 2 ? data[1] : 0;
         *out++ = alphabet[data[0] >> 2];
         *out++ = alphabet[(data[0] << 4 | second >> 4) & 0x3f];
         if (len == 2)
-            *out++ = alphabet[second << 2 & 0x3f];
+            *out++ = alphabet[(second << 2) & 0x3f];
     }
     *out = '\0';
 }

@@ -41,6 +41,19 @@ static enum err set_string(struct json_object *o, const char *name, const char *
     return v != NULL ? set(o, name, v) : ERR_NOMEM;
 }
 
+/* Set every member of `from` in `o`, over what is there. */
+static enum err set_all(struct json_object *o, struct json_object *from)
+{
+    enum err e = ERR_OK;
+    struct json_object_iter it;
+    json_object_object_foreachC(from, it)
+    {
+        if (e == ERR_OK)
+            e = set(o, it.key, json_object_get(it.val));
+    }
+    return e;
+}
+
 /* "NAME=VALUE". */
 static enum err set_claim(struct signing *s, const char *text, struct why *why)
 {
@@ -67,12 +80,7 @@ static enum err set_claims(struct signing *s, const char *path, struct why *why)
         json_object_put(claims);
         return why_set(why, ERR_TYPE, "%s: not a JSON object", path);
     }
-    json_object_object_foreach(claims, name, value)
-    {
-        e = set(s->given, name, json_object_get(value));
-        if (e != ERR_OK)
-            break;
-    }
+    e = set_all(s->given, claims);
     json_object_put(claims);
     return e == ERR_OK ? e : why_set(why, e, "%s", err_text(e));
 }
@@ -208,14 +216,8 @@ enum err signing_claims(const struct signing *s, struct json_object **ret, struc
     enum err e = claims != NULL ? add_origin(s, claims) : ERR_NOMEM;
     if (e == ERR_OK)
         e = add_times(s, claims);
-    if (e == ERR_OK) {
-        json_object_object_foreach(s->given, name, value)
-        {
-            e = set(claims, name, json_object_get(value));
-            if (e != ERR_OK)
-                break;
-        }
-    }
+    if (e == ERR_OK)
+        e = set_all(claims, s->given);
     if (e == ERR_OK && !json_object_object_get_ex(claims, "webhook_id", NULL))
         e = why_set(why, ERR_INVALID, "which webhook? Say it by --webhook ID");
     else if (e != ERR_OK)

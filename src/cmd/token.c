@@ -227,14 +227,16 @@ static void print_steps(const struct findings *f)
 static void print_members(const char *title, struct json_object *members)
 {
     const struct table_column columns[] = {{"name", title}, {"value", "VALUE"}, {0}};
+    struct json_object_iter it;
     struct table *t;
     if (members == NULL || table_new(columns, false, stdout, &t) != ERR_OK)
         return;
-    json_object_object_foreach(members, name, value)
+    json_object_object_foreachC(members, it)
     {
         struct json_object *row = json_object_new_object();
-        json_object_object_add(row, "name", text(name));
-        json_object_object_add(row, "value", value == NULL ? text("null") : json_object_get(value));
+        json_object_object_add(row, "name", text(it.key));
+        json_object_object_add(row, "value",
+                               it.val != NULL ? json_object_get(it.val) : text("null"));
         table_row(t, row);
     }
     putchar('\n');

@@ -281,8 +281,8 @@ static void echoes_a_document_as_it_came(void **state)
         "[1,[2,{\"a\":[]}],null]",
         "{\"b\":1,\"a\":{\"c\":null},\"\":false}",
         "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\x7f\"",
-        "\"\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f"
-        "\xbf\xbf\"",
+        "\"\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\"",
+        "\"\xee\x80\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\"",
     };
     for (size_t i = 0; i < COUNT(same); i++) {
         struct json_object *root, *copy;

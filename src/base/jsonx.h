@@ -31,6 +31,7 @@
  *     ERR_TOO_BIG    longer than `max`          ERR_SYNTAX     not RFC 8259, or trailing bytes
  *     ERR_TOO_DEEP   beyond JSONX_DEPTH_MAX     ERR_ENCODING   bad UTF-8, surrogate, NUL, BOM
  *     ERR_DUPLICATE  a key twice in an object   ERR_RANGE      integer beyond 64 bits, 1e400
+ *     ERR_NOMEM
  *
  * `why` tells line and column.
  */
@@ -50,7 +51,7 @@ struct json_object *jsonx_get(const struct json_object *obj, const char *key);
 struct json_object *jsonx_at(const struct json_object *obj, ...) __attribute__((sentinel));
 /* A member that is a string, else `otherwise`. The string is borrowed. */
 const char *jsonx_str(const struct json_object *obj, const char *key, const char *otherwise);
-/* A member that is an integer, else `otherwise`. */
+/* A member that is an integer of 64 bits with its sign, else `otherwise`. */
 int64_t jsonx_int(const struct json_object *obj, const char *key, int64_t otherwise);
 bool jsonx_bool(const struct json_object *obj, const char *key, bool otherwise);
 /* A member that is an array or an object, else NULL. */

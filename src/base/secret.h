@@ -34,7 +34,7 @@ struct secret;
  * others; a credential's name with a slash). `why` names the source, never the content.
  */
 enum err secret_load(const struct secret_source *source, struct secret **ret, struct why *why);
-/* The same from bytes in memory, for tests and for keys given on a command line. */
+/* The same from bytes in memory, at least 1: what is derived from a secret is one, too. */
 enum err secret_from_bytes(const void *bytes, size_t len, struct secret **ret);
 
 const uint8_t *secret_bytes(

@@ -242,11 +242,24 @@ static void fill_request(const struct options *o, const struct message *m, struc
         r->headers[n++] = o->headers[i];
 }
 
+/* A body that is no JSON, as a string; what is not ASCII is not worth a guess at its encoding. */
+static struct json_object *body_text(const struct buf *body)
+{
+    char *text = malloc(body->len + 1);
+    if (text == NULL)
+        return NULL;
+    for (size_t i = 0; i < body->len; i++)
+        text[i] = body->data[i] > 0 && body->data[i] < 0x7f ? body->data[i] : '?';
+    struct json_object *o = json_object_new_string_len(text, (int)body->len);
+    free(text);
+    return o;
+}
+
 static void print_json(const struct http_response *r, int64_t ms)
 {
     struct json_object *o = json_object_new_object(), *body;
     if (jsonx_parse(r->body.data, r->body.len, JSONX_SIZE_MAX, &body, NULL) != ERR_OK)
-        body = json_object_new_string_len(r->body.data, (int)r->body.len);
+        body = body_text(&r->body);
     json_object_object_add(o, "status", json_object_new_int(r->status));
     json_object_object_add(o, "ms", json_object_new_int64(ms));
     json_object_object_add(o, "content_type", json_object_new_string(r->content_type));

@@ -130,3 +130,9 @@ def test_ends_well_only_on_2xx(server, status, code):
     assert (ran.returncode, got["status"]) == (code, status)
     assert got["content_type"] == "application/problem+json"
     assert got["body"] == ({"a": 1.1} if content else "")
+
+
+def test_json_output_is_json_whatever_is_answered(server):
+    server.answer = (200, {"Content-Type": "text/html; charset=latin-1"}, b"<p>caf\xe9 \0 \"q\"\n")
+    got = json.loads(send(server.url, "--json").stdout)
+    assert got["body"] == '<p>caf? ? "q"\n' and got["content_type"] == "text/html"

@@ -55,14 +55,16 @@ endif
 
 # Fuzz targets, as tests that replay their corpus.
 fuzz_tests = \
+	tests/fuzz/fuzz_fcgi \
 	tests/fuzz/fuzz_jsonx \
 	tests/fuzz/fuzz_jwt
 
 check_PROGRAMS += $(fuzz_tests)
 TESTS += $(fuzz_tests)
+tests_fuzz_fuzz_fcgi_SOURCES = tests/fuzz/fuzz_fcgi.c tests/fuzz/replay.c
 tests_fuzz_fuzz_jsonx_SOURCES = tests/fuzz/fuzz_jsonx.c tests/fuzz/replay.c
 tests_fuzz_fuzz_jwt_SOURCES = tests/fuzz/fuzz_jwt.c tests/fuzz/replay.c
-EXTRA_DIST += tests/fuzz/fuzz_jsonx.in tests/fuzz/fuzz_jwt.in
+EXTRA_DIST += tests/fuzz/fuzz_fcgi.in tests/fuzz/fuzz_jsonx.in tests/fuzz/fuzz_jwt.in
 
 # What the integration tests talk to.
 check_PROGRAMS += tests/integration/responder

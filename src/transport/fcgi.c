@@ -111,13 +111,10 @@ enum err fcgi_run(struct fcgi *f, request_handler *handler, void *ctx)
     f->handler = handler;
     f->ctx = ctx;
     enum err e = pool_start(f);
-    int64_t end_by = clk_mono_ms();
-    if (e == ERR_OK) {
+    if (e == ERR_OK)
         e = fcgi_loop(f);
-        end_by = clk_mono_ms() + FCGI_STOP_GRACE;
-    }
     leave_loop(f);
-    pool_end(f, end_by);
+    pool_end(f, clk_mono_ms() + (e == ERR_OK ? f->stop_timeout_ms : FCGI_STOP_GRACE));
     return e;
 }
 

@@ -42,7 +42,8 @@ const char *fcgi_address(const struct fcgi *f, size_t n);
 /*
  * Serve, in this thread and the pool's, until fcgi_stop(). The pool's threads have all signals
  * blocked. `handler` is called by several threads at once. ERR_OK once all that was begun is
- * answered; ERR_TIMEOUT if stop_timeout_ms cut something off; ERR_IO if it could not begin.
+ * answered; ERR_IO or ERR_NOMEM if it could not begin. ERR_TIMEOUT if stop_timeout_ms cut
+ * something off: then handlers may still run, and what they use must not be freed.
  */
 enum err fcgi_run(struct fcgi *f, request_handler *handler, void *ctx);
 

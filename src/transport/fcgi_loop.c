@@ -144,7 +144,9 @@ static void read_ready(struct conn *c)
             request_begins(c);
         enum err e = take_bytes(c, data, (size_t)n);
         if (e != ERR_OK) {
-            log_debug("FastCGI connection closed: %s", err_text(e));
+            if (e == ERR_SYNTAX)
+                log_warn("a connection was closed that does not speak FastCGI as a web server does "
+                         "(is it fastcgi_pass in nginx, fcgi:// in Apache?)");
             conn_close(c);
             return;
         }
@@ -176,10 +178,10 @@ static void write_ready(struct conn *c)
  */
 static void time_out(struct conn *c)
 {
+    conn_disarm(c); /* it may get another owner */
     if (c->state == CONN_IDLE && !conn_part(c)) {
         read_ready(c);
     } else if (c->state == CONN_MOVING && !c->sending && c->gate.good_stage == GATE_STDIN) {
-        conn_disarm(c);
         c->last = true;
         c->gate.err = ERR_TIMEOUT;
         pool_queue(c);
@@ -215,6 +217,7 @@ static void begin_stop(struct fcgi *f)
     for (size_t i = 0; i < f->listener_count; i++) {
         listener_unlink(&f->listeners[i]);
         accept_some(f, &f->listeners[i], SOMAXCONN);
+        arm_listener(f, &f->listeners[i], EPOLL_CTL_DEL); /* others may hold the socket, too */
         listener_close(&f->listeners[i]);
     }
     f->accept_again = CLK_NEVER;

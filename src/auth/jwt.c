@@ -133,7 +133,7 @@ static enum err decode_signature(const char *text, size_t len, uint8_t ret[SIGNA
 
 enum err jwt_parse(const char *token, size_t len, struct jwt_parts *ret, struct why *why)
 {
-    struct compact c;
+    struct compact c = {0};
     if (len > JWT_LEN_MAX)
         return why_set(why, ERR_TOO_BIG, "the token is longer than %d bytes", JWT_LEN_MAX);
     if (!split(token, len, &c))
@@ -197,7 +197,7 @@ enum err jwt_check_times(struct json_object *claims, int64_t now, struct why *wh
 enum err jwt_verify(const char *token, size_t len, const struct jwt_key *key, int64_t now,
                     struct json_object **ret_claims, struct why *why)
 {
-    struct jwt_parts p;
+    struct jwt_parts p = {0};
     enum err e = jwt_parse(token, len, &p, why);
     if (e != ERR_OK)
         return e;

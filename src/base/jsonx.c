@@ -161,7 +161,7 @@ static void add_utf8(struct buf *b, unsigned cp)
 static enum err read_code_point(struct reader *r)
 {
     const char *start = r->at - 2;
-    unsigned cp, low;
+    unsigned cp = 0, low = 0;
     enum err e = read_hex4(r, &cp);
     if (e != ERR_OK)
         return e;
@@ -340,7 +340,7 @@ static enum err fill_array(struct reader *r, struct json_object *array)
         return e;
     if (!take(r, ']')) {
         do {
-            struct json_object *element;
+            struct json_object *element = NULL;
             e = read_value(r, &element);
             if (e != ERR_OK)
                 return e;
@@ -363,8 +363,8 @@ static enum err fill_array(struct reader *r, struct json_object *array)
  */
 static enum err read_key(struct reader *r, struct json_object *object)
 {
-    const char *start = r->at, *text;
-    size_t mark = r->scratch.len, len;
+    const char *start = r->at, *text = NULL;
+    size_t mark = r->scratch.len, len = 0;
     if (!take(r, '"'))
         return expected(r, "a key in double quotes");
     enum err e = read_string(r, &text, &len);
@@ -384,7 +384,7 @@ static enum err read_key(struct reader *r, struct json_object *object)
 static enum err read_member(struct reader *r, struct json_object *object)
 {
     size_t mark = r->scratch.len;
-    struct json_object *value;
+    struct json_object *value = NULL;
     enum err e = read_key(r, object);
     if (e == ERR_OK)
         e = read_value(r, &value);
@@ -481,7 +481,7 @@ static enum err read_document(struct reader *r, struct json_object **ret)
 {
     if (take_word(r, "\xef\xbb\xbf"))
         return fail(r, r->start, ERR_ENCODING, "begins with a byte order mark");
-    struct json_object *root;
+    struct json_object *root = NULL;
     enum err e = read_value(r, &root);
     if (e != ERR_OK)
         return e;

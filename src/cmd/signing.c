@@ -172,12 +172,10 @@ static enum err set_int(struct json_object *o, const char *name, int64_t value)
 /* Who calls: all that the configuration knows, or else only the webhook's id. */
 static enum err add_origin(const struct signing *s, struct json_object *claims)
 {
-    enum err e = ERR_OK;
     const struct conf_webhook *w = s->hook;
     if (w == NULL) {
-        if (s->webhook != NULL)
-            e = set_string(claims, "webhook_id", s->webhook);
-        return e == ERR_OK ? set_string(claims, "object_class", "fulfillment_request") : e;
+        enum err named = s->webhook != NULL ? set_string(claims, "webhook_id", s->webhook) : ERR_OK;
+        return named == ERR_OK ? set_string(claims, "object_class", "fulfillment_request") : named;
     }
     const char *const members[][2] = {
         {"webhook_id", w->id},
@@ -187,6 +185,7 @@ static enum err add_origin(const struct signing *s, struct json_object *claims)
         {"product_id", w->product},
         {"api_url", w->account->api_url},
     };
+    enum err e = ERR_OK;
     for (size_t i = 0; i < sizeof members / sizeof members[0] && e == ERR_OK; i++)
         e = set_string(claims, members[i][0], members[i][1]);
     return e;

@@ -38,7 +38,11 @@ auth_sources = \
 
 inbox_sources =
 
-api_sources =
+api_sources = \
+	src/api/api.c src/api/api.h \
+	src/api/exchange.c src/api/exchange.h \
+	src/api/page.c src/api/page.h \
+	src/api/rate.c src/api/rate.h
 
 policy_sources = \
 	src/policy/mask.c src/policy/mask.h \

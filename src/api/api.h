@@ -6,6 +6,10 @@
  * caller's deadline. What changes something is sent once: when its outcome is unknown
  * (ERR_TIMEOUT, ERR_NETWORK, ERR_HTTP_SERVER, ERR_HTTP_ANSWER) the caller re-reads the object.
  *
+ * A 429 or 503 halts the whole account for as long as its Retry-After says. A call that would
+ * have to wait beyond its deadline fails at once, unsent: ERR_HTTP_THROTTLED (halted) or
+ * ERR_TIMEOUT (too many calls in this second).
+ *
  * Ids are checked against object_id_valid() before they enter a path (ERR_INVALID).
  */
 #ifndef API_API_H
@@ -27,6 +31,7 @@
 #define API_GET_TRIES   4
 #define API_BACKOFF_MIN 500   /* ms before the second try; doubles, with full jitter */
 #define API_BACKOFF_MAX 15000 /* ms */
+#define API_PAUSE_MAX   3600  /* s; longer than that no Retry-After halts an account */
 
 struct api;
 
@@ -38,7 +43,9 @@ struct api_options {
     const char *ca_file;      /* or NULL */
     int64_t connect_timeout_ms;
     int64_t timeout_ms;
-    int64_t rate_limit; /* calls a second; 0 is no limit */
+    int64_t rate_limit;     /* calls in any one second; 0 is no limit */
+    int64_t backoff_min_ms; /* 0 is API_BACKOFF_MIN */
+    int64_t backoff_max_ms; /* 0 is API_BACKOFF_MAX */
 };
 
 enum err api_new(const struct api_options *options, struct api **ret, struct why *why);
@@ -67,8 +74,10 @@ typedef bool api_each_fn(void *ctx, struct json_object *object);
 
 /*
  * List the objects of a class for a product in any of `states` (NULL-terminated), oldest
- * first, page by page until a page is short; every object is passed once, even where pages
- * shift. The filter is the class's own (connect's name for product and state differ).
+ * first, page by page until the end; every object is passed once, even where pages shift
+ * because objects leave the list meanwhile. Objects are passed as their page arrives: some may
+ * have been passed when a later page fails. The filter is the class's own (connect's name for
+ * product and state differ). ERR_INVALID for a class that is not listed yet.
  */
 enum err api_list(struct api *a, struct api_call *call, enum object_class c, const char *product_id,
                   const char *const *states, api_each_fn *fn, void *ctx);
@@ -101,7 +110,10 @@ enum err api_templates(struct api *a, struct api_call *call, const char *product
 enum err api_message(struct api *a, struct api_call *call, const char *object_id, const char *text,
                      bool *ret_posted);
 
-/* Does a failed call deserve another try later (network, 5xx, 429), rather than a person? */
+/*
+ * Does the fault lie outside of what was asked (network, server, key, machine), so that the same
+ * call may do later? Else (4xx, an invalid argument) it needs another object or decision.
+ */
 bool api_transient(enum err e);
 
 #endif

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include <curl/curl.h>
+#include <sodium.h>
 
 #include "base/clk.h"
 
@@ -114,6 +115,15 @@ static bool copy(char **to, const char *from)
     return from == NULL || *to != NULL;
 }
 
+static bool copy_user_agent(char **to, const char *from)
+{
+    if (from != NULL)
+        return copy(to, from);
+    return asprintf(to, PACKAGE_NAME "/" PACKAGE_VERSION " (libcurl/%s)",
+                    curl_version_info(CURLVERSION_NOW)->version) >= 0 ||
+           (*to = NULL, false);
+}
+
 enum err http_new(const struct http_options *options, struct http **ret, struct why *why)
 {
     struct http *h = calloc(1, sizeof *h);
@@ -124,7 +134,8 @@ enum err http_new(const struct http_options *options, struct http **ret, struct 
     h->timeout_ms = options->timeout_ms;
     h->answer_max = options->answer_max > 0 ? options->answer_max : HTTP_ANSWER_MAX;
     if (!copy(&h->proxy, options->proxy != NULL ? options->proxy : "") ||
-        !copy(&h->ca_file, options->ca_file) || !copy(&h->user_agent, options->user_agent)) {
+        !copy(&h->ca_file, options->ca_file) ||
+        !copy_user_agent(&h->user_agent, options->user_agent)) {
         http_free(h);
         return why_set(why, ERR_NOMEM, "out of memory");
     }
@@ -353,8 +364,7 @@ static void set_limits(const struct http *h, CURL *easy)
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     /* One call at a time on a connection: HTTP/2 would add nothing but its own errors. */
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    if (h->user_agent != NULL)
-        curl_easy_setopt(easy, CURLOPT_USERAGENT, h->user_agent);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, h->user_agent);
 }
 
 static void set_request(CURL *easy, const struct http_request *r)
@@ -383,6 +393,14 @@ static void set_answer(CURL *easy, struct call *c)
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, c->trouble);
 }
 
+/* Wiped: one of them holds a key. */
+static void free_headers(struct curl_slist *list)
+{
+    for (struct curl_slist *l = list; l != NULL; l = l->next)
+        sodium_memzero(l->data, strlen(l->data));
+    curl_slist_free_all(list);
+}
+
 static struct curl_slist *make_headers(const struct http_request *r)
 {
     struct curl_slist *list = NULL, *longer;
@@ -401,7 +419,7 @@ static struct curl_slist *make_headers(const struct http_request *r)
     return list;
 
 no_memory:
-    curl_slist_free_all(list);
+    free_headers(list);
     return NULL;
 }
 
@@ -506,7 +524,7 @@ static enum err call_on(struct http *h, struct slot *s, const struct http_reques
         curl_multi_remove_handle(s->multi, s->easy);
     }
     curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER, NULL);
-    curl_slist_free_all(headers);
+    free_headers(headers);
     return e;
 }
 

@@ -25,9 +25,9 @@ enum err http_global_init(struct why *why);
 void http_global_free(void);
 
 struct http_options {
-    const char *proxy;   /* URL, or NULL for none */
-    const char *ca_file; /* PEM bundle, or NULL for the system's */
-    const char *user_agent;
+    const char *proxy;      /* URL, or NULL for none */
+    const char *ca_file;    /* PEM bundle, or NULL for the system's */
+    const char *user_agent; /* or NULL: "connect-webhook/VERSION (libcurl/VERSION)" */
     int64_t connect_timeout_ms;
     int64_t timeout_ms; /* from the first byte sent to the last one read */
     size_t answer_max;  /* bytes; 0 is HTTP_ANSWER_MAX */

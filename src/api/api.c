@@ -1,0 +1,384 @@
+/* api.c - Connect's verbs by their own names. */
+#include "api/api.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "api/exchange.h"
+#include "api/page.h"
+#include "base/clk.h"
+#include "base/jsonx.h"
+#include "base/rql.h"
+
+/* How Connect names things, class by class. An object's path is its list's and its id. */
+static const struct route {
+    const char *list;
+    const char *product;   /* the filter that names the product */
+    const char *state;     /* the filter that names the state */
+    const char *params_in; /* the member that holds `params` in a PUT, NULL for the top */
+} routes[CLASS__COUNT] = {
+    [CLASS_FULFILLMENT_REQUEST] = {"/requests", "asset.product.id", "status", "asset"},
+};
+
+/* ---------------------------------------------------------------------- account */
+
+/* "Authorization: ApiKey SU-...:...", whether or not the key came with the word. */
+static enum err make_authorization(const struct secret *key, struct secret **ret, struct why *why)
+{
+    static const char word[] = "ApiKey ";
+    const char *text = (const char *)secret_bytes(key);
+    if (strncasecmp(text, word, sizeof word - 1) == 0)
+        text += sizeof word - 1;
+    size_t len = strlen(text);
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] <= ' ' || (unsigned char)text[i] >= 0x7f)
+            len = 0;
+    if (len == 0 || strlen((const char *)secret_bytes(key)) != secret_len(key))
+        return why_set(why, ERR_INVALID, "the API key is no key: one word, \"SU-...:...\", is");
+    char header[sizeof "Authorization: " + sizeof word + SECRET_MAX];
+    int n = snprintf(header, sizeof header, "Authorization: %s%s", word, text);
+    enum err e = secret_from_bytes(header, (size_t)n, ret);
+    explicit_bzero(header, sizeof header);
+    return e == ERR_OK ? e : why_set(why, e, "the API key: %s", err_text(e));
+}
+
+static enum err fill(struct api *a, const struct api_options *o, struct why *why)
+{
+    struct http_options h = {.proxy = o->proxy,
+                             .ca_file = o->ca_file,
+                             .connect_timeout_ms = o->connect_timeout_ms,
+                             .timeout_ms = o->timeout_ms};
+    size_t url_len = strlen(o->url);
+    while (url_len > 0 && o->url[url_len - 1] == '/')
+        url_len--;
+    a->account_id = strdup(o->account_id);
+    a->url = strndup(o->url, url_len);
+    a->rate = rate_new(o->rate_limit);
+    a->backoff_min_ms = o->backoff_min_ms > 0 ? o->backoff_min_ms : API_BACKOFF_MIN;
+    a->backoff_max_ms = o->backoff_max_ms > 0 ? o->backoff_max_ms : API_BACKOFF_MAX;
+    if (a->account_id == NULL || a->url == NULL || a->rate == NULL)
+        return why_set(why, ERR_NOMEM, "out of memory");
+    enum err e = make_authorization(o->key, &a->authorization, why);
+    return e == ERR_OK ? http_new(&h, &a->http, why) : e;
+}
+
+enum err api_new(const struct api_options *options, struct api **ret, struct why *why)
+{
+    struct api *a = calloc(1, sizeof *a);
+    if (a == NULL)
+        return why_set(why, ERR_NOMEM, "out of memory");
+    enum err e = fill(a, options, why);
+    if (e != ERR_OK) {
+        api_free(a);
+        return why_prefix(why, e, "account %s", options->account_id);
+    }
+    *ret = a;
+    return ERR_OK;
+}
+
+void api_free(struct api *a)
+{
+    if (a == NULL)
+        return;
+    http_free(a->http);
+    rate_free(a->rate);
+    secret_free(a->authorization);
+    free(a->account_id);
+    free(a->url);
+    free(a);
+}
+
+void api_stop(struct api *a)
+{
+    rate_stop(a->rate);
+    http_stop(a->http);
+}
+
+const char *api_account(const struct api *a)
+{
+    return a->account_id;
+}
+
+bool api_transient(enum err e)
+{
+    switch ((int)e) { /* the few of a long list */
+    case ERR_NETWORK:
+    case ERR_TIMEOUT:
+    case ERR_TLS:
+    case ERR_STOPPED:
+    case ERR_NOMEM:
+    case ERR_IO:
+    case ERR_TOO_BIG:
+    case ERR_HTTP_AUTH:
+    case ERR_HTTP_THROTTLED:
+    case ERR_HTTP_SERVER:
+    case ERR_HTTP_ANSWER:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* ------------------------------------------------------------------------ paths */
+
+/* What nothing was sent for: a mistake of the caller's. */
+static enum err invalid(struct api_call *call, const char *what)
+{
+    call->result = (struct api_result){.retry_after_s = -1};
+    return why_set(&call->why, ERR_INVALID, "%s", what);
+}
+
+/* NULL for a class that is not worked on. */
+static const struct route *find_route(enum object_class c)
+{
+    return (unsigned)c < CLASS__COUNT && routes[c].list != NULL ? &routes[c] : NULL;
+}
+
+/* The path of an object, and of a verb on it if `verb` is not NULL. */
+static enum err object_path(struct api_call *call, enum object_class c, const char *id,
+                            const char *verb, char ret[static API_PATH_MAX])
+{
+    const struct route *r = find_route(c);
+    if (r == NULL)
+        return invalid(call, "objects of this class are not worked on");
+    if (!object_id_valid(id))
+        return invalid(call, "not an id of Connect's");
+    if (verb != NULL && !object_class_has_verb(c, verb))
+        return invalid(call, "the class has no such verb");
+    snprintf(ret, API_PATH_MAX, "%s/%s%s%s", r->list, id, verb != NULL ? "/" : "",
+             verb != NULL ? verb : "");
+    return ERR_OK;
+}
+
+/* /requests?and(eq(asset.product.id,PRD-1),in(status,(pending,revoking)))&ordering(created) */
+static enum err list_path(const struct route *r, const char *product_id, const char *const *states,
+                          struct buf *path)
+{
+    buf_printf(path, "%s?and(eq(%s,", r->list, r->product);
+    enum err e = rql_add_value(path, product_id);
+    buf_printf(path, "),in(%s,(", r->state);
+    for (size_t i = 0; e == ERR_OK && states[i] != NULL; i++) {
+        buf_addstr(path, i > 0 ? "," : "");
+        e = rql_add_value(path, states[i]);
+    }
+    buf_addstr(path, ")))&ordering(created)");
+    return e != ERR_OK ? e : path->err;
+}
+
+/* ---------------------------------------------------------------------- reading */
+
+enum err api_list(struct api *a, struct api_call *call, enum object_class c, const char *product_id,
+                  const char *const *states, api_each_fn *fn, void *ctx)
+{
+    const struct route *r = find_route(c);
+    if (r == NULL)
+        return invalid(call, "objects of this class are not worked on");
+    if (!object_id_valid(product_id) || states[0] == NULL)
+        return invalid(call, "a list needs a product and a state");
+    struct buf path;
+    buf_init(&path, API_PATH_MAX);
+    enum err e = list_path(r, product_id, states, &path);
+    if (e == ERR_OK)
+        e = page_each(a, call, path.data, fn, ctx);
+    else
+        e = invalid(call, "a state that no query can hold");
+    buf_free(&path);
+    return e;
+}
+
+enum err api_get(struct api *a, struct api_call *call, enum object_class c, const char *id,
+                 struct json_object **ret)
+{
+    char path[API_PATH_MAX], range[64];
+    enum err e = object_path(call, c, id, NULL, path);
+    return e == ERR_OK ? exchange_get(a, call, path, json_type_object, ret, range) : e;
+}
+
+static bool collect(void *ctx, struct json_object *object)
+{
+    struct json_object *array = ctx;
+    return json_object_array_add(array, json_object_get(object)) == 0;
+}
+
+enum err api_templates(struct api *a, struct api_call *call, const char *product_id,
+                       const char *scope, const char *type, struct json_object **ret)
+{
+    if (!object_id_valid(product_id))
+        return invalid(call, "not a product's id");
+    struct buf path;
+    buf_init(&path, API_PATH_MAX);
+    buf_printf(&path, "/products/%s/templates?scope=", product_id);
+    enum err e = rql_add_value(&path, scope);
+    buf_addstr(&path, "&type=");
+    if (e == ERR_OK)
+        e = rql_add_value(&path, type);
+    if (e != ERR_OK || path.err != ERR_OK) {
+        buf_free(&path);
+        return invalid(call, "a scope or type that no query can hold");
+    }
+    struct json_object *all = json_object_new_array();
+    e = all != NULL ? page_each(a, call, path.data, collect, all)
+                    : why_set(&call->why, ERR_NOMEM, "out of memory");
+    buf_free(&path);
+    if (e == ERR_OK)
+        *ret = all;
+    else
+        json_object_put(all);
+    return e;
+}
+
+/* --------------------------------------------------------------------- changing */
+
+/* Send once. Where the answer's body is not empty it must be an object. */
+static enum err change(struct api *a, struct api_call *call, const char *method, const char *path,
+                       struct json_object *body, struct json_object **ret_object)
+{
+    struct http_response answer;
+    struct json_object *object = NULL;
+    enum err e = exchange(a, call, method, path, body, &answer);
+    if (e != ERR_OK)
+        return e;
+    if (answer.body.len > 0)
+        e = exchange_parse(call, method, path, &answer, json_type_object, &object);
+    http_response_free(&answer);
+    if (e == ERR_OK && ret_object != NULL)
+        *ret_object = object;
+    else
+        json_object_put(object);
+    return e;
+}
+
+enum err api_act(struct api *a, struct api_call *call, enum object_class c, const char *id,
+                 const char *verb, struct json_object *body, struct json_object **ret_object)
+{
+    char path[API_PATH_MAX];
+    enum err e = object_path(call, c, id, verb, path);
+    return e == ERR_OK ? change(a, call, "POST", path, body, ret_object) : e;
+}
+
+/* {"asset":{"params":[...]}}, or {"params":[...]} where `in` is NULL. NULL: out of memory. */
+static struct json_object *params_body(const char *in, struct json_object *params)
+{
+    struct json_object *body = json_object_new_object();
+    struct json_object *holder = body;
+    if (body != NULL && in != NULL) {
+        holder = json_object_new_object();
+        if (json_object_object_add(body, in, holder) != 0) {
+            json_object_put(holder);
+            holder = NULL;
+        }
+    }
+    if (holder != NULL && json_object_object_add(holder, "params", json_object_get(params)) == 0)
+        return body;
+    if (holder != NULL)
+        json_object_put(params);
+    json_object_put(body);
+    return NULL;
+}
+
+enum err api_put_params(struct api *a, struct api_call *call, enum object_class c, const char *id,
+                        struct json_object *params)
+{
+    char path[API_PATH_MAX];
+    enum err e = object_path(call, c, id, NULL, path);
+    if (e != ERR_OK)
+        return e;
+    struct json_object *body = params_body(routes[c].params_in, params);
+    e = body != NULL ? change(a, call, "PUT", path, body, NULL)
+                     : why_set(&call->why, ERR_NOMEM, "out of memory");
+    json_object_put(body);
+    return e;
+}
+
+/* ---------------------------------------------------------------- conversations */
+
+/* The last message that is ours, or may be. */
+struct last_message {
+    const char *account_id;
+    struct json_object *message; /* owned */
+    int64_t created_us;
+};
+
+static bool look_at_message(void *ctx, struct json_object *message)
+{
+    struct last_message *last = ctx;
+    const char *author = jsonx_str(jsonx_object(message, "account"), "id", last->account_id);
+    const char *created = jsonx_str(message, "created", "");
+    int64_t us = last->created_us; /* without a time, the order of the list counts */
+    if (strcmp(author, last->account_id) != 0 ||
+        strcmp(jsonx_str(message, "type", "message"), "state_change") == 0)
+        return true;
+    (void)clk_parse_iso(created, strlen(created), &us);
+    if (us >= last->created_us) {
+        json_object_put(last->message);
+        last->message = json_object_get(message);
+        last->created_us = us;
+    }
+    return true;
+}
+
+/* Is the last thing that we said there this text? */
+static enum err said_before(struct api *a, struct api_call *call, const char *path,
+                            const char *text, bool *ret)
+{
+    char query[API_PATH_MAX];
+    struct last_message last = {.account_id = a->account_id, .created_us = INT64_MIN};
+    snprintf(query, sizeof query, "%s?ordering(created)", path);
+    enum err e = page_each(a, call, query, look_at_message, &last);
+    if (e == ERR_OK)
+        *ret = last.message != NULL && strcmp(jsonx_str(last.message, "text", ""), text) == 0;
+    json_object_put(last.message);
+    return e;
+}
+
+/* The open conversation about an object: the path of its messages, "" if there is none. */
+static enum err find_conversation(struct api *a, struct api_call *call, const char *object_id,
+                                  char ret_path[static API_PATH_MAX])
+{
+    char path[API_PATH_MAX], range[64];
+    struct json_object *list;
+    snprintf(path, sizeof path, "/conversations?instance_id=%s", object_id);
+    enum err e = exchange_get(a, call, path, json_type_array, &list, range);
+    ret_path[0] = '\0';
+    if (e != ERR_OK)
+        return e == ERR_HTTP_NOT_FOUND ? ERR_OK : e;
+    for (size_t i = 0; i < json_object_array_length(list) && ret_path[0] == '\0'; i++) {
+        struct json_object *one = json_object_array_get_idx(list, i);
+        const char *id = jsonx_str(one, "id", "");
+        if (object_id_valid(id) && strcmp(jsonx_str(one, "status", "open"), "open") == 0 &&
+            strcmp(jsonx_str(one, "type", "conversation"), "conversation") == 0)
+            snprintf(ret_path, API_PATH_MAX, "/conversations/%s/messages", id);
+    }
+    json_object_put(list);
+    return ERR_OK;
+}
+
+enum err api_message(struct api *a, struct api_call *call, const char *object_id, const char *text,
+                     bool *ret_posted)
+{
+    char path[API_PATH_MAX];
+    bool said = false;
+    if (!object_id_valid(object_id))
+        return invalid(call, "not an id of Connect's");
+    enum err e = find_conversation(a, call, object_id, path);
+    if (e == ERR_OK && path[0] != '\0')
+        e = said_before(a, call, path, text, &said);
+    if (e != ERR_OK)
+        return e;
+    if (path[0] == '\0' || said) {
+        *ret_posted = false;
+        return ERR_OK;
+    }
+    struct json_object *body = json_object_new_object();
+    struct json_object *string = json_object_new_string(text);
+    if (body == NULL || string == NULL || json_object_object_add(body, "text", string) != 0)
+        e = why_set(&call->why, ERR_NOMEM, "out of memory");
+    else
+        e = change(a, call, "POST", path, body, NULL);
+    json_object_put(body);
+    if (e == ERR_OK)
+        *ret_posted = true;
+    return e;
+}

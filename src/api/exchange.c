@@ -1,0 +1,254 @@
+/* exchange.c - one call of Connect's API, and what its answer means. */
+#include "api/exchange.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clk.h"
+#include "base/jsonx.h"
+
+#define BODY_MAX       (16 * 1024 * 1024) /* bytes of what we send */
+#define ERROR_BODY_MAX (256 * 1024)       /* bytes of an error's body that we read */
+#define KEY_MIN        8                  /* bytes; what is shorter may be any word */
+
+/* ----------------------------------------------------------------------- errors */
+
+static enum err map_status(int status)
+{
+    if (status >= 200 && status < 300)
+        return ERR_OK;
+    if (status == 401 || status == 403)
+        return ERR_HTTP_AUTH;
+    if (status == 404)
+        return ERR_HTTP_NOT_FOUND;
+    if (status == 429 || status == 503)
+        return ERR_HTTP_THROTTLED;
+    if (status >= 400 && status < 500)
+        return ERR_HTTP_CLIENT;
+    return status >= 500 && status < 600 ? ERR_HTTP_SERVER : ERR_HTTP_ANSWER;
+}
+
+/* Leave no half of a UTF-8 character at the end of a text that was cut. */
+static void trim_utf8(char *text)
+{
+    size_t len = strlen(text), n = len;
+    while (n > 0 && len - n < 3 && ((unsigned char)text[n - 1] & 0xc0) == 0x80)
+        n--;
+    if (n == 0 || (unsigned char)text[n - 1] < 0xc0)
+        return;
+    unsigned char lead = (unsigned char)text[n - 1];
+    size_t want = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    if (len - n + 1 < want)
+        text[n - 1] = '\0';
+}
+
+static void add_error(struct api_result *r, const char *text)
+{
+    size_t n = strlen(r->errors);
+    snprintf(r->errors + n, sizeof r->errors - n, "%s%s", n > 0 ? "; " : "", text);
+}
+
+/* {"error_code":"VAL_001","errors":["..."]}, in the shapes that occur. */
+static void read_error(struct api_result *r, const struct json_object *root)
+{
+    snprintf(r->error_code, sizeof r->error_code, "%s", jsonx_str(root, "error_code", ""));
+    trim_utf8(r->error_code);
+    struct json_object *errors = jsonx_get(root, "errors");
+    if (json_object_is_type(errors, json_type_array)) {
+        for (size_t i = 0; i < json_object_array_length(errors); i++)
+            add_error(r, json_object_get_string(json_object_array_get_idx(errors, i)));
+    } else if (errors != NULL) {
+        add_error(r, json_object_get_string(errors));
+    } else {
+        add_error(r, jsonx_str(root, "detail", "")); /* the framework's own, below Connect's */
+    }
+}
+
+/* A server that repeats our key in its complaint must not bring it into our records. */
+static void hide_key(const struct api *a, char *text)
+{
+    const char *header = (const char *)secret_bytes(a->authorization);
+    const char *key = strrchr(header, ' ') + 1;
+    const char *token = strchr(key, ':'); /* "SU-123-456:TOKEN" */
+    if (token != NULL && token[1] != '\0')
+        key = token + 1;
+    if (strlen(key) < KEY_MIN)
+        return;
+    for (char *at; (at = strstr(text, key)) != NULL;)
+        memset(at, '*', strlen(key));
+}
+
+static enum err explain(struct api *a, struct api_call *call, const char *method, const char *path,
+                        const struct http_response *answer)
+{
+    struct api_result *r = &call->result;
+    enum err e = map_status(answer->status);
+    struct json_object *root = NULL;
+    int path_len = (int)strcspn(path, "?");
+    if (answer->body.len > 0 &&
+        jsonx_parse(answer->body.data, answer->body.len, ERROR_BODY_MAX, &root, NULL) == ERR_OK)
+        read_error(r, root);
+    json_object_put(root);
+    trim_utf8(r->errors);
+    hide_key(a, r->errors);
+    hide_key(a, r->error_code);
+
+    if (answer->status >= 300 && answer->status < 400)
+        return why_set(&call->why, e,
+                       "%s %.*s: %d: redirects are not followed; is the API's URL right?", method,
+                       path_len, path, answer->status);
+    if (r->error_code[0] != '\0' || r->errors[0] != '\0')
+        return why_set(&call->why, e, "%s %.*s: %d: %s%s%s", method, path_len, path, answer->status,
+                       r->error_code, r->error_code[0] != '\0' ? ": " : "", r->errors);
+    return why_set(&call->why, e, "%s %.*s: %d: %s, with %zu bytes of %s", method, path_len, path,
+                   answer->status, err_text(e), answer->body.len,
+                   answer->content_type[0] != '\0' ? answer->content_type : "no content type");
+}
+
+/* --------------------------------------------------------------------- one call */
+
+/* Whoever calls for this account next waits, too. */
+static void halt_account(struct api *a, int64_t retry_after_s)
+{
+    int64_t ms = a->backoff_min_ms;
+    if (retry_after_s >= 0)
+        ms = (retry_after_s < API_PAUSE_MAX ? retry_after_s : API_PAUSE_MAX) * 1000;
+    rate_halt(a->rate, clk_mono_ms() + ms);
+}
+
+static enum err wait_for_turn(struct api *a, struct api_call *call, const char *method,
+                              const char *path)
+{
+    int64_t left_ms = 0;
+    int path_len = (int)strcspn(path, "?");
+    enum err e = rate_take(a->rate, call->deadline, &left_ms);
+    if (e == ERR_OK)
+        return ERR_OK;
+    if (e == ERR_HTTP_THROTTLED)
+        call->result.retry_after_s = (left_ms + 999) / 1000;
+    return why_set(&call->why, e, "%s %.*s: not sent: %s", method, path_len, path,
+                   e == ERR_HTTP_THROTTLED ? "Connect asked us to slow down, for longer than "
+                                             "this call has time"
+                   : e == ERR_TIMEOUT      ? "no turn within the rate limit before the deadline"
+                                           : err_text(e));
+}
+
+enum err exchange(struct api *a, struct api_call *call, const char *method, const char *path,
+                  struct json_object *body, struct http_response *ret_answer)
+{
+    struct buf url, text;
+    struct http_response answer;
+    call->result = (struct api_result){.retry_after_s = -1};
+    call->why.text[0] = '\0';
+    buf_init(&url, strlen(a->url) + API_PATH_MAX);
+    buf_init(&text, BODY_MAX);
+    buf_addstr(&url, a->url);
+    buf_addstr(&url, path);
+    if (body != NULL)
+        jsonx_print(&text, body);
+    enum err e = url.err != ERR_OK ? url.err : text.err;
+    if (e != ERR_OK)
+        e = why_set(&call->why, e, "%s: request not made: %s", method, err_text(e));
+    if (e == ERR_OK)
+        e = wait_for_turn(a, call, method, path);
+    if (e == ERR_OK) {
+        struct http_request r = {
+            .method = method,
+            .url = url.data,
+            .headers = {(const char *)secret_bytes(a->authorization), "Accept: application/json",
+                        body != NULL ? "Content-Type: application/json" : NULL},
+            .body = body != NULL ? text.data : NULL,
+            .body_len = text.len,
+            .deadline = call->deadline};
+        e = http_call(a->http, &r, &answer, &call->result.sent, &call->why);
+    }
+    sodium_memzero(text.data, text.len); /* parameters may be passwords */
+    buf_free(&text);
+    buf_free(&url);
+    if (e != ERR_OK)
+        return e;
+
+    call->result.status = answer.status;
+    call->result.retry_after_s = answer.retry_after_s;
+    e = map_status(answer.status);
+    if (e == ERR_HTTP_THROTTLED)
+        halt_account(a, answer.retry_after_s);
+    if (e == ERR_OK) {
+        *ret_answer = answer;
+        return ERR_OK;
+    }
+    explain(a, call, method, path, &answer);
+    http_response_free(&answer);
+    return e;
+}
+
+enum err exchange_parse(struct api_call *call, const char *method, const char *path,
+                        const struct http_response *answer, enum json_type type,
+                        struct json_object **ret_root)
+{
+    struct json_object *root = NULL;
+    struct why why;
+    int path_len = (int)strcspn(path, "?");
+    enum err e = jsonx_parse(answer->body.data, answer->body.len, HTTP_ANSWER_MAX, &root, &why);
+    if (e == ERR_NOMEM)
+        return why_set(&call->why, e, "%s %.*s: out of memory", method, path_len, path);
+    if (e != ERR_OK)
+        return why_set(&call->why, ERR_HTTP_ANSWER, "%s %.*s: %d: not the JSON we need (%s): %s",
+                       method, path_len, path, answer->status,
+                       answer->content_type[0] != '\0' ? answer->content_type : "no content type",
+                       why.text);
+    if (json_object_get_type(root) != type) {
+        json_object_put(root);
+        return why_set(&call->why, ERR_HTTP_ANSWER, "%s %.*s: %d: the answer is not an %s", method,
+                       path_len, path, answer->status, json_type_to_name(type));
+    }
+    *ret_root = root;
+    return ERR_OK;
+}
+
+/* ------------------------------------------------------------------ several tries */
+
+static bool of_the_moment(enum err e)
+{
+    return e == ERR_NETWORK || e == ERR_TIMEOUT || e == ERR_HTTP_SERVER || e == ERR_HTTP_THROTTLED;
+}
+
+/* Full jitter: anything up to a bound that doubles with every try. */
+static int64_t backoff_ms(const struct api *a, int try)
+{
+    int64_t bound = a->backoff_min_ms << try;
+    bound = bound < a->backoff_max_ms ? bound : a->backoff_max_ms;
+    return (int64_t)randombytes_uniform((uint32_t)bound + 1);
+}
+
+static enum err get_once(struct api *a, struct api_call *call, const char *path,
+                         enum json_type type, struct json_object **ret_root,
+                         char ret_range[static 64])
+{
+    struct http_response answer;
+    enum err e = exchange(a, call, "GET", path, NULL, &answer);
+    if (e != ERR_OK)
+        return e;
+    e = exchange_parse(call, "GET", path, &answer, type, ret_root);
+    memcpy(ret_range, answer.content_range, sizeof answer.content_range);
+    http_response_free(&answer);
+    return e;
+}
+
+enum err exchange_get(struct api *a, struct api_call *call, const char *path, enum json_type type,
+                      struct json_object **ret_root, char ret_range[static 64])
+{
+    for (int try = 0;; try++) {
+        enum err e = get_once(a, call, path, type, ret_root, ret_range);
+        if (!of_the_moment(e) || try + 1 == API_GET_TRIES)
+            return e;
+        /* After a 429 the account is halted, and the next try waits for its turn besides. */
+        int64_t again = clk_mono_ms() + backoff_ms(a, try);
+        if (again >= call->deadline)
+            return e;
+        if (rate_sleep(a->rate, again) != ERR_OK)
+            return why_set(&call->why, ERR_STOPPED, "GET: %s", err_text(ERR_STOPPED));
+    }
+}

@@ -1,0 +1,43 @@
+/*
+ * exchange.h - one call of Connect's API, and what its answer means. For the rooms of this
+ * folder alone.
+ */
+#ifndef API_EXCHANGE_H
+#define API_EXCHANGE_H
+
+#include "api/api.h"
+#include "api/rate.h"
+#include "base/http.h"
+
+#define API_PATH_MAX 4096 /* bytes of a path with its query */
+
+struct api {
+    char *account_id;
+    char *url;                    /* without a slash at its end */
+    struct secret *authorization; /* the whole header */
+    struct http *http;
+    struct rate *rate;
+    int64_t backoff_min_ms, backoff_max_ms;
+};
+
+/*
+ * Send one request, once, and read the answer into call->result. `path` begins with a slash and
+ * may have a query; `body` is borrowed, NULL for none. ERR_OK is a 2xx, in *ret_answer; free it
+ * with http_response_free().
+ */
+enum err exchange(struct api *a, struct api_call *call, const char *method, const char *path,
+                  struct json_object *body, struct http_response *ret_answer);
+
+/*
+ * GET a JSON value of this type, with further tries while the failure is one of the moment.
+ * *ret_root is owned. `ret_range` takes the Content-Range.
+ */
+enum err exchange_get(struct api *a, struct api_call *call, const char *path, enum json_type type,
+                      struct json_object **ret_root, char ret_range[static 64]);
+
+/* The body of a 2xx as JSON of this type. ERR_HTTP_ANSWER. *ret_root is owned. */
+enum err exchange_parse(struct api_call *call, const char *method, const char *path,
+                        const struct http_response *answer, enum json_type type,
+                        struct json_object **ret_root);
+
+#endif

@@ -1,0 +1,120 @@
+/* rate.c - how often an account may call. */
+#include "api/rate.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clk.h"
+
+#define WINDOW_MS 1000
+
+struct rate {
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* on the monotonic clock */
+    bool stopped;
+    int64_t halted_until;
+    size_t n, oldest;
+    int64_t turns[]; /* when the last `n` calls began or are to begin, a ring */
+};
+
+struct rate *rate_new(int64_t per_s)
+{
+    size_t n = per_s > 0 ? (size_t)per_s : 0;
+    if (n > SIZE_MAX / (2 * sizeof(int64_t)))
+        return NULL;
+    struct rate *r = calloc(1, sizeof *r + n * sizeof *r->turns);
+    if (r == NULL)
+        return NULL;
+    r->n = n;
+    for (size_t i = 0; i < n; i++)
+        r->turns[i] = INT64_MIN / 2;
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&r->changed, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&r->lock, NULL);
+    return r;
+}
+
+void rate_free(struct rate *r)
+{
+    if (r == NULL)
+        return;
+    pthread_cond_destroy(&r->changed);
+    pthread_mutex_destroy(&r->lock);
+    free(r);
+}
+
+/* Under the lock: sleep until then, or until something changes. */
+static void wait_until(struct rate *r, int64_t until)
+{
+    struct timespec ts = {.tv_sec = (time_t)(until / 1000),
+                          .tv_nsec = (long)(until % 1000) * 1000000};
+    pthread_cond_timedwait(&r->changed, &r->lock, &ts);
+}
+
+/* Under the lock: the moment of the next free turn. */
+static int64_t next_turn(const struct rate *r, int64_t now)
+{
+    int64_t turn = r->halted_until > now ? r->halted_until : now;
+    if (r->n > 0 && r->turns[r->oldest] + WINDOW_MS > turn)
+        turn = r->turns[r->oldest] + WINDOW_MS;
+    return turn;
+}
+
+/*
+ * Turns are not booked ahead: whoever wakes looks again. So a halt that begins meanwhile holds
+ * for all who wait, and who gives up leaves no gap.
+ */
+enum err rate_take(struct rate *r, int64_t deadline, int64_t *ret_left_ms)
+{
+    enum err e = ERR_OK;
+    pthread_mutex_lock(&r->lock);
+    for (;;) {
+        int64_t now = clk_mono_ms(), turn = next_turn(r, now);
+        if (r->stopped) {
+            e = ERR_STOPPED;
+        } else if (turn > deadline) {
+            e = r->halted_until > deadline ? ERR_HTTP_THROTTLED : ERR_TIMEOUT;
+            *ret_left_ms = turn - now;
+        } else if (turn > now) {
+            wait_until(r, turn);
+            continue;
+        } else if (r->n > 0) {
+            r->turns[r->oldest] = now;
+            r->oldest = (r->oldest + 1) % r->n;
+        }
+        break;
+    }
+    pthread_mutex_unlock(&r->lock);
+    return e;
+}
+
+enum err rate_sleep(struct rate *r, int64_t until)
+{
+    pthread_mutex_lock(&r->lock);
+    while (!r->stopped && clk_mono_ms() < until)
+        wait_until(r, until);
+    enum err e = r->stopped ? ERR_STOPPED : ERR_OK;
+    pthread_mutex_unlock(&r->lock);
+    return e;
+}
+
+void rate_halt(struct rate *r, int64_t until)
+{
+    pthread_mutex_lock(&r->lock);
+    if (until > r->halted_until)
+        r->halted_until = until;
+    pthread_cond_broadcast(&r->changed);
+    pthread_mutex_unlock(&r->lock);
+}
+
+void rate_stop(struct rate *r)
+{
+    pthread_mutex_lock(&r->lock);
+    r->stopped = true;
+    pthread_cond_broadcast(&r->changed);
+    pthread_mutex_unlock(&r->lock);
+}

@@ -1,0 +1,670 @@
+/* test_api.c - what servers answer, and that nothing is sent twice, skipped or given away. */
+#include "unit.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "base/clk.h"
+#include "base/http.h"
+#include "base/jsonx.h"
+#include "fake_http.h"
+
+#define KEY       "SU-123-456:0123456789abcdef"
+#define REQUEST   "PR-1234-5678-001"
+#define PRODUCT   "PRD-111-222-333"
+#define MESSAGES  "CO-716-846-575-885-101-001"
+#define ENOUGH_MS 20000
+
+static struct fake *fake;
+static struct api *api;
+static struct api_call call;
+static struct secret *key;
+
+static void connect_with(const char *key_text, int64_t rate_limit)
+{
+    struct api_options o = {.account_id = "VA-240-990",
+                            .connect_timeout_ms = 5000,
+                            .timeout_ms = ENOUGH_MS,
+                            .rate_limit = rate_limit,
+                            .backoff_min_ms = 1,
+                            .backoff_max_ms = 1};
+    char url[128];
+    snprintf(url, sizeof url, "%s/public/v1/", fake_url(fake));
+    o.url = url;
+    api_free(api);
+    api = NULL;
+    secret_free(key);
+    assert_err(secret_from_bytes(key_text, strlen(key_text), &key), ERR_OK);
+    o.key = key;
+    assert_err(api_new(&o, &api, NULL), ERR_OK);
+    call.deadline = clk_mono_ms() + ENOUGH_MS;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    fake = fake_start();
+    connect_with("ApiKey " KEY, 0);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    api_free(api);
+    api = NULL;
+    secret_free(key);
+    key = NULL;
+    fake_stop(fake);
+    return 0;
+}
+
+static enum err get(void)
+{
+    struct json_object *o;
+    enum err e = api_get(api, &call, CLASS_FULFILLMENT_REQUEST, REQUEST, &o);
+    if (e == ERR_OK)
+        json_object_put(o);
+    return e;
+}
+
+static enum err act(const char *verb, const char *body)
+{
+    struct json_object *o = NULL, *b = NULL;
+    if (body != NULL)
+        assert_err(jsonx_parse(body, strlen(body), 4096, &b, NULL), ERR_OK);
+    enum err e = api_act(api, &call, CLASS_FULFILLMENT_REQUEST, REQUEST, verb, b, &o);
+    json_object_put(b);
+    if (e == ERR_OK)
+        json_object_put(o);
+    return e;
+}
+
+/* The first line of the i-th request is this method and path. */
+static void assert_asked(size_t i, const char *line)
+{
+    char first[1024];
+    snprintf(first, sizeof first, "%.*s", (int)strcspn(fake_request(fake, i), "\r"),
+             fake_request(fake, i));
+    char want[1024];
+    snprintf(want, sizeof want, "%s HTTP/1.1", line);
+    assert_string_equal(first, want);
+}
+
+/* ------------------------------------------------------------------ what is refused */
+
+static void refuses_ids_and_verbs_that_are_none(void **state)
+{
+    (void)state;
+    static const char *const ids[] = {"",          "../accounts", "PR-1/../..", "PR-1?x", "PR-1#x",
+                                      "PR-1%2f..", "PR-1 ",       "pr-1",       "PR-1\n", "PR-"};
+    struct json_object *o;
+    bool posted;
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        assert_err(api_get(api, &call, CLASS_FULFILLMENT_REQUEST, ids[i], &o), ERR_INVALID);
+        assert_false(call.result.sent);
+        assert_err(api_act(api, &call, CLASS_FULFILLMENT_REQUEST, ids[i], "approve", NULL, &o),
+                   ERR_INVALID);
+        assert_err(api_templates(api, &call, ids[i], "asset", "fulfillment", &o), ERR_INVALID);
+        assert_err(api_message(api, &call, ids[i], "hello", &posted), ERR_INVALID);
+    }
+    assert_err(act("explode", NULL), ERR_INVALID);
+    assert_err(act("../../accounts", NULL), ERR_INVALID);
+    assert_int_equal(fake_requests(fake), 0);
+}
+
+static void refuses_classes_without_a_route(void **state)
+{
+    (void)state;
+    struct json_object *o;
+    static const char *const states[] = {"pending", NULL};
+    assert_err(api_get(api, &call, CLASS__COUNT, REQUEST, &o), ERR_INVALID);
+    assert_err(api_list(api, &call, CLASS__COUNT, PRODUCT, states, NULL, NULL), ERR_INVALID);
+}
+
+static void refuses_a_key_that_cannot_be_one(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"ApiKey ", "two words", "a\r\nHost: evil", "\xff"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        struct secret *s;
+        struct api *a;
+        struct why why;
+        assert_err(secret_from_bytes(keys[i], strlen(keys[i]), &s), ERR_OK);
+        struct api_options o = {.account_id = "VA-1", .url = fake_url(fake), .key = s};
+        assert_err(api_new(&o, &a, &why), ERR_INVALID);
+        assert_memory_equal(why.text, "account VA-1: ", 14);
+        secret_free(s);
+    }
+}
+
+/* ---------------------------------------------------------------------- what is sent */
+
+static void sends_the_key_with_its_word_however_it_was_given(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {KEY, "ApiKey " KEY, "apikey " KEY};
+    for (size_t i = 0; i < 3; i++) {
+        connect_with(keys[i], 0);
+        fake_answer(fake, 200, "", "{}");
+        assert_err(get(), ERR_OK);
+        assert_asked(i, "GET /public/v1/requests/" REQUEST);
+        assert_non_null(strstr(fake_request(fake, i), "\r\nAuthorization: ApiKey " KEY "\r\n"));
+        assert_non_null(strstr(fake_request(fake, i), "\r\nUser-Agent: connect-webhook/"));
+    }
+}
+
+static void sends_verbs_and_parameters(void **state)
+{
+    (void)state;
+    fake_answer(fake, 200, "", "{\"id\":\"" REQUEST "\",\"status\":\"approved\"}");
+    fake_answer(fake, 200, "", "");
+    fake_answer(fake, 200, "", "{}");
+    assert_err(act("approve", "{\"template_id\":\"TL-1-2-3\"}"), ERR_OK);
+    assert_int_equal(call.result.status, 200);
+    assert_true(call.result.sent);
+    assert_asked(0, "POST /public/v1/requests/" REQUEST "/approve");
+    assert_non_null(strstr(fake_request(fake, 0), "\r\nContent-Type: application/json\r\n"));
+    assert_non_null(strstr(fake_request(fake, 0), "\r\n\r\n{\"template_id\":\"TL-1-2-3\"}"));
+    assert_err(act("confirm", NULL), ERR_OK);
+    assert_non_null(strstr(fake_request(fake, 1), "\r\nContent-Length: 0\r\n"));
+
+    struct json_object *params = json_object_new_array();
+    assert_err(api_put_params(api, &call, CLASS_FULFILLMENT_REQUEST, REQUEST, params), ERR_OK);
+    json_object_put(params); /* borrowed: still ours */
+    assert_asked(2, "PUT /public/v1/requests/" REQUEST);
+    assert_non_null(strstr(fake_request(fake, 2), "\r\n\r\n{\"asset\":{\"params\":[]}}"));
+}
+
+/* ------------------------------------------------------------------- what is answered */
+
+static void maps_every_status(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        enum err err;
+    } cases[] = {
+        {301, ERR_HTTP_ANSWER},    {302, ERR_HTTP_ANSWER}, {308, ERR_HTTP_ANSWER},
+        {400, ERR_HTTP_CLIENT},    {401, ERR_HTTP_AUTH},   {403, ERR_HTTP_AUTH},
+        {404, ERR_HTTP_NOT_FOUND}, {405, ERR_HTTP_CLIENT}, {409, ERR_HTTP_CLIENT},
+        {413, ERR_HTTP_CLIENT},    {422, ERR_HTTP_CLIENT}, {429, ERR_HTTP_THROTTLED},
+        {500, ERR_HTTP_SERVER},    {502, ERR_HTTP_SERVER}, {503, ERR_HTTP_THROTTLED},
+        {504, ERR_HTTP_SERVER},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fake_answer(fake, cases[i].status, "", "");
+        assert_err(act("approve", "{}"), cases[i].err);
+        assert_int_equal(call.result.status, cases[i].status);
+        assert_true(call.result.sent);
+        assert_memory_equal(call.why.text, "POST /requests/" REQUEST "/approve: ", 41);
+        assert_int_equal(strstr(call.why.text, "redirects are not followed") != NULL,
+                         cases[i].status < 400);
+    }
+    assert_int_equal(fake_requests(fake), sizeof cases / sizeof *cases);
+}
+
+static void keeps_connects_own_words(void **state)
+{
+    (void)state;
+    fake_answer(fake, 400, "",
+                "{\"error_code\":\"VAL_001\",\"errors\":[\"a: b\",\"c\",7,null],\"params\":{}}");
+    fake_answer(fake, 400, "Content-Type: text/plain\r\n", "{\"errors\":\"only one\"}");
+    fake_answer(fake, 403, "", "{\"detail\":\"no permission\"}");
+    fake_answer(fake, 400, "", "{\"error_code\":5,\"errors\":{\"a\":1}}");
+    assert_err(act("approve", "{}"), ERR_HTTP_CLIENT);
+    assert_string_equal(call.result.error_code, "VAL_001");
+    assert_memory_equal(call.result.errors, "a: b; c; 7", 10);
+    assert_non_null(strstr(call.why.text, "400: VAL_001: a: b; c"));
+    assert_err(act("approve", "{}"), ERR_HTTP_CLIENT);
+    assert_string_equal(call.result.errors, "only one");
+    assert_string_equal(call.result.error_code, "");
+    assert_err(act("approve", "{}"), ERR_HTTP_AUTH);
+    assert_string_equal(call.result.errors, "no permission");
+    assert_err(act("approve", "{}"), ERR_HTTP_CLIENT);
+    assert_string_equal(call.result.error_code, "");
+}
+
+static void notes_but_does_not_repeat_html(void **state)
+{
+    (void)state;
+    fake_answer(fake, 502, "Content-Type: text/html\r\n", "<h1>Bad Gateway</h1>");
+    assert_err(act("approve", "{}"), ERR_HTTP_SERVER);
+    assert_string_equal(call.result.errors, "");
+    assert_non_null(strstr(call.why.text, "text/html"));
+    assert_null(strstr(call.why.text, "<h1>"));
+}
+
+static void cuts_a_flood_of_errors_between_characters(void **state)
+{
+    (void)state;
+    char body[2048] = "{\"errors\":[\"x";
+    for (int i = 0; i < 400; i++)
+        strcat(body, "\xe2\x82\xac");
+    strcat(body, "\"]}");
+    fake_answer(fake, 400, "", body);
+    assert_err(act("approve", "{}"), ERR_HTTP_CLIENT);
+    size_t len = strlen(call.result.errors);
+    assert_in_range(len, API_ERRORS_MAX - 4, API_ERRORS_MAX - 1);
+    assert_int_equal(len % 3, 1);
+}
+
+static void never_tells_the_key(void **state)
+{
+    (void)state;
+    fake_answer(fake, 401, "",
+                "{\"error_code\":\"AUTH_001\",\"errors\":[\"ApiKey " KEY " is bad\"]}");
+    assert_err(act("approve", "{}"), ERR_HTTP_AUTH);
+    assert_null(strstr(call.result.errors, "0123456789abcdef"));
+    assert_null(strstr(call.why.text, "0123456789abcdef"));
+    assert_non_null(strstr(call.result.errors, "is bad"));
+}
+
+static void refuses_a_success_that_is_no_answer(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {"<html>", "{\"id\":", "[]", "null", "{\"a\":1,\"a\":2}"};
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        fake_answer(fake, 200, "", bodies[i]);
+        assert_err(act("approve", "{}"), ERR_HTTP_ANSWER);
+        assert_true(call.result.sent);
+        fake_answer(fake, 200, "", bodies[i]);
+        assert_err(get(), ERR_HTTP_ANSWER);
+    }
+    fake_answer(fake, 200, "", "");
+    assert_err(get(), ERR_HTTP_ANSWER);
+}
+
+/* ------------------------------------------------------------------------- repeats */
+
+static void tries_a_get_again_while_it_may_help(void **state)
+{
+    (void)state;
+    fake_answer(fake, 500, "", "");
+    fake_raw(fake, FAKE_RESET, "");
+    fake_answer(fake, 503, "Retry-After: 0\r\n", "");
+    fake_answer(fake, 200, "", "{}");
+    assert_err(get(), ERR_OK);
+    assert_int_equal(fake_requests(fake), API_GET_TRIES);
+}
+
+static void gives_a_get_up_after_its_tries(void **state)
+{
+    (void)state;
+    for (int i = 0; i < API_GET_TRIES + 1; i++)
+        fake_answer(fake, 500, "", "");
+    assert_err(get(), ERR_HTTP_SERVER);
+    assert_int_equal(fake_requests(fake), API_GET_TRIES);
+}
+
+static void tries_nothing_again_that_will_not_change(void **state)
+{
+    (void)state;
+    static const int statuses[] = {302, 400, 401, 404, 409};
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+        fake_answer(fake, statuses[i], "", "");
+        assert_int_not_equal(get(), ERR_OK);
+        assert_int_equal(fake_requests(fake), i + 1);
+    }
+}
+
+static void sends_what_changes_something_once(void **state)
+{
+    (void)state;
+    fake_answer(fake, 500, "", "");
+    fake_answer(fake, 503, "", "");
+    fake_raw(fake, FAKE_RESET, "");
+    fake_raw(fake, FAKE_CLOSE, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{");
+    assert_err(act("approve", "{}"), ERR_HTTP_SERVER);
+    assert_err(act("approve", "{}"), ERR_HTTP_THROTTLED);
+    assert_err(act("approve", "{}"), ERR_NETWORK);
+    assert_err(act("approve", "{}"), ERR_NETWORK);
+    assert_true(call.result.sent);
+    assert_int_equal(fake_requests(fake), 4);
+}
+
+static void halts_the_account_for_retry_after(void **state)
+{
+    (void)state;
+    fake_answer(fake, 429, "Retry-After: 600\r\n", "");
+    assert_err(act("approve", "{}"), ERR_HTTP_THROTTLED);
+    assert_int_equal(call.result.retry_after_s, 600);
+    assert_err(get(), ERR_HTTP_THROTTLED); /* beyond its deadline: at once */
+    assert_false(call.result.sent);
+    assert_in_range(call.result.retry_after_s, 500, 600);
+    assert_err(act("fail", "{}"), ERR_HTTP_THROTTLED);
+    assert_int_equal(fake_requests(fake), 1);
+}
+
+static void waits_for_a_turn_but_not_beyond_the_deadline(void **state)
+{
+    (void)state;
+    connect_with(KEY, 2);
+    for (int i = 0; i < 3; i++)
+        fake_answer(fake, 200, "", "{}");
+    int64_t start = clk_mono_ms();
+    assert_err(get(), ERR_OK);
+    assert_err(get(), ERR_OK);
+    call.deadline = start + 500;
+    assert_err(get(), ERR_TIMEOUT);
+    assert_false(call.result.sent);
+    call.deadline = start + ENOUGH_MS;
+    assert_err(get(), ERR_OK);
+    assert_true(clk_mono_ms() - start >= 1000);
+    assert_int_equal(fake_requests(fake), 3);
+}
+
+static void *get_in_a_thread(void *ctx)
+{
+    struct api_call mine = {.deadline = CLK_NEVER};
+    struct json_object *o = NULL;
+    enum err *e = ctx;
+    *e = api_get(api, &mine, CLASS_FULFILLMENT_REQUEST, REQUEST, &o);
+    json_object_put(o);
+    return NULL;
+}
+
+static void stops_who_waits_for_a_turn(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    enum err result;
+    fake_answer(fake, 429, "Retry-After: 600\r\n", "");
+    assert_int_equal(pthread_create(&thread, NULL, get_in_a_thread, &result), 0);
+    while (fake_requests(fake) == 0)
+        sched_yield();
+    api_stop(api);
+    pthread_join(thread, NULL);
+    assert_err(result, ERR_STOPPED);
+    assert_err(get(), ERR_STOPPED);
+    assert_int_equal(fake_requests(fake), 1);
+}
+
+/* --------------------------------------------------------------------------- lists */
+
+static const char *const pending[] = {"pending", "revoking", NULL};
+
+struct seen {
+    size_t n, stop_at;
+    int last;
+    bool ordered;
+};
+
+static bool see(void *ctx, struct json_object *object)
+{
+    struct seen *s = ctx;
+    int number = atoi(jsonx_str(object, "id", "PR-0") + 3);
+    s->ordered = s->ordered && number == s->last + 1;
+    s->last = number;
+    return ++s->n != s->stop_at;
+}
+
+/* A page with the objects PR-first to PR-last. */
+static void answer_page(int first, int last, const char *range)
+{
+    static char body[64 * API_PAGE_SIZE], header[128];
+    size_t len = 0;
+    for (int i = first; i <= last; i++)
+        len += (size_t)snprintf(body + len, sizeof body - len, "%s{\"id\":\"PR-%d\"}",
+                                i == first ? "[" : ",", i);
+    snprintf(body + len, sizeof body - len, "%s", len == 0 ? "[]" : "]");
+    snprintf(header, sizeof header, range != NULL ? "Content-Range: %s\r\n" : "%s",
+             range != NULL ? range : "");
+    fake_answer(fake, 200, header, body);
+}
+
+static enum err list(struct seen *s)
+{
+    *s = (struct seen){.stop_at = s->stop_at, .ordered = true};
+    return api_list(api, &call, CLASS_FULFILLMENT_REQUEST, PRODUCT, pending, see, s);
+}
+
+static void lists_pages_to_the_total(void **state)
+{
+    (void)state;
+    struct seen s = {0};
+    answer_page(1, 100, "items 0-99/150");
+    answer_page(101, 150, "items 100-149/150");
+    assert_err(list(&s), ERR_OK);
+    assert_int_equal(s.n, 150);
+    assert_true(s.ordered);
+    assert_asked(0, "GET /public/v1/requests?and(eq(asset.product.id," PRODUCT
+                    "),in(status,(pending,revoking)))&ordering(created)&limit=100&offset=0");
+    assert_asked(1, "GET /public/v1/requests?and(eq(asset.product.id," PRODUCT
+                    "),in(status,(pending,revoking)))&ordering(created)&limit=100&offset=100");
+    assert_int_equal(fake_requests(fake), 2);
+}
+
+static void lists_pages_without_a_total_to_a_short_one(void **state)
+{
+    (void)state;
+    struct seen s = {0};
+    answer_page(1, 100, NULL);
+    answer_page(1, 0, NULL);
+    assert_err(list(&s), ERR_OK);
+    assert_int_equal(s.n, 100);
+    answer_page(1, 0, "items 0-0/0");
+    assert_err(list(&s), ERR_OK);
+    assert_int_equal(s.n, 0);
+    assert_int_equal(fake_requests(fake), 3);
+}
+
+static void lists_a_server_that_cuts_pages_shorter(void **state)
+{
+    (void)state;
+    struct seen s = {0};
+    answer_page(1, 50, "items 0-49/120");
+    answer_page(51, 100, "items 50-99/120");
+    answer_page(101, 120, "items 100-119/120");
+    assert_err(list(&s), ERR_OK);
+    assert_int_equal(s.n, 120);
+    assert_int_equal(fake_requests(fake), 3);
+}
+
+static void skips_nothing_when_objects_leave_the_list(void **state)
+{
+    (void)state;
+    struct seen s = {0};
+    answer_page(1, 100, "items 0-99/300");
+    answer_page(141, 240, "items 100-199/260"); /* of the first page, forty have left */
+    answer_page(101, 200, "items 60-159/260");  /* 101 to 140 have come to where 61 to 100 were */
+    answer_page(201, 300, "items 160-259/260");
+    assert_err(list(&s), ERR_OK);
+    assert_int_equal(s.n, 300);
+    assert_non_null(strstr(fake_request(fake, 2), "&offset=60 "));
+    assert_non_null(strstr(fake_request(fake, 3), "&offset=160 "));
+}
+
+static void reads_pages_again_after_a_step_back(void **state)
+{
+    (void)state;
+    struct seen s = {0};
+    answer_page(1, 100, "items 0-99/300");
+    answer_page(101, 200, "items 100-199/300");
+    answer_page(201, 250, "items 200-249/250"); /* fifty of the end have left */
+    answer_page(151, 250, "items 150-249/250"); /* nothing new, and no reason to complain */
+    assert_err(list(&s), ERR_OK);
+    assert_int_equal(s.n, 250);
+    assert_true(s.ordered);
+}
+
+static void goes_back_from_beyond_the_end(void **state)
+{
+    (void)state;
+    struct seen s = {0};
+    answer_page(1, 100, "items 0-99/150");
+    answer_page(1, 0, "items 100-100/90"); /* sixty of the first page have left */
+    answer_page(101, 150, "items 40-89/90");
+    assert_err(list(&s), ERR_OK);
+    assert_int_equal(s.n, 150);
+    assert_non_null(strstr(fake_request(fake, 2), "&offset=40 "));
+    answer_page(1, 100, "items 0-99/150");
+    answer_page(1, 0, "items 0-0/0"); /* all have */
+    assert_err(list(&s), ERR_OK);
+    assert_int_equal(fake_requests(fake), 5);
+}
+
+static void passes_an_object_once(void **state)
+{
+    (void)state;
+    struct seen s = {0};
+    answer_page(1, 100, "items 0-99/190");
+    answer_page(91, 190, "items 100-199/200"); /* ten came in front */
+    assert_err(list(&s), ERR_OK);
+    assert_int_equal(s.n, 190);
+    assert_true(s.ordered);
+}
+
+static void stops_a_server_that_repeats_or_contradicts_itself(void **state)
+{
+    (void)state;
+    struct seen s = {0};
+    answer_page(1, 100, NULL);
+    answer_page(1, 100, NULL);
+    assert_err(list(&s), ERR_HTTP_ANSWER);
+    answer_page(1, 100, "items 0-99/200");
+    answer_page(1, 100, "items 0-99/200");
+    assert_err(list(&s), ERR_HTTP_ANSWER);
+    answer_page(1, 10, "items 0-99/200");
+    assert_err(list(&s), ERR_HTTP_ANSWER);
+    fake_answer(fake, 200, "", "[{\"name\":\"no id\"}]");
+    assert_err(list(&s), ERR_HTTP_ANSWER);
+    fake_answer(fake, 200, "", "{\"objects\":[]}");
+    assert_err(list(&s), ERR_HTTP_ANSWER);
+    assert_int_equal(fake_requests(fake), 7);
+}
+
+static void stops_when_told(void **state)
+{
+    (void)state;
+    struct seen s = {.stop_at = 5};
+    answer_page(1, 100, "items 0-99/300");
+    assert_err(list(&s), ERR_OK);
+    assert_int_equal(s.n, 5);
+    assert_int_equal(fake_requests(fake), 1);
+}
+
+/* ------------------------------------------------------- templates and conversations */
+
+static void lists_templates(void **state)
+{
+    (void)state;
+    struct json_object *o;
+    fake_answer(fake, 200, "", "[{\"id\":\"TL-1-2-3\"},{\"id\":\"TL-1-2-4\"}]");
+    assert_err(api_templates(api, &call, PRODUCT, "asset", "fulfillment", &o), ERR_OK);
+    assert_int_equal(json_object_array_length(o), 2);
+    json_object_put(o);
+    assert_asked(0, "GET /public/v1/products/" PRODUCT
+                    "/templates?scope=asset&type=fulfillment&limit=100&offset=0");
+    fake_answer(fake, 404, "", "");
+    assert_err(api_templates(api, &call, PRODUCT, "asset", "inquire", &o), ERR_HTTP_NOT_FOUND);
+}
+
+static enum err say(const char *text, bool want)
+{
+    bool posted = !want;
+    enum err e = api_message(api, &call, REQUEST, text, &posted);
+    if (e == ERR_OK)
+        assert_int_equal(posted, want);
+    return e;
+}
+
+static void posts_into_the_open_conversation(void **state)
+{
+    (void)state;
+    fake_answer(fake, 200, "",
+                "[{\"id\":\"CO-1\",\"status\":\"closed\"},{\"id\":\"CO-2\",\"type\":\"notes\"},"
+                "{\"id\":\"" MESSAGES "\",\"status\":\"open\",\"type\":\"conversation\"}]");
+    fake_answer(fake, 200, "",
+                "[{\"id\":\"ME-1\",\"text\":\"done\",\"account\":{\"id\":\"VA-240-990\"},"
+                "\"created\":\"2026-01-01T00:00:00+00:00\"},"
+                "{\"id\":\"ME-2\",\"text\":\"else\",\"account\":{\"id\":\"VA-240-990\"},"
+                "\"created\":\"2026-01-02T00:00:00+00:00\"}]");
+    fake_answer(fake, 201, "", "{\"id\":\"ME-3\"}");
+    assert_err(say("done", true), ERR_OK);
+    assert_asked(0, "GET /public/v1/conversations?instance_id=" REQUEST);
+    assert_asked(2, "POST /public/v1/conversations/" MESSAGES "/messages");
+    assert_non_null(strstr(fake_request(fake, 2), "{\"text\":\"done\"}"));
+}
+
+static void does_not_say_the_same_twice(void **state)
+{
+    (void)state;
+    fake_answer(fake, 200, "", "[{\"id\":\"" MESSAGES "\"}]");
+    fake_answer(fake, 200, "",
+                "[{\"id\":\"ME-2\",\"text\":\"done\",\"account\":{\"id\":\"VA-240-990\"},"
+                "\"created\":\"2026-01-02T00:00:00+00:00\"},"
+                "{\"id\":\"ME-1\",\"text\":\"older\",\"account\":{\"id\":\"VA-240-990\"},"
+                "\"created\":\"2026-01-01T00:00:00+00:00\"},"
+                "{\"id\":\"ME-3\",\"text\":\"theirs\",\"account\":{\"id\":\"PA-1\"},"
+                "\"created\":\"2026-01-03T00:00:00+00:00\"}]");
+    assert_err(say("done", false), ERR_OK);
+    fake_answer(fake, 200, "", "[{\"id\":\"" MESSAGES "\"}]");
+    fake_answer(fake, 200, "", "[{\"id\":\"ME-1\",\"text\":\"done\"}]"); /* author not told */
+    assert_err(say("done", false), ERR_OK);
+    assert_int_equal(fake_requests(fake), 4);
+}
+
+static void takes_a_missing_conversation_for_no_error(void **state)
+{
+    (void)state;
+    fake_answer(fake, 200, "", "[]");
+    assert_err(say("x", false), ERR_OK);
+    fake_answer(fake, 404, "", "");
+    assert_err(say("x", false), ERR_OK);
+    fake_answer(fake, 200, "", "[{\"id\":\"CO-1\",\"status\":\"closed\"}]");
+    assert_err(say("x", false), ERR_OK);
+    fake_answer(fake, 200, "", "[{\"id\":\"../../requests\",\"status\":\"open\"}]");
+    assert_err(say("x", false), ERR_OK);
+    fake_answer(fake, 401, "", "");
+    assert_err(say("x", false), ERR_HTTP_AUTH);
+}
+
+#define test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    if (http_global_init(NULL) != ERR_OK)
+        return 1;
+    const struct CMUnitTest tests[] = {
+        test(refuses_ids_and_verbs_that_are_none),
+        test(refuses_classes_without_a_route),
+        test(refuses_a_key_that_cannot_be_one),
+        test(sends_the_key_with_its_word_however_it_was_given),
+        test(sends_verbs_and_parameters),
+        test(maps_every_status),
+        test(keeps_connects_own_words),
+        test(notes_but_does_not_repeat_html),
+        test(cuts_a_flood_of_errors_between_characters),
+        test(never_tells_the_key),
+        test(refuses_a_success_that_is_no_answer),
+        test(tries_a_get_again_while_it_may_help),
+        test(gives_a_get_up_after_its_tries),
+        test(tries_nothing_again_that_will_not_change),
+        test(sends_what_changes_something_once),
+        test(halts_the_account_for_retry_after),
+        test(waits_for_a_turn_but_not_beyond_the_deadline),
+        test(stops_who_waits_for_a_turn),
+        test(lists_pages_to_the_total),
+        test(lists_pages_without_a_total_to_a_short_one),
+        test(lists_a_server_that_cuts_pages_shorter),
+        test(skips_nothing_when_objects_leave_the_list),
+        test(reads_pages_again_after_a_step_back),
+        test(goes_back_from_beyond_the_end),
+        test(passes_an_object_once),
+        test(stops_a_server_that_repeats_or_contradicts_itself),
+        test(stops_when_told),
+        test(lists_templates),
+        test(posts_into_the_open_conversation),
+        test(does_not_say_the_same_twice),
+        test(takes_a_missing_conversation_for_no_error),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    http_global_free();
+    return failed;
+}

@@ -68,6 +68,9 @@ EXTRA_DIST += tests/fuzz/fuzz_fcgi.in tests/fuzz/fuzz_jsonx.in tests/fuzz/fuzz_j
 
 # What the integration tests talk to.
 check_PROGRAMS += tests/integration/responder
+EXTRA_DIST += tests/integration/fcgi_client.py tests/integration/responder.py \
+	tests/integration/test_cgi.py tests/integration/test_fcgi.py \
+	tests/integration/test_fcgi_nginx.py
 
 # Headers that tests share.
 EXTRA_DIST += tests/unit/unit.h

@@ -13,7 +13,9 @@ base_sources = \
 	src/base/rql_priv.h src/base/rql_scan.c src/base/rql_scan.h src/base/rql_value.c \
 	src/base/secret.c src/base/secret.h
 
-event_sources =
+event_sources = \
+	src/event/event.c src/event/event.h \
+	src/event/object_class.c src/event/object_class.h
 
 transport_sources = \
 	src/transport/cgi.c src/transport/cgi.h \

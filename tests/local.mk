@@ -10,7 +10,9 @@ base_tests = \
 	tests/unit/test_rql \
 	tests/unit/test_secret
 
-event_tests =
+event_tests = \
+	tests/unit/test_event \
+	tests/unit/test_object_class
 
 transport_tests = \
 	tests/unit/test_fcgi_gate \

@@ -75,7 +75,8 @@ const char *webhook_pair_title(enum object_class c, enum webhook_type t);
 enum err side_of_account(const char *account_id, enum side *ret);
 const char *side_name(enum side s); /* "vendor"; static */
 
-/* The JSON member that holds an object's state: "status", or "state" for listing requests. */
+/* The JSON member that holds an object's state: "status", or "state" for listing requests; NULL
+ * for billing requests, which have none. Static. */
 const char *object_class_state_key(enum object_class c);
 
 /* The states that are pending work for this side, NULL-terminated; an empty list if none. */
@@ -88,6 +89,8 @@ const char *const *object_class_pending(enum object_class c, enum side s);
 const char *const *object_class_verbs(enum object_class c, enum side s, const char *state);
 /* Is `verb` one of the class's verbs at all, for any side and state? */
 bool object_class_has_verb(enum object_class c, const char *verb);
+
+#define OBJECT_ID_MAX 65 /* bytes of an id, with the NUL */
 
 /* Does `id` look like one of Connect's, [A-Z]{2,4}(-[0-9A-Za-z_]+)+, at most 64 characters? Only
  * such ids ever enter a path of the API. */

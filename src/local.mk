@@ -52,7 +52,14 @@ policy_sources = \
 	src/policy/quote.c src/policy/quote.h \
 	src/policy/rules.c src/policy/rules.h
 
-processors_sources =
+processors_sources = \
+	src/processors/act.c src/processors/act.h \
+	src/processors/fulfillment_request.c \
+	src/processors/list.h \
+	src/processors/params.c src/processors/params.h \
+	src/processors/processor.c src/processors/processor.h \
+	src/processors/skeleton.c \
+	src/processors/template.c src/processors/template.h
 
 tasks_sources =
 

@@ -34,7 +34,8 @@ api_tests =
 policy_tests = \
 	tests/unit/test_quote
 
-processors_tests =
+processors_tests = \
+	tests/unit/test_fulfillment_request
 
 tasks_tests =
 
@@ -44,6 +45,7 @@ cmd_tests =
 
 # The server that tests of clients talk to.
 fake_http = tests/unit/fake_http.c tests/unit/fake_http.h
+tests_unit_test_fulfillment_request_SOURCES = tests/unit/test_fulfillment_request.c $(fake_http)
 tests_unit_test_http_SOURCES = tests/unit/test_http.c $(fake_http)
 
 unit_tests = $(base_tests) $(event_tests) $(transport_tests) $(conf_tests) $(auth_tests) \

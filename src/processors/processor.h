@@ -49,8 +49,8 @@ struct job {
     /* Filled by the processor. */
     int64_t retry_after_s; /* what the server asked for, -1 if nothing */
     char final_state[32];  /* the object's state afterwards, "" if not known */
-    struct why why;        /* the story of anything but DONE */
-    enum err err;          /* its code */
+    struct why why;        /* the story of anything but DONE; "" for a skip without a reason */
+    enum err err;          /* its code; ERR_OK where nothing failed */
 };
 
 struct processor {
@@ -63,6 +63,9 @@ struct processor {
 
     /* Is the object already what `action` would make it (approved, for approve)? Never NULL. */
     bool (*already)(const struct json_object *object, const char *action);
+
+    /* The product that the object belongs to, borrowed; NULL if it does not say. Never NULL. */
+    const char *(*product)(const struct json_object *object);
 };
 
 /* The processor for a class; NULL if none is built in. Static. */

@@ -1,0 +1,120 @@
+/* params.c - which parameters differ. */
+#include "processors/params.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/jsonx.h"
+
+/* The parameter with this id, borrowed; NULL if there is none. */
+static const struct json_object *find(const struct json_object *params, const char *id)
+{
+    size_t n = json_object_is_type(params, json_type_array) ? json_object_array_length(params) : 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct json_object *param = json_object_array_get_idx(params, i);
+        if (strcmp(jsonx_str(param, "id", ""), id) == 0)
+            return param;
+    }
+    return NULL;
+}
+
+static bool is_nothing(struct json_object *value)
+{
+    switch (json_object_get_type(value)) {
+    case json_type_null:
+        return true;
+    case json_type_string:
+        return json_object_get_string_len(value) == 0;
+    case json_type_object:
+        return json_object_object_length(value) == 0;
+    case json_type_boolean:
+    case json_type_double:
+    case json_type_int:
+    case json_type_array:
+        break;
+    }
+    return false;
+}
+
+static bool is_scalar(struct json_object *value)
+{
+    return !json_object_is_type(value, json_type_object) &&
+           !json_object_is_type(value, json_type_array);
+}
+
+/* Scalars compare by their text: a value of 8 is given back as "8". */
+static bool is_same(struct json_object *a, struct json_object *b)
+{
+    if (is_nothing(a) || is_nothing(b))
+        return is_nothing(a) && is_nothing(b);
+    if (is_scalar(a) && is_scalar(b))
+        return strcmp(json_object_get_string(a), json_object_get_string(b)) == 0;
+    return json_object_equal(a, b) != 0;
+}
+
+static bool differs(struct json_object *wanted, const struct json_object *present)
+{
+    json_object_object_foreach(wanted, key, value)
+    {
+        if (value != NULL && strcmp(key, "id") != 0 && !is_same(value, jsonx_get(present, key)))
+            return true;
+    }
+    return false;
+}
+
+/* A parameter without the members that are null: to Connect they would be values. */
+static struct json_object *without_nulls(struct json_object *param)
+{
+    struct json_object *copy = json_object_new_object();
+    bool ok = copy != NULL;
+    json_object_object_foreach(param, key, value)
+    {
+        if (ok && value != NULL) {
+            ok = json_object_object_add(copy, key, json_object_get(value)) == 0;
+            if (!ok)
+                json_object_put(value);
+        }
+    }
+    if (ok)
+        return copy;
+    json_object_put(copy);
+    return NULL;
+}
+
+enum err params_changed(const struct json_object *wanted, const struct json_object *present,
+                        struct json_object **ret)
+{
+    struct json_object *changed = json_object_new_array();
+    if (changed == NULL)
+        return ERR_NOMEM;
+    size_t n = wanted != NULL ? json_object_array_length(wanted) : 0;
+    for (size_t i = 0; i < n; i++) {
+        struct json_object *param = json_object_array_get_idx(wanted, i);
+        if (!differs(param, find(present, jsonx_str(param, "id", ""))))
+            continue;
+        struct json_object *copy = without_nulls(param);
+        if (copy == NULL || json_object_array_add(changed, copy) != 0) {
+            json_object_put(copy);
+            json_object_put(changed);
+            return ERR_NOMEM;
+        }
+    }
+    *ret = changed;
+    return ERR_OK;
+}
+
+void params_redact(const struct json_object *params, const struct json_object *present,
+                   struct why *why)
+{
+    for (size_t i = 0; i < json_object_array_length(params); i++) {
+        const struct json_object *param = json_object_array_get_idx(params, i);
+        const char *id = jsonx_str(param, "id", ""), *value = jsonx_str(param, "value", "");
+        if (strcmp(jsonx_str(find(present, id), "type", ""), "password") != 0 || value[0] == '\0')
+            continue;
+        if (strstr(why->text, value) != NULL)
+            why_set(why, ERR_OK,
+                    "the parameters were refused; Connect's words quote the value of "
+                    "%.64s, a password, and are not shown",
+                    id);
+    }
+}

@@ -1,0 +1,24 @@
+/*
+ * params.h - parameters of an object: what a decision would change of them.
+ */
+#ifndef PROCESSORS_PARAMS_H
+#define PROCESSORS_PARAMS_H
+
+#include <json-c/json.h>
+
+#include "base/err.h"
+
+/*
+ * Those of `wanted` (NULL is none) that say something else than `present` (an array, or NULL)
+ * does, each as it was written but for members that are null. Owned by the caller. An absent
+ * member, null, "" and {} are the same: Connect writes all of them for nothing. ERR_NOMEM.
+ */
+enum err params_changed(const struct json_object *wanted, const struct json_object *present,
+                        struct json_object **ret);
+
+/* Take the story away if it quotes the value of a password among `params`; `present` knows the
+ * types. */
+void params_redact(const struct json_object *params, const struct json_object *present,
+                   struct why *why);
+
+#endif

@@ -70,16 +70,39 @@ tests_fuzz_fuzz_jsonx_SOURCES = tests/fuzz/fuzz_jsonx.c tests/fuzz/replay.c
 tests_fuzz_fuzz_jwt_SOURCES = tests/fuzz/fuzz_jwt.c tests/fuzz/replay.c
 EXTRA_DIST += tests/fuzz/fuzz_fcgi.in tests/fuzz/fuzz_jsonx.in tests/fuzz/fuzz_jwt.in
 
-# What the integration tests talk to.
+# Integration tests: each file runs by itself, beside the others.
+TEST_EXTENSIONS = .py
+PY_LOG_COMPILER = $(top_builddir)/tests/integration/run-pytest
+integration_tests = \
+	tests/integration/test_cgi.py \
+	tests/integration/test_fcgi.py \
+	tests/integration/test_fcgi_nginx.py \
+	tests/integration/test_ground.py
+
+# What they share, and what they talk to.
+integration_helpers = \
+	tests/integration/calls.py \
+	tests/integration/conftest.py \
+	tests/integration/fcgi_client.py \
+	tests/integration/responder.py \
+	tests/integration/servers.py
+
+TESTS += $(integration_tests)
 check_PROGRAMS += tests/integration/responder
-EXTRA_DIST += tests/integration/fcgi_client.py tests/integration/responder.py \
-	tests/integration/test_cgi.py tests/integration/test_fcgi.py \
-	tests/integration/test_fcgi_nginx.py
+EXTRA_DIST += $(integration_tests) $(integration_helpers)
 
 # Headers that tests share.
 EXTRA_DIST += tests/unit/unit.h
 
 # Shipped, and tested as shipped.
-EXTRA_DIST += contrib/rules/fulfillment.rules.yaml
+contrib_files = \
+	contrib/apache/apache.conf \
+	contrib/apache/cgi.conf \
+	contrib/apache/mod_fcgid.conf \
+	contrib/apache/mod_proxy_fcgi.conf \
+	contrib/nginx/connect-webhook.conf \
+	contrib/nginx/nginx.conf \
+	contrib/rules/fulfillment.rules.yaml
+EXTRA_DIST += $(contrib_files)
 
 LDADD = $(archive_libs) $(CMOCKA_LIBS)

@@ -1,0 +1,204 @@
+"""Calls over HTTP, tokens as Connect signs them, and configurations to test with."""
+
+import base64
+import datetime
+import grp
+import hashlib
+import hmac
+import http.client as http_client
+import json
+import os
+import time
+import urllib.parse
+
+TIMEOUT = 30  # seconds for an answer
+PROCESSING_TIMEOUT = 600  # seconds that Connect's tokens live
+
+ACCOUNT = "VA-240-990"
+PRODUCT = "PRD-578-226-824"
+WEBHOOK = "WH-623-978-334"
+SECRET = "a secret of at least thirty-two bytes"
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    def json(self):
+        return json.loads(self.body)
+
+    def __repr__(self):
+        return f"{self.status} {self.body!r}"
+
+
+def http(method, url, body=None, headers=None, timeout=TIMEOUT):
+    """One call on a connection of its own. `headers` may be pairs, to repeat a name."""
+    parts = urllib.parse.urlsplit(url)
+    connection = http_client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
+    try:
+        target = parts.path or "/"
+        connection.putrequest(method, f"{target}?{parts.query}" if parts.query else target,
+                              skip_accept_encoding=True)
+        pairs = headers.items() if isinstance(headers, dict) else headers or ()
+        pairs = [*pairs]
+        if body is not None and not any(n.lower() in ("content-length", "transfer-encoding")
+                                        for n, _ in pairs):
+            pairs.append(("Content-Length", str(len(body))))
+        for name, value in pairs:
+            connection.putheader(name, value)
+        connection.endheaders(body)
+        answer = connection.getresponse()
+        return Answer(answer.status, answer.headers, answer.read())
+    finally:
+        connection.close()
+
+
+class Api:
+    """Connect's REST API, for the eyes and hands of a test."""
+
+    def __init__(self, url, api_key):
+        self.url = url
+        self.api_key = api_key
+
+    def call(self, method, path, body=None):
+        return http(method, self.url + path, None if body is None else json.dumps(body).encode(),
+                    {"Authorization": f"ApiKey {self.api_key}", "Content-Type": "application/json"})
+
+    def expect(self, method, path, body=None):
+        answer = self.call(method, path, body)
+        assert 200 <= answer.status < 300, answer
+        return answer.json() if answer.body else None
+
+    def get(self, path):
+        return self.expect("GET", path)
+
+    def post(self, path, body=None):
+        return self.expect("POST", path, body)
+
+    def put(self, path, body):
+        return self.expect("PUT", path, body)
+
+
+def b64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def sign(claims, secret, header=None):
+    """A token over `claims`, an object or bytes; header: of another algorithm, or a wrong one."""
+    if isinstance(claims, dict):
+        claims = json.dumps(claims).encode()
+    if isinstance(header, dict) or header is None:
+        header = json.dumps(header or {"typ": "JWT", "alg": "HS256"}).encode()
+    if isinstance(secret, str):
+        secret = secret.encode()
+    signed = f"{b64url(header)}.{b64url(claims)}"
+    return f"{signed}.{b64url(hmac.new(secret, signed.encode(), hashlib.sha256).digest())}"
+
+
+def timestamp(seconds):
+    return datetime.datetime.fromtimestamp(int(seconds), datetime.timezone.utc).isoformat()
+
+
+def claims_of(configuration, webhook=WEBHOOK, **changes):
+    """The claims that Connect sends for a webhook of the configuration; a change to None leaves
+    the claim out."""
+    now = int(time.time())
+    hook = configuration.webhook(webhook)
+    account = hook["account"]
+    claims = {
+        "webhook_id": webhook, "webhook_name": "test", "object_class": hook["object_class"],
+        "account_id": account, "product_id": hook["product"],
+        "api_url": configuration.account(account)["api_url"] + "/",
+        "triggered_at": timestamp(now), "last_success_at": None, "last_failure_at": None,
+        "processing_timeout": PROCESSING_TIMEOUT, "data": {}, "exp": now + PROCESSING_TIMEOUT}
+    claims.update(changes)
+    return {k: v for k, v in claims.items() if v is not None or k not in changes}
+
+
+def connect(url, configuration, webhook=WEBHOOK, method="POST", header="Authentication", claims=None,
+            secret=None, token=None, body=None, headers=()):
+    """Call a webhook as Connect does. `claims`: changes to the usual ones; `token`: instead of a
+    signed one; `header`: None sends no token at all; `body`: bytes instead of the event."""
+    if claims is None or isinstance(claims, dict):
+        claims = claims_of(configuration, webhook, **(claims or {}))
+    if token is None:
+        token = sign(claims, secret or configuration.secrets[webhook])
+    pairs = [(header, f"Bearer {token}")] if header else []
+    if method != "GET":
+        pairs.append(("Content-Type", "application/json"))
+        if body is None:
+            body = json.dumps({k: v for k, v in claims.items() if k != "exp"}).encode()
+    return http(method, url, body, [*pairs, *headers])
+
+
+def own_group():
+    return grp.getgrgid(os.getgid()).gr_name
+
+
+class Configuration:
+    """A configuration in a folder of its own, with one account and one webhook, or those given.
+
+    sim        take API, key and the webhook's secret from a running connect-sim
+    rules      text of the rules file, None for no policy (an event's objects are then skipped)
+    secret     of the webhook, if there is no sim
+    webhooks   lists of what the file says, for other than the one
+    accounts
+    Other keywords are sections that replace or extend the ones written here, key by key:
+    configuration(sim, processing={"dry_run": True})
+    """
+
+    def __init__(self, tmp, sim=None, rules=None, secret=None, api_url="http://127.0.0.1:9/public/v1",
+                 api_key="test-key", accounts=None, webhooks=None, **sections):
+        self.folder = tmp / "conf"
+        self.folder.mkdir(exist_ok=True)
+        self.state = tmp / "state"
+        self.state.mkdir(exist_ok=True)
+        self.path = self.folder / "connect-webhook.yaml"
+        self.socket = tmp / "fcgi.sock"
+        self.secrets = {}
+        if sim is not None:
+            api_url, api_key = sim.url, sim.api_key
+            if secret is None:
+                secret = Api(api_url, api_key).get(f"/notifications/webhooks/{WEBHOOK}")["jwt_secret"]
+        key = self.write("api.key", api_key + "\n")
+        policy = "none"
+        if rules is not None:
+            policy = {"rules": str(self.write("test.rules.yaml", rules))}
+        self.document = {
+            "log": {"level": "debug"},
+            "accounts": accounts or [{"id": ACCOUNT, "api_url": api_url, "api_key": {"file": str(key)}}],
+            "inbox": {"url": f"sqlite:{self.state}/inbox.db"},
+            "processing": {},
+            "web": {"listen": f"unix:{self.socket}", "group": own_group()},
+            "webhooks": webhooks or [{
+                "id": WEBHOOK, "account": ACCOUNT, "product": PRODUCT,
+                "object_class": "fulfillment_request", "type": "event",
+                "secrets": [self.add_secret(WEBHOOK, secret or SECRET)], "policy": policy}]}
+        for name, section in sections.items():
+            self.document.setdefault(name, {}).update(section)
+        self.save()
+
+    def write(self, name, content):
+        """A private file beside the configuration, as secrets must be."""
+        path = self.folder / name
+        path.write_text(content)
+        path.chmod(0o600)
+        return path
+
+    def add_secret(self, webhook, secret):
+        """Remember the secret for signing; returns what `secrets` lists."""
+        self.secrets[webhook] = secret
+        return {"file": str(self.write(f"{webhook}.secret", secret + "\n"))}
+
+    def save(self):
+        """Write the file (JSON is YAML); call it again after changing `document`."""
+        document = {k: v for k, v in self.document.items() if v != {}}
+        self.path.write_text(json.dumps(document, indent=2) + "\n")
+
+    def webhook(self, webhook_id):
+        return next(w for w in self.document["webhooks"] if w["id"] == webhook_id)
+
+    def account(self, account_id):
+        return next(a for a in self.document["accounts"] if a["id"] == account_id)

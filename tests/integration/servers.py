@@ -1,0 +1,255 @@
+"""Start, wait for and stop the programs that integration tests talk to.
+
+Each runs in the foreground, is waited for by connecting to it, and is stopped by its process id.
+The servers run from the files of contrib/ as they are shipped: only paths and ports are replaced.
+"""
+
+import json
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+TIMEOUT = 30  # seconds that starting or stopping may take
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+SYSTEM_PATH = os.environ.get("PATH", "") + os.pathsep + "/usr/sbin:/sbin"
+
+# What the files of contrib/ name, and tests replace.
+SOCKET = "/run/connect-webhook/fcgi.sock"
+CONFIGURATION = "/etc/connect-webhook/connect-webhook.yaml"
+HANDLER = "/usr/local/sbin/connect-webhook.fcgi"
+
+SANITIZER_REPORT = re.compile(r"^.*(?:ERROR: (?:Address|Leak|Thread)Sanitizer|"
+                              r"WARNING: ThreadSanitizer|runtime error: ).*$", re.M)
+
+
+class Missing(Exception):
+    """A program that the test needs is not installed."""
+
+
+def program(name):
+    found = shutil.which(name, path=SYSTEM_PATH)
+    if found is None:
+        raise Missing(f"{name} is not installed")
+    return found
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def accepts(address):
+    """Does anybody accept connections there? A path or (host, port)."""
+    family = socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX
+    with socket.socket(family) as probe:
+        probe.settimeout(TIMEOUT)
+        try:
+            probe.connect(address if isinstance(address, tuple) else str(address))
+        except OSError:
+            return False
+        return True
+
+
+class Server:
+    """A child process whose output goes to a file. `with` stops it."""
+
+    def __init__(self, arguments, log, ready=None, env=None, stop=signal.SIGTERM, **popen):
+        self.log_path = pathlib.Path(log)
+        self.stop_signal = stop
+        with open(log, "ab") as out:
+            self.process = subprocess.Popen(
+                [str(a) for a in arguments], stdin=popen.pop("stdin", subprocess.DEVNULL),
+                stdout=popen.pop("stdout", out), stderr=out,
+                env={**os.environ, **(env or {})}, **popen)
+        if ready is not None:
+            self.wait_until(lambda: accepts(ready))
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def wait_until(self, condition):
+        """Wait for what no event tells; ends early if the process does."""
+        deadline = time.monotonic() + TIMEOUT
+        while not condition():
+            try:
+                self.process.wait(0.01)
+                raise RuntimeError(f"{self.process.args[0]} ended: {self.log}")
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > deadline:
+                    self.kill()
+                    raise RuntimeError(f"{self.process.args[0]} is not ready: {self.log}") from None
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(TIMEOUT)
+
+    def stop(self):
+        """Ask it to end, wait, and return its status; what does not end is killed and fails."""
+        if self.process.poll() is None:
+            self.signal(self.stop_signal)
+            try:
+                self.process.wait(TIMEOUT)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise AssertionError(f"{self.process.args[0]} did not end: {self.log}") from None
+        return self.process.returncode
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+def check_log(log):
+    report = SANITIZER_REPORT.search(log)
+    assert report is None, f"{report.group(0)}\n{log}"
+
+
+def own(path, user):
+    """Give what is below `path` to `user`, if it is ours to give."""
+    if os.geteuid() == 0 and user != "root":
+        account = pwd.getpwnam(user)
+        for entry in [path, *path.rglob("*")]:
+            os.chown(entry, account.pw_uid, account.pw_gid, follow_symlinks=False)
+
+
+class Sim(Server):
+    """connect-sim: Connect's API and its webhook engine."""
+
+    def __init__(self, build, tmp, *options, api_key="test-key"):
+        self.api_key = api_key
+        super().__init__([build / "connect-sim", "--listen", "127.0.0.1:0", "--api-key", api_key, *options],
+                         tmp / "sim.log", stdout=subprocess.PIPE)
+        line = self.process.stdout.readline()  # the time limit of the test ends a wait in vain
+        if not line:
+            self.kill()
+            raise RuntimeError(f"connect-sim ended: {self.log}")
+        ready = json.loads(line)
+        assert ready["ready"] is True
+        self.url = ready["url"]
+
+    def stop(self):
+        status = super().stop()
+        self.process.stdout.close()
+        assert status == 0, self.log
+        check_log(self.log)
+        return status
+
+
+class Handler(Server):
+    """connect-webhook.fcgi on a socket of its own, as `web.listen` of its configuration says."""
+
+    def __init__(self, build, tmp, configuration, expect=0, **popen):
+        self.configuration = configuration
+        self.socket = configuration.socket
+        self.expect = expect
+        super().__init__([build / "connect-webhook.fcgi", "-c", configuration.path], tmp / "handler.log",
+                         ready=self.socket, **popen)
+
+    def stop(self):
+        status = super().stop()
+        check_log(self.log)
+        assert status == self.expect, self.log
+        return status
+
+
+def substituted(source, target, replacements):
+    text = source.read_text()
+    for old, new in replacements.items():
+        text = text.replace(old, str(new))
+    target.write_text(text)
+
+
+class WebServer(Server):
+    """A web server on a port of its own; `url` is the hook's address."""
+
+    def __init__(self, tmp, name):
+        self.directory = tmp / name
+        self.directory.mkdir()
+        # Another program may take a free port before the server does: then it gets another one.
+        for attempt in range(3):
+            self.port = free_port()
+            self.url = f"http://127.0.0.1:{self.port}/connect"
+            arguments, env = self.prepare()
+            try:
+                super().__init__(arguments, tmp / f"{name}.log", ready=("127.0.0.1", self.port), env=env)
+                return
+            except RuntimeError as e:
+                if attempt == 2 or "address already in use" not in str(e).lower():
+                    raise
+
+    def prepare(self):
+        """Write its files; returns arguments and environment."""
+        raise NotImplementedError
+
+
+class Nginx(WebServer):
+    def __init__(self, tmp, socket_path):
+        self.program = program("nginx")
+        self.socket = socket_path
+        super().__init__(tmp, "nginx")
+
+    def prepare(self):
+        substituted(SOURCE / "contrib/nginx/nginx.conf", self.directory / "nginx.conf", {})
+        substituted(SOURCE / "contrib/nginx/connect-webhook.conf", self.directory / "connect-webhook.conf",
+                    {SOCKET: self.socket, "listen 8080": f"listen 127.0.0.1:{self.port}"})
+        arguments = [self.program, "-p", self.directory, "-c", self.directory / "nginx.conf", "-e", "stderr"]
+        if os.geteuid() == 0:
+            arguments += ["-g", "user root;"]  # the workers need our folders
+        return arguments, {}
+
+
+APACHE_USER = "www-data"  # of the files of contrib/apache, if started by root
+APACHE_MODULES = pathlib.Path("/usr/lib/apache2/modules")
+
+
+class Apache(WebServer):
+    """`flavour` names a file of contrib/apache. mod_fcgid and cgi start `handler` themselves."""
+
+    def __init__(self, tmp, flavour, handler, configuration):
+        self.program = program("apache2")
+        self.flavour = flavour
+        self.configuration = configuration
+        module = {"cgi": "mod_cgid"}.get(flavour, flavour)
+        if not (APACHE_MODULES / f"{module}.so").exists():
+            raise Missing(f"Apache's {module} is not installed")
+        self.handler = handler
+        if flavour != "mod_proxy_fcgi":  # Apache's user may not be able to reach the build tree
+            self.handler = shutil.copy(handler, tmp / "handler")
+        own(tmp, APACHE_USER)
+        super().__init__(tmp, flavour)
+
+    def prepare(self):
+        for name in ("apache.conf", f"{self.flavour}.conf"):
+            substituted(SOURCE / "contrib/apache" / name, self.directory / name,
+                        {SOCKET: self.configuration.socket, CONFIGURATION: self.configuration.path,
+                         HANDLER: self.handler, "127.0.0.1:8080": f"127.0.0.1:{self.port}"})
+        (self.directory / "fcgid").mkdir(exist_ok=True)
+        own(self.directory, APACHE_USER)
+        return ([self.program, "-d", self.directory, "-f", self.directory / "apache.conf",
+                 "-D", self.flavour, "-DFOREGROUND"], {"CW_APACHE_DIR": str(self.directory)})
+
+    def errors(self):
+        error_log = self.directory / "error.log"
+        return error_log.read_text(errors="replace") if error_log.exists() else self.log
+
+    def stop(self):
+        status = super().stop()
+        check_log(self.errors())
+        return status

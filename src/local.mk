@@ -61,7 +61,9 @@ processors_sources = \
 	src/processors/skeleton.c \
 	src/processors/template.c src/processors/template.h
 
-tasks_sources =
+tasks_sources = \
+	src/tasks/dispatch.c src/tasks/dispatch.h \
+	src/tasks/sweep.c src/tasks/sweep.h
 
 web_sources =
 

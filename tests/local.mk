@@ -37,7 +37,8 @@ policy_tests = \
 processors_tests = \
 	tests/unit/test_fulfillment_request
 
-tasks_tests =
+tasks_tests = \
+	tests/unit/test_sweep
 
 web_tests =
 
@@ -47,6 +48,7 @@ cmd_tests =
 fake_http = tests/unit/fake_http.c tests/unit/fake_http.h
 tests_unit_test_fulfillment_request_SOURCES = tests/unit/test_fulfillment_request.c $(fake_http)
 tests_unit_test_http_SOURCES = tests/unit/test_http.c $(fake_http)
+tests_unit_test_sweep_SOURCES = tests/unit/test_sweep.c $(fake_http)
 
 unit_tests = $(base_tests) $(event_tests) $(transport_tests) $(conf_tests) $(auth_tests) \
 	$(inbox_tests) $(api_tests) $(policy_tests) $(processors_tests) $(tasks_tests) \

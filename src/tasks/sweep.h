@@ -18,6 +18,9 @@
 #include "policy/policy.h"
 #include "processors/processor.h"
 
+#define SWEEP_LOCK_MS   30000  /* longest wait for another runner of the same queue */
+#define SWEEP_OBJECT_MS 120000 /* for one object that was begun before the deadline */
+
 /* What to sweep, for whom; everything is borrowed. */
 struct sweep {
     struct api *api;
@@ -59,9 +62,14 @@ struct sweep_result {
 };
 
 /*
- * Run a sweep now, in this thread. ERR_OK if the list was read to its end and each object dealt
- * with in some way (see `result`); ERR_BUSY if another runner has the queue; else why the
- * list could not be read.
+ * Run a sweep now, in this thread. What is pending is listed to its end first, as the list would
+ * shift while its objects change; then each object is read again, decided, and dealt with. One
+ * that is no longer pending has been dealt with elsewhere: a skip that says so.
+ *
+ * ERR_OK if each object was dealt with in some way or the deadline came (see `result`); ERR_BUSY
+ * if another runner has the queue; ERR_INVALID if nothing handles the class; else why the list
+ * could not be read, or why no further object was begun: our key is not accepted, Connect asked
+ * us to pause, or the program stops. *ret is filled whatever is returned.
  */
 enum err sweep_run(const struct sweep *s, swept_fn *fn, void *ctx, struct sweep_result *ret,
                    struct why *why);

@@ -1,0 +1,316 @@
+/* sweep.c - list, then one object after the other. */
+#include "tasks/sweep.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clk.h"
+#include "base/jsonx.h"
+#include "base/log.h"
+
+/* An object as it was listed. */
+struct listed {
+    char id[OBJECT_ID_MAX];
+    char type[24];
+    char state[24];
+};
+
+struct run {
+    const struct sweep *sweep;
+    const struct processor *processor;
+    swept_fn *fn;
+    void *ctx;
+    struct listed *list; /* owned */
+    size_t count, cap;
+    bool out_of_memory;
+    struct sweep_result result;
+};
+
+/* One object on its way. */
+struct task {
+    struct json_object *object; /* owned */
+    struct decision decision;
+    bool decided;
+    struct job job;
+    char type[24];
+    char before[24];
+};
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* -------------------------------------------------------------------------- the list */
+
+static const char *state_of(const struct run *r, const struct json_object *object)
+{
+    const char *key = object_class_state_key(r->sweep->object_class);
+    return key != NULL ? jsonx_str(object, key, "") : "";
+}
+
+/* Filters of Connect's have been known to be ignored; no policy sees another product's object. */
+static bool is_ours(const struct run *r, const char *id, const struct json_object *object)
+{
+    const char *product = r->processor->product(object);
+    if (product == NULL || strcmp(product, r->sweep->product_id) == 0)
+        return true;
+    log_warn("%s: listed for product %s, but belongs to %s: ignored", id, r->sweep->product_id,
+             product);
+    return false;
+}
+
+static bool make_room(struct run *r)
+{
+    if (r->count < r->cap)
+        return true;
+    size_t cap = r->cap > 0 ? 2 * r->cap : 64;
+    struct listed *list = reallocarray(r->list, cap, sizeof *list);
+    r->out_of_memory = list == NULL;
+    if (list == NULL)
+        return false;
+    r->list = list;
+    r->cap = cap;
+    return true;
+}
+
+static bool note_listed(void *ctx, struct json_object *object)
+{
+    struct run *r = ctx;
+    const char *id = jsonx_str(object, "id", "");
+    if (!object_id_valid(id)) {
+        log_warn("product %s: an object listed under the id %s: ignored", r->sweep->product_id, id);
+        return true;
+    }
+    if (!is_ours(r, id, object))
+        return true;
+    if (!make_room(r))
+        return false;
+    struct listed *l = &r->list[r->count++];
+    snprintf(l->id, sizeof l->id, "%s", id);
+    snprintf(l->type, sizeof l->type, "%s", jsonx_str(object, "type", ""));
+    snprintf(l->state, sizeof l->state, "%s", state_of(r, object));
+    return true;
+}
+
+static enum err list(struct run *r, struct why *why)
+{
+    const struct sweep *s = r->sweep;
+    /* However long the sweep may take, a list that takes longer than an object is none. */
+    struct api_call call = {.deadline = earlier(s->deadline, clk_mono_ms() + SWEEP_OBJECT_MS)};
+    enum err e = api_list(s->api, &call, s->object_class, s->product_id, s->states, note_listed, r);
+    if (r->out_of_memory)
+        return why_set(why, ERR_NOMEM, "%s", err_text(ERR_NOMEM));
+    if (call.result.retry_after_s > r->result.retry_after_s)
+        r->result.retry_after_s = call.result.retry_after_s;
+    return e == ERR_OK ? e : why_set(why, e, "%s", call.why.text);
+}
+
+/* ------------------------------------------------------------------------ one object */
+
+static bool is_pending(const struct run *r, const char *state)
+{
+    for (const char *const *s = r->sweep->states; *s != NULL; s++)
+        if (strcasecmp(*s, state) == 0)
+            return true;
+    return false;
+}
+
+static enum outcome end(struct task *t, enum outcome o, enum err e)
+{
+    t->job.err = e;
+    return o;
+}
+
+/* Read it again: since it was listed, another runner, or a person, may have dealt with it. */
+static enum outcome read_object(const struct run *r, struct task *t)
+{
+    struct api_call call = {.deadline = t->job.deadline};
+    enum err e = api_get(r->sweep->api, &call, r->sweep->object_class, t->job.object_id,
+                         &t->object);
+    t->job.retry_after_s = call.result.retry_after_s;
+    if (e == ERR_HTTP_NOT_FOUND) {
+        why_set(&t->job.why, e, "is no longer there");
+        return end(t, OUTCOME_SKIP, ERR_OK);
+    }
+    if (e != ERR_OK) {
+        t->job.why = call.why;
+        return end(t, api_transient(e) ? OUTCOME_RETRY : OUTCOME_REJECT, e);
+    }
+    const char *state = state_of(r, t->object);
+    t->job.object = t->object;
+    snprintf(t->type, sizeof t->type, "%s", jsonx_str(t->object, "type", ""));
+    snprintf(t->before, sizeof t->before, "%s", state);
+    snprintf(t->job.final_state, sizeof t->job.final_state, "%s", state);
+    if (!is_pending(r, state)) {
+        why_set(&t->job.why, ERR_OK, "is %s now: dealt with elsewhere", state);
+        return end(t, OUTCOME_SKIP, ERR_OK);
+    }
+    return OUTCOME_DONE;
+}
+
+/* What a policy gets wrong is tried again: it may be mended, or the object change. */
+static enum outcome decide(const struct run *r, struct task *t)
+{
+    const struct sweep *s = r->sweep;
+    const struct policy_question q = {.kind = POLICY_PROCESS,
+                                      .object_class = s->object_class,
+                                      .side = s->side,
+                                      .webhook_id = s->webhook_id,
+                                      .webhook_type = s->webhook_type,
+                                      .webhook_data = jsonx_object(s->claims, "data"),
+                                      .claims = s->claims,
+                                      .object = t->object,
+                                      .attempt = 1,
+                                      .deadline = t->job.deadline};
+    enum err e = policy_ask(s->policy, &q, &t->decision, &t->job.why);
+    if (e != ERR_OK)
+        return end(t, OUTCOME_RETRY, e);
+    t->decided = true;
+    t->job.decision = &t->decision;
+    e = decision_allowed(&t->decision, s->object_class, s->side, t->object, &t->job.why);
+    return e != ERR_OK ? end(t, OUTCOME_RETRY, e) : OUTCOME_DONE;
+}
+
+static enum outcome deal(const struct run *r, struct task *t)
+{
+    enum outcome o = read_object(r, t);
+    if (o == OUTCOME_DONE)
+        o = decide(r, t);
+    if (o == OUTCOME_DONE)
+        o = r->processor->carry_out(&t->job);
+    return o;
+}
+
+/* ---------------------------------------------------------------------- the accounts */
+
+static int64_t wait_of(const struct task *t, enum outcome o)
+{
+    if (o == OUTCOME_RESCHEDULE)
+        return t->decision.after_s;
+    return o == OUTCOME_RETRY ? t->job.retry_after_s : -1;
+}
+
+static void log_swept(const struct swept *s)
+{
+    const bool well = s->outcome == OUTCOME_DONE || s->outcome == OUTCOME_SKIP ||
+                      s->outcome == OUTCOME_RESCHEDULE;
+    log_write(well ? LOG_INFO : LOG_WARN, "%s: %s: %s, was %s%s%s%s%s", s->id,
+              s->action[0] != '\0' ? s->action : "not decided", outcome_name(s->outcome),
+              s->before[0] != '\0' ? s->before : "not read", s->rule[0] != '\0' ? ", by " : "",
+              s->rule, s->reason[0] != '\0' ? ": " : "", s->reason);
+}
+
+static void count(struct sweep_result *result, const struct swept *s)
+{
+    switch (s->outcome) {
+    case OUTCOME_DONE:
+        result->done++;
+        break;
+    case OUTCOME_SKIP:
+        result->skipped++;
+        break;
+    case OUTCOME_RETRY:
+    case OUTCOME_RESCHEDULE:
+    case OUTCOME_REJECT:
+        result->failed++;
+        break;
+    }
+}
+
+static void report(struct run *r, const struct task *t, enum outcome o)
+{
+    const struct swept s = {.id = t->job.object_id,
+                            .type = t->type,
+                            .before = t->before,
+                            .after = t->job.final_state,
+                            .action = t->decided ? t->decision.action : "",
+                            .rule = t->decided ? t->decision.rule : "",
+                            .outcome = o,
+                            .reason = o != OUTCOME_DONE ? t->job.why.text : "",
+                            .after_s = wait_of(t, o)};
+    count(&r->result, &s);
+    if (t->job.retry_after_s > r->result.retry_after_s)
+        r->result.retry_after_s = t->job.retry_after_s;
+    log_swept(&s);
+    r->fn(r->ctx, &s);
+}
+
+/* ------------------------------------------------------------------------- the sweep */
+
+/* Would the next object only meet the same? */
+static bool ends_sweep(const struct run *r, const struct job *job)
+{
+    if (job->err == ERR_HTTP_AUTH || job->err == ERR_STOPPED)
+        return true;
+    if (job->err != ERR_HTTP_THROTTLED || job->retry_after_s < 0)
+        return false;
+    int64_t until = clk_mono_ms() + job->retry_after_s * 1000;
+    return until > earlier(r->sweep->deadline, clk_mono_ms() + SWEEP_OBJECT_MS);
+}
+
+static enum err sweep_one(struct run *r, const struct listed *l, struct why *why)
+{
+    const struct sweep *s = r->sweep;
+    struct task t = {.job = {.api = s->api,
+                             .object_class = s->object_class,
+                             .side = s->side,
+                             .product_id = s->product_id,
+                             .object_id = l->id,
+                             .dry_run = s->dry_run,
+                             .deadline = clk_mono_ms() + SWEEP_OBJECT_MS,
+                             .retry_after_s = -1}};
+    memcpy(t.type, l->type, sizeof t.type);
+    memcpy(t.before, l->state, sizeof t.before);
+    enum outcome o = deal(r, &t);
+    report(r, &t, o);
+    enum err e = ERR_OK;
+    if (ends_sweep(r, &t.job))
+        e = why_set(why, t.job.err, "%s", t.job.why.text);
+    if (t.decided)
+        decision_free(&t.decision);
+    json_object_put(t.object);
+    return e;
+}
+
+static enum err sweep_all(struct run *r, struct why *why)
+{
+    enum err e = list(r, why);
+    if (e != ERR_OK)
+        return e;
+    r->result.objects = (int64_t)r->count;
+    size_t next = 0;
+    while (e == ERR_OK && next < r->count && clk_mono_ms() < r->sweep->deadline)
+        e = sweep_one(r, &r->list[next++], why);
+    r->result.left = (int64_t)(r->count - next);
+    return e;
+}
+
+enum err sweep_run(const struct sweep *s, swept_fn *fn, void *ctx, struct sweep_result *ret,
+                   struct why *why)
+{
+    struct run r = {.sweep = s,
+                    .processor = processor_find(s->object_class),
+                    .fn = fn,
+                    .ctx = ctx,
+                    .result = {.retry_after_s = -1}};
+    struct inbox_lock *lock;
+    *ret = r.result;
+    if (r.processor == NULL)
+        return why_set(why, ERR_INVALID, "nothing is built in that handles a %s",
+                       object_class_name(s->object_class));
+    if (s->states[0] == NULL)
+        return ERR_OK;
+    int64_t patience = earlier(s->deadline, clk_mono_ms() + SWEEP_LOCK_MS);
+    enum err e = inbox_lock_sweep(s->inbox, api_account(s->api), s->product_id, s->object_class,
+                                  patience, &lock, why);
+    if (e != ERR_OK)
+        return e;
+    e = sweep_all(&r, why);
+    inbox_unlock_sweep(lock);
+    free(r.list);
+    *ret = r.result;
+    return e;
+}

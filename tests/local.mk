@@ -38,6 +38,7 @@ processors_tests = \
 	tests/unit/test_fulfillment_request
 
 tasks_tests = \
+	tests/unit/test_dispatch \
 	tests/unit/test_sweep
 
 web_tests =
@@ -46,6 +47,7 @@ cmd_tests =
 
 # The server that tests of clients talk to.
 fake_http = tests/unit/fake_http.c tests/unit/fake_http.h
+tests_unit_test_dispatch_SOURCES = tests/unit/test_dispatch.c $(fake_http)
 tests_unit_test_fulfillment_request_SOURCES = tests/unit/test_fulfillment_request.c $(fake_http)
 tests_unit_test_http_SOURCES = tests/unit/test_http.c $(fake_http)
 tests_unit_test_sweep_SOURCES = tests/unit/test_sweep.c $(fake_http)

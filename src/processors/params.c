@@ -54,31 +54,36 @@ static bool is_same(struct json_object *a, struct json_object *b)
 
 static bool differs(struct json_object *wanted, const struct json_object *present)
 {
-    json_object_object_foreach(wanted, key, value)
-    {
-        if (value != NULL && strcmp(key, "id") != 0 && !is_same(value, jsonx_get(present, key)))
+    struct json_object_iterator end = json_object_iter_end(wanted);
+    struct json_object_iterator it = json_object_iter_begin(wanted);
+    for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it)) {
+        const char *name = json_object_iter_peek_name(&it);
+        struct json_object *value = json_object_iter_peek_value(&it);
+        if (value != NULL && strcmp(name, "id") != 0 && !is_same(value, jsonx_get(present, name)))
             return true;
     }
     return false;
 }
 
-/* A parameter without the members that are null: to Connect they would be values. */
+/* A parameter without the members that are null: to Connect they would be values. NULL: out of
+ * memory. */
 static struct json_object *without_nulls(struct json_object *param)
 {
     struct json_object *copy = json_object_new_object();
-    bool ok = copy != NULL;
-    json_object_object_foreach(param, key, value)
-    {
-        if (ok && value != NULL) {
-            ok = json_object_object_add(copy, key, json_object_get(value)) == 0;
-            if (!ok)
-                json_object_put(value);
+    struct json_object_iterator end = json_object_iter_end(param);
+    struct json_object_iterator it = json_object_iter_begin(param);
+    for (; copy != NULL && !json_object_iter_equal(&it, &end); json_object_iter_next(&it)) {
+        struct json_object *value = json_object_iter_peek_value(&it);
+        if (value == NULL)
+            continue;
+        if (json_object_object_add(copy, json_object_iter_peek_name(&it), json_object_get(value)) !=
+            0) {
+            json_object_put(value);
+            json_object_put(copy);
+            copy = NULL;
         }
     }
-    if (ok)
-        return copy;
-    json_object_put(copy);
-    return NULL;
+    return copy;
 }
 
 enum err params_changed(const struct json_object *wanted, const struct json_object *present,

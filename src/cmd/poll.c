@@ -1,0 +1,296 @@
+/* poll.c - the sweep that a webhook's call makes, without a call. */
+#include "cmd/cmd.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clk.h"
+#include "base/http.h"
+#include "base/log.h"
+#include "cmd/table.h"
+#include "conf/conf.h"
+#include "inbox/inbox.h"
+#include "tasks/dispatch.h"
+
+static int run(const struct cmd *self, int argc, char **argv);
+
+const struct cmd cmd_poll = {
+    .name = "poll",
+    .summary = "look after all that is pending, without waiting for a call",
+    .help = "Usage: connect-webhook poll --once [OPTION]...\n"
+            "Make the sweep that a webhook's call makes: ask Connect what is pending, ask the\n"
+            "policy what to do with each object, do it, and show what became of it. A queue that\n"
+            "several webhooks watch is swept once. The queues are taken in Connect's order: tier\n"
+            "configurations first, for fulfillment requests wait for them.\n"
+            "\n"
+            "  --once               one round (needed: polling on a timer is not built in yet)\n"
+            "  -c FILE              the configuration\n"
+            "  --webhook ID         only this webhook's queue; may be given several times\n"
+            "  --dry-run            ask and show what would be done, and change nothing\n"
+            "  --json               one JSON object a line instead of a table\n"
+            "  --help               show this help\n"
+            "\n"
+            "Ends with 0 if everything is done or left on purpose, else with 1: something has to\n"
+            "be tried again, or is for you to look at.\n"
+            "\n"
+            "Examples:\n"
+            "  connect-webhook poll --once --dry-run\n"
+            "  connect-webhook poll --once --webhook WH-623-978-334\n"
+            "  connect-webhook poll --once --json | jq 'select(.outcome == \"reject\")'\n",
+    .run = run,
+};
+
+struct options {
+    const char *config;
+    const char **ids; /* asked for; borrowed from the command line, the array is owned */
+    size_t ids_count;
+    bool once;
+    bool dry_run;
+    bool json;
+};
+
+static const struct table_column columns[] = {
+    {"webhook", "WEBHOOK"},
+    {"object", "OBJECT"},
+    {"object_class", NULL},
+    {"type", "TYPE"},
+    {"before", "BEFORE"},
+    {"after", "AFTER"},
+    {"action", "ACTION"},
+    {"outcome", "OUTCOME"},
+    {"rule", "RULE"},
+    {"reason", "REASON"},
+    {"wait", NULL}, /* seconds, if known */
+    {0},
+};
+
+/* One round through the queues. */
+struct round {
+    const struct cmd *cmd;
+    struct table *table;
+    const struct conf_webhook *webhook; /* whose queue is swept */
+    size_t queues;
+    struct sweep_result sum;
+    bool failed;
+};
+
+/* ------------------------------------------------------------------------ the queues */
+
+static bool is_asked_for(const struct options *o, const struct conf_webhook *w)
+{
+    for (size_t i = 0; i < o->ids_count; i++)
+        if (strcmp(o->ids[i], w->id) == 0)
+            return true;
+    return o->ids_count == 0;
+}
+
+static bool same_queue(const struct conf_webhook *a, const struct conf_webhook *b)
+{
+    return a->account == b->account && a->object_class == b->object_class &&
+           strcmp(a->product, b->product) == 0;
+}
+
+/* The first webhook of each queue stands for the others: they must have the same policy. */
+static bool stands_for_queue(const struct conf *c, const struct options *o, size_t index)
+{
+    const struct conf_webhook *w = &c->webhooks[index];
+    if (w->type != TYPE_EVENT || !is_asked_for(o, w))
+        return false;
+    for (size_t i = 0; i < index; i++) {
+        const struct conf_webhook *other = &c->webhooks[i];
+        if (other->type == TYPE_EVENT && is_asked_for(o, other) && same_queue(other, w))
+            return false;
+    }
+    return true;
+}
+
+/* Every id that was asked for is an event webhook's. */
+static int check_ids(const struct cmd *self, const struct conf *c, const struct options *o)
+{
+    for (size_t i = 0; i < o->ids_count; i++) {
+        const struct conf_webhook *w = conf_webhook(c, o->ids[i]);
+        if (w == NULL)
+            return cmd_failed(self, "no webhook %s is configured", o->ids[i]);
+        if (w->type != TYPE_EVENT)
+            return cmd_failed(self, "webhook %s is a %s: it has no queue", w->id,
+                              webhook_type_name(w->type));
+    }
+    return CMD_OK;
+}
+
+/* ---------------------------------------------------------------------- what is shown */
+
+static void add_text(struct json_object *row, const char *key, const char *text)
+{
+    json_object_object_add(row, key, json_object_new_string(text));
+}
+
+static void show(void *ctx, const struct swept *s)
+{
+    struct round *r = ctx;
+    struct json_object *row = json_object_new_object();
+    add_text(row, "webhook", r->webhook->id);
+    add_text(row, "object", s->id);
+    add_text(row, "object_class", object_class_name(r->webhook->object_class));
+    add_text(row, "type", s->type);
+    add_text(row, "before", s->before);
+    add_text(row, "after", s->after);
+    add_text(row, "action", s->action);
+    add_text(row, "outcome", outcome_name(s->outcome));
+    add_text(row, "rule", s->rule);
+    add_text(row, "reason", s->reason);
+    if (s->after_s >= 0)
+        json_object_object_add(row, "wait", json_object_new_int64(s->after_s));
+    if (table_row(r->table, row) != ERR_OK)
+        r->failed = true;
+}
+
+static void print_summary(const struct round *r, bool dry_run)
+{
+    const struct sweep_result *sum = &r->sum;
+    fprintf(stderr, "%zu queue%s", r->queues, r->queues == 1 ? "" : "s");
+    if (sum->objects == 0)
+        fprintf(stderr, "%s\n", r->failed ? ", and not all could be read" : ": nothing to do");
+    else
+        fprintf(stderr,
+                ", %" PRId64 " objects: %" PRId64 " done, %" PRId64 " skipped, %" PRId64
+                " to be looked at again, %" PRId64 " not begun%s\n",
+                sum->objects, sum->done, sum->skipped, sum->failed, sum->left,
+                dry_run ? " (dry run: nothing was changed)" : "");
+}
+
+/* ------------------------------------------------------------------------- the round */
+
+static void sweep(struct round *r, struct dispatch *d, const struct conf_webhook *w, bool dry_run)
+{
+    struct sweep_result result;
+    struct why why = {""};
+    r->webhook = w;
+    r->queues++;
+    enum err e = dispatch_sweep(d, w, NULL, CLK_NEVER, dry_run, show, r, &result, &why);
+    if (e != ERR_OK)
+        cmd_failed(r->cmd, "webhook %s: %s", w->id, why.text);
+    r->sum.objects += result.objects;
+    r->sum.done += result.done;
+    r->sum.skipped += result.skipped;
+    r->sum.failed += result.failed;
+    r->sum.left += result.left;
+    r->failed = r->failed || e != ERR_OK || result.failed > 0 || result.left > 0;
+}
+
+static int go_round(const struct cmd *self, const struct conf *c, struct dispatch *d,
+                    const struct options *o)
+{
+    struct round r = {.cmd = self};
+    bool dry_run = o->dry_run || c->processing.dry_run;
+    if (table_new(columns, o->json, stdout, &r.table) != ERR_OK)
+        return cmd_failed(self, "out of memory");
+    for (unsigned class = 0; class < CLASS__COUNT; class ++)
+        for (size_t i = 0; i < c->webhooks_count; i++)
+            if (c->webhooks[i].object_class == class && stands_for_queue(c, o, i))
+                sweep(&r, d, &c->webhooks[i], dry_run);
+    if (r.sum.objects > 0)
+        table_print(r.table);
+    table_free(r.table);
+    print_summary(&r, dry_run);
+    return r.failed ? CMD_FAILED : CMD_OK;
+}
+
+/* The log goes where the handler's does; beside the table, what is merely informed of is left out.
+ */
+static enum err open_log(const struct conf *c, struct why *why)
+{
+    const bool shown = strcmp(c->log.file, "stderr") == 0 && c->log.level == LOG_INFO;
+    const struct log_options options = {
+        .level = shown ? LOG_WARN : c->log.level, .format = c->log.format, .file = c->log.file};
+    return log_open(&options, why);
+}
+
+static int poll_with(const struct cmd *self, struct conf *c, const struct options *o)
+{
+    const struct inbox_options inbox_options = {.url = c->inbox.url,
+                                                .lock_timeout_ms = c->inbox.lock_timeout_ms};
+    struct inbox *inbox = NULL;
+    struct dispatch *d = NULL;
+    struct why why;
+    int status = check_ids(self, c, o);
+    if (status != CMD_OK)
+        return status;
+    enum err e = open_log(c, &why);
+    if (e == ERR_OK)
+        e = inbox_open(&inbox_options, &inbox, &why);
+    if (e == ERR_OK)
+        e = dispatch_new(c, inbox, &d, &why);
+    status = e == ERR_OK ? go_round(self, c, d, o) : cmd_failed(self, "%s", why.text);
+    dispatch_unref(d);
+    inbox_close(inbox);
+    return status;
+}
+
+static int poll_once(const struct cmd *self, const struct options *o)
+{
+    struct conf *c;
+    struct why why;
+    if (http_global_init(&why) != ERR_OK)
+        return cmd_failed(self, "%s", why.text);
+    int status = CMD_FAILED;
+    if (conf_load(conf_path(o->config), CONF_CHECK, &c, &why) == ERR_OK) {
+        status = poll_with(self, c, o);
+        conf_unref(c);
+    } else {
+        cmd_failed(self, "%s", why.text);
+    }
+    http_global_free();
+    return status;
+}
+
+static int read_options(const struct cmd *self, int argc, char **argv, struct options *o)
+{
+    static const struct option options[] = {
+        {"once", no_argument, NULL, '1'},    {"webhook", required_argument, NULL, 'w'},
+        {"dry-run", no_argument, NULL, 'n'}, {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},    {0}};
+    for (int c; (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1;)
+        switch (c) {
+        case '1':
+            o->once = true;
+            break;
+        case 'c':
+            o->config = optarg;
+            break;
+        case 'w':
+            o->ids[o->ids_count++] = optarg;
+            break;
+        case 'n':
+            o->dry_run = true;
+            break;
+        case 'j':
+            o->json = true;
+            break;
+        case 'h':
+            cmd_help(self);
+            return -1;
+        default:
+            return cmd_usage(self, "what is given above is not understood");
+        }
+    if (optind < argc)
+        return cmd_usage(self, "poll takes no arguments, but was given '%s'", argv[optind]);
+    if (!o->once)
+        return cmd_usage(self, "only --once is built in so far; use a timer of the system's");
+    return CMD_OK;
+}
+
+static int run(const struct cmd *self, int argc, char **argv)
+{
+    struct options o = {.ids = calloc((size_t)argc, sizeof *o.ids)};
+    if (o.ids == NULL)
+        return cmd_failed(self, "out of memory");
+    int status = read_options(self, argc, argv, &o);
+    if (status == CMD_OK)
+        status = poll_once(self, &o);
+    free(o.ids);
+    return status < 0 ? CMD_OK : status;
+}

@@ -92,3 +92,6 @@ connect_webhook_SOURCES = \
 	src/cmd/table.h \
 	src/cmd/version.c
 connect_webhook_LDADD = $(archive_libs)
+
+# The manual.
+dist_man_MANS += doc/connect-webhook.1 doc/connect-webhook.fcgi.8

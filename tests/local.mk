@@ -77,6 +77,7 @@ EXTRA_DIST += tests/fuzz/fuzz_fcgi.in tests/fuzz/fuzz_jsonx.in tests/fuzz/fuzz_j
 # Integration tests: each file runs by itself, beside the others.
 TEST_EXTENSIONS = .py
 PY_LOG_COMPILER = $(top_builddir)/tests/integration/run-pytest
+check_SCRIPTS += tests/integration/run-pytest
 integration_tests = \
 	tests/integration/test_cgi.py \
 	tests/integration/test_fcgi.py \
@@ -91,21 +92,28 @@ integration_helpers = \
 	tests/integration/responder.py \
 	tests/integration/servers.py
 
-TESTS += $(integration_tests)
+# Rules about the tree itself.
+tree_tests = tests/tree/test_tree.py
+
+TESTS += $(integration_tests) $(tree_tests)
 check_PROGRAMS += tests/integration/responder
-EXTRA_DIST += $(integration_tests) $(integration_helpers)
+EXTRA_DIST += $(integration_tests) $(integration_helpers) $(tree_tests)
 
 # Headers that tests share.
 EXTRA_DIST += tests/unit/unit.h
 
 # Shipped, and tested as shipped.
 contrib_files = \
+	.ci/run \
 	contrib/apache/apache.conf \
 	contrib/apache/cgi.conf \
 	contrib/apache/mod_fcgid.conf \
 	contrib/apache/mod_proxy_fcgi.conf \
+	contrib/check.sh \
+	contrib/lib.sh \
 	contrib/nginx/connect-webhook.conf \
 	contrib/nginx/nginx.conf \
+	contrib/packages \
 	contrib/rules/fulfillment.rules.yaml
 EXTRA_DIST += $(contrib_files)
 

@@ -30,6 +30,7 @@ static bool parse_range(const char *text, struct range *ret)
 {
     struct range r;
     int end = 0;
+    /* Nine digits cannot overflow. NOLINTNEXTLINE(cert-err34-c) */
     if (sscanf(text, "items %9" SCNd64 "-%9" SCNd64 "/%9" SCNd64 "%n", &r.first, &r.last, &r.total,
                &end) != 3 ||
         text[end] != '\0' || r.first < 0 || r.last < r.first || r.total < 0)

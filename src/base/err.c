@@ -25,7 +25,7 @@ const char *err_text(enum err e)
     return (unsigned)e < ERR__COUNT ? texts[e] : "unknown error";
 }
 
-enum err why_set(struct why *why, enum err e, const char *fmt, ...)
+enum err(why_set)(struct why *why, enum err e, const char *fmt, ...)
 {
     if (why != NULL) {
         va_list ap;
@@ -44,8 +44,10 @@ enum err why_prefix(struct why *why, enum err e, const char *fmt, ...)
         va_start(ap, fmt);
         vsnprintf(prefix, sizeof prefix - 2, fmt, ap);
         va_end(ap);
-        strcat(prefix, ": ");
-        size_t n = strlen(prefix), told = strlen(why->text);
+        size_t n = strlen(prefix);
+        memcpy(prefix + n, ": ", sizeof ": ");
+        n += 2;
+        size_t told = strlen(why->text);
         if (told > sizeof why->text - n - 1)
             told = sizeof why->text - n - 1;
         memmove(why->text + n, why->text, told);

@@ -85,6 +85,9 @@ struct why {
  */
 enum err why_set(struct why *why, enum err e, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+#ifdef __clang_analyzer__ /* which cannot look into another file, and would assume the worst */
+#define why_set(why, e, ...) (why_set((why), (e), __VA_ARGS__), (e))
+#endif
 
 /* Put "prefix: " before a story already told; returns `e`. */
 enum err why_prefix(struct why *why, enum err e, const char *fmt, ...)

@@ -118,7 +118,7 @@ static void add_word(struct buf *list, const char *word)
     buf_printf(list, list->len > 0 ? ", %s" : "%s", word);
 }
 
-static enum err fail_unknown_action(const char *name, enum object_class c, struct why *why)
+static void say_unknown_action(const char *name, enum object_class c, struct why *why)
 {
     struct buf list;
     buf_init(&list, WHY_MAX);
@@ -128,7 +128,6 @@ static enum err fail_unknown_action(const char *name, enum object_class c, struc
     why_set(why, ERR_POLICY, "action %.40s is none for a %s; there are: %s", name,
             object_class_name(c), list.data);
     buf_free(&list);
-    return ERR_POLICY;
 }
 
 static enum err fail_unknown_field(const struct action *a, const char *name, struct why *why)
@@ -308,8 +307,10 @@ static enum err check(const struct json_object *json, enum object_class c, bool 
     if (name == NULL)
         return why_set(why, ERR_POLICY, "a decision needs an action, a text");
     const struct action *a = action_find(name, c);
-    if (a == NULL)
-        return fail_unknown_action(name, c, why);
+    if (a == NULL) {
+        say_unknown_action(name, c, why);
+        return ERR_POLICY;
+    }
 
     unsigned seen = 0;
     struct json_object_iterator end = json_object_iter_end((struct json_object *)json);

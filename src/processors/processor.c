@@ -21,7 +21,7 @@ const char *outcome_name(enum outcome o)
 
 const struct processor *processor_find(enum object_class c)
 {
-    for (size_t i = 0; i < sizeof processors / sizeof *processors; i++)
+    for (size_t i = 0; i < sizeof processors / sizeof processors[0]; i++)
         if (processors[i]->object_class == c)
             return processors[i];
     return NULL;

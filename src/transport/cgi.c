@@ -16,8 +16,6 @@
 
 #define READ_CHUNK (64 * 1024) /* bytes asked of standard input at a time */
 
-extern char **environ;
-
 /* The one call. It may be answered by another thread than the one that waits for it. */
 struct call {
     struct request pub; /* first: a request is its call */

@@ -61,7 +61,7 @@ static void set_name(struct fcgi_listener *l)
         struct sockaddr sa;
         struct sockaddr_un un;
         struct sockaddr_storage any;
-    } a;
+    } a = {.any = {.ss_family = AF_UNSPEC}};
     socklen_t len = sizeof a;
     char host[NI_MAXHOST], port[NI_MAXSERV];
     snprintf(l->name, sizeof l->name, "fd:%d", l->fd);
@@ -169,10 +169,11 @@ static enum err open_unix(const char *path, unsigned mode, const char *group,
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     if (*path != '/')
         return why_set(why, ERR_INVALID, "unix:%s: the path must begin with /", path);
-    if (strlen(path) >= sizeof un.sun_path)
+    size_t len = strlen(path);
+    if (len >= sizeof un.sun_path)
         return why_set(why, ERR_INVALID, "unix:%s: a socket's path has at most %zu bytes", path,
                        sizeof un.sun_path - 1);
-    strcpy(un.sun_path, path);
+    memcpy(un.sun_path, path, len + 1);
     enum err e = clear_path(&un, why);
     if (e != ERR_OK)
         return e;

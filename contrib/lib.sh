@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# lib.sh - what contrib/check.sh and contrib/quickstart.sh share; sourced by them.
+
+CLONE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+PATH=$PATH:/usr/sbin:/sbin
+JOBS=$(nproc 2>/dev/null || echo 2)
+ME=${0##*/}
+
+say() { printf '%s\n' "$*"; }
+die() {
+    printf '%s: %s\n' "$ME" "$*" >&2
+    exit 1
+}
+
+is_installed() {
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# Names of the packages of these groups that are not installed.
+missing_packages() {
+    local group package
+    while read -r group package; do
+        case " $* " in *" $group "*) is_installed "$package" || printf '%s ' "$package" ;; esac
+    done < <(grep -v '^#' "$CLONE/contrib/packages")
+}
+
+# Install packages without starting the services that come with some of them.
+apt_install() (
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        trap 'rm -f "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -o DPkg::Lock::Timeout=300 -qq update </dev/null &&
+        apt-get -o DPkg::Lock::Timeout=300 -qq -y --no-install-recommends install "$@" </dev/null >&2
+)
+
+# See to it that the packages of these groups are there, or stop.
+need_packages() {
+    local missing
+    if ! command -v dpkg-query >/dev/null; then
+        say "This is not Debian: contrib/packages lists what is needed. Going on with what is here."
+        return
+    fi
+    missing=$(missing_packages "$@")
+    [ -n "$missing" ] || return 0
+    [ "$(id -u)" = 0 ] || die "these packages are missing: $missing
+Install them (sudo apt-get install $missing) or run this with sudo."
+    say "Installing: $missing"
+    # shellcheck disable=SC2086  # a list of names
+    apt_install $missing || die "the packages could not be installed"
+}
+
+# Make ./configure, unless it is there and newer than what it is made from.
+need_configure() {
+    [ ! -e "$CLONE/config.status" ] ||
+        die "the clone itself is configured: run 'make distclean' in $CLONE first"
+    if [ ! -e "$CLONE/configure" ] || [ "$CLONE/configure.ac" -nt "$CLONE/configure" ] ||
+        [ ! -e "$CLONE/Makefile.in" ]; then
+        (cd "$CLONE" && autoreconf -fi)
+    fi
+}
+
+# configure_in FOLDER [OPTION]...: configure a build folder, once for these options.
+configure_in() {
+    local folder=$1
+    shift
+    mkdir -p "$folder"
+    if [ ! -e "$folder/config.status" ] || [ "$(cat "$folder/.options" 2>/dev/null)" != "$*" ]; then
+        (cd "$folder" && "$CLONE/configure" "$@") && printf '%s' "$*" >"$folder/.options"
+    fi
+}

@@ -1,0 +1,31 @@
+# For developers: make format, check-format, lint, coverage.
+
+c_files = find $(srcdir)/src $(srcdir)/tests -name '*.[ch]'
+lint_flags = $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS)
+
+.PHONY: format check-format lint clang-tidy cppcheck coverage
+
+format:
+	$(c_files) -exec clang-format -i {} +
+
+check-format:
+	$(c_files) -exec clang-format --dry-run -Werror {} +
+
+lint: check-format clang-tidy cppcheck
+
+# One process a file, as many at a time as there are processors.
+clang-tidy: config.h
+	find $(srcdir)/src -name '*.c' -print0 | xargs -0 -P "$$(nproc)" -I{} \
+	    clang-tidy --quiet --config-file=$(srcdir)/.clang-tidy {} -- $(lint_flags)
+
+# NULL is a pointer on every system with POSIX: varFuncNullUB is about others.
+cppcheck: config.h
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+	    --suppress=missingIncludeSystem --suppress=varFuncNullUB --error-exitcode=1 -j "$$(nproc)" \
+	    --include=config.h -D_GNU_SOURCE -DSYSCONFDIR='""' -I $(srcdir)/src $(srcdir)/src
+
+# After configure --enable-coverage: what the tests reach, as coverage/index.html.
+coverage: check
+	$(MKDIR_P) coverage
+	gcovr --root $(srcdir) --filter '$(srcdir)/src/' --object-directory . \
+	    --html-details coverage/index.html --print-summary

@@ -35,6 +35,7 @@ policy_tests = \
 	tests/unit/test_quote
 
 processors_tests = \
+	tests/unit/test_act \
 	tests/unit/test_fulfillment_request
 
 tasks_tests = \
@@ -48,7 +49,9 @@ cmd_tests =
 # The server that tests of clients talk to.
 fake_http = tests/unit/fake_http.c tests/unit/fake_http.h
 tests_unit_test_dispatch_SOURCES = tests/unit/test_dispatch.c $(fake_http)
-tests_unit_test_fulfillment_request_SOURCES = tests/unit/test_fulfillment_request.c $(fake_http)
+carry_out = tests/unit/carry_out.c tests/unit/carry_out.h $(fake_http)
+tests_unit_test_act_SOURCES = tests/unit/test_act.c $(carry_out)
+tests_unit_test_fulfillment_request_SOURCES = tests/unit/test_fulfillment_request.c $(carry_out)
 tests_unit_test_http_SOURCES = tests/unit/test_http.c $(fake_http)
 tests_unit_test_sweep_SOURCES = tests/unit/test_sweep.c $(fake_http)
 

@@ -95,7 +95,7 @@ static bool note_listed(void *ctx, struct json_object *object)
     return true;
 }
 
-static enum err list(struct run *r, struct why *why)
+static enum err read_list(struct run *r, struct why *why)
 {
     const struct sweep *s = r->sweep;
     /* However long the sweep may take, a list that takes longer than an object is none. */
@@ -277,7 +277,7 @@ static enum err sweep_one(struct run *r, const struct listed *l, struct why *why
 
 static enum err sweep_all(struct run *r, struct why *why)
 {
-    enum err e = list(r, why);
+    enum err e = read_list(r, why);
     if (e != ERR_OK)
         return e;
     r->result.objects = (int64_t)r->count;

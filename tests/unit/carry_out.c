@@ -112,6 +112,7 @@ enum outcome carry_out(const char *object_text, const char *decision_text)
 
 void assert_sent(size_t i, const char *line, const char *body)
 {
+    assert_true(i < fake_requests(fake));
     const char *got = fake_request(fake, i);
     char first[1024], want[1024];
     const char *space = strchr(line, ' ');

@@ -112,7 +112,7 @@ build_and_test() {
     local name=$1 build=$folder/$1
     shift
     if ! { step "$name: configure" configure_in "$build" --enable-developer "$@" &&
-        step "$name: build" make -C "$build" -j"$JOBS" && find "$build/tests" -name '*.trs' -delete; }; then
+        step "$name: build" make -k -C "$build" -j"$JOBS" && find "$build/tests" -name '*.trs' -delete; }; then
         add 0 1 0
         return
     fi

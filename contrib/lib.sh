@@ -5,6 +5,7 @@ CLONE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 PATH=$PATH:/usr/sbin:/sbin
 JOBS=$(nproc 2>/dev/null || echo 2)
 ME=${0##*/}
+policy=/usr/sbin/policy-rc.d # asked by packages whether their services may start
 
 say() { printf '%s\n' "$*"; }
 die() {
@@ -26,7 +27,6 @@ missing_packages() {
 
 # Install packages without starting the services that come with some of them.
 apt_install() (
-    policy=/usr/sbin/policy-rc.d
     if [ ! -e "$policy" ]; then
         trap 'rm -f "$policy"' EXIT
         printf '#!/bin/sh\nexit 101\n' >"$policy"

@@ -83,6 +83,7 @@ PY_LOG_COMPILER = $(top_builddir)/tests/integration/run-pytest
 check_SCRIPTS += tests/integration/run-pytest
 integration_tests = \
 	tests/integration/test_cgi.py \
+	tests/integration/test_contrib.py \
 	tests/integration/test_fcgi.py \
 	tests/integration/test_fcgi_nginx.py \
 	tests/integration/test_ground.py
@@ -117,7 +118,12 @@ contrib_files = \
 	contrib/nginx/connect-webhook.conf \
 	contrib/nginx/nginx.conf \
 	contrib/packages \
-	contrib/rules/fulfillment.rules.yaml
+	contrib/quickstart.py \
+	contrib/quickstart.sh \
+	contrib/rules/fulfillment.rules.yaml \
+	contrib/systemd/connect-webhook.service \
+	contrib/systemd/connect-webhook.socket \
+	contrib/systemd/connect-webhook.sysusers.conf
 EXTRA_DIST += $(contrib_files)
 
 LDADD = $(archive_libs) $(CMOCKA_LIBS)

@@ -32,7 +32,8 @@ static void print_help(FILE *out)
           out);
 }
 
-static int complain(const struct cmd *self, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static int complain(const struct cmd *self, const char *fmt,
+                                                          va_list ap)
 {
     fprintf(stderr, "connect-webhook %s: ", self->name);
     vfprintf(stderr, fmt, ap);

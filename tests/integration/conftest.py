@@ -67,6 +67,17 @@ def missing(what):
 
 
 @pytest.fixture
+def need():
+    """need(program): its path."""
+    def find(name):
+        try:
+            return servers.program(name)
+        except servers.Missing as e:
+            missing(e)
+    return find
+
+
+@pytest.fixture
 def build():
     """The build tree, with the programs in it."""
     folder = os.environ.get("CW_BUILD") or os.environ.get("BUILDDIR") or os.getcwd()

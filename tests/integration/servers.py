@@ -28,7 +28,7 @@ SANITIZER_REPORT = re.compile(r"^.*(?:ERROR: (?:Address|Leak|Thread)Sanitizer|"
                               r"WARNING: ThreadSanitizer|runtime error: ).*$", re.M)
 
 
-class Missing(Exception):
+class Missing(RuntimeError):
     """A program that the test needs is not installed."""
 
 
@@ -58,7 +58,8 @@ def accepts(address):
 
 
 class Server:
-    """A child process whose output goes to a file. `with` stops it."""
+    """A child process whose output goes to a file. `with` stops it. It is in a session of its own,
+    so that Ctrl-C reaches whoever started it, and not the process itself."""
 
     def __init__(self, arguments, log, ready=None, env=None, stop=signal.SIGTERM, **popen):
         self.log_path = pathlib.Path(log)
@@ -67,7 +68,7 @@ class Server:
             self.process = subprocess.Popen(
                 [str(a) for a in arguments], stdin=popen.pop("stdin", subprocess.DEVNULL),
                 stdout=popen.pop("stdout", out), stderr=out,
-                env={**os.environ, **(env or {})}, **popen)
+                env={**os.environ, **(env or {})}, start_new_session=True, **popen)
         if ready is not None:
             self.wait_until(lambda: accepts(ready))
 
@@ -79,9 +80,9 @@ class Server:
     def log(self):
         return self.log_path.read_text(errors="replace")
 
-    def wait_until(self, condition):
+    def wait_until(self, condition, timeout=TIMEOUT):
         """Wait for what no event tells; ends early if the process does."""
-        deadline = time.monotonic() + TIMEOUT
+        deadline = time.monotonic() + timeout
         while not condition():
             try:
                 self.process.wait(0.01)
@@ -89,7 +90,7 @@ class Server:
             except subprocess.TimeoutExpired:
                 if time.monotonic() > deadline:
                     self.kill()
-                    raise RuntimeError(f"{self.process.args[0]} is not ready: {self.log}") from None
+                    raise RuntimeError(f"{self.process.args[0]}: waited in vain: {self.log}") from None
 
     def signal(self, number):
         self.process.send_signal(number)

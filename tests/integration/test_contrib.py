@@ -1,0 +1,97 @@
+"""What contrib/ ships, as far as other tests do not run it."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+import servers
+
+CONTRIB = servers.SOURCE / "contrib"
+
+
+def run(*arguments, **kwargs):
+    return subprocess.run([str(a) for a in arguments], capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, **kwargs)
+
+
+def test_systemd_accepts_the_units(tmp, need):
+    verify = need("systemd-analyze")
+    for name in ("connect-webhook.service", "connect-webhook.socket"):
+        servers.substituted(CONTRIB / "systemd" / name, tmp / name, {servers.HANDLER: "/bin/true"})
+    ran = run(verify, "verify", "--man=no", tmp / "connect-webhook.service", tmp / "connect-webhook.socket")
+    assert ran.returncode == 0 and str(tmp) not in ran.stderr, ran.stderr
+
+
+def test_the_unit_is_well_confined(tmp, need):
+    unit = tmp / "connect-webhook.service"
+    servers.substituted(CONTRIB / "systemd/connect-webhook.service", unit, {servers.HANDLER: "/bin/true"})
+    ran = run(need("systemd-analyze"), "security", "--offline=true", "--threshold=20", unit)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("page", ["connect-webhook.1", "connect-webhook.fcgi.8"])
+def test_the_manual_formats_without_a_warning(need, page):
+    ran = run(need("groff"), "-man", "-Tutf8", "-ww", "-z", servers.SOURCE / "doc" / page)
+    assert ran.returncode == 0 and ran.stderr == ""
+
+
+@pytest.mark.parametrize("script", ["check.sh", "quickstart.sh"])
+def test_scripts_explain_themselves_from_anywhere(tmp, script):
+    ran = run(CONTRIB / script, "--help", cwd=tmp)
+    assert ran.returncode == 0 and ran.stdout.startswith(f"Usage: contrib/{script}")
+    ran = run(CONTRIB / script, "--nonsense", cwd=tmp)
+    assert ran.returncode == 2 and ran.stdout == ""
+    assert list(tmp.iterdir()) == []
+
+
+LIB = f". {CONTRIB}/lib.sh; "
+
+
+def fake_commands(tmp, **scripts):
+    """A folder with commands of these contents, to be first in PATH."""
+    folder = tmp / "bin"
+    folder.mkdir()
+    for name, content in scripts.items():
+        path = folder / name.replace("_", "-")
+        path.write_text(f"#!/bin/sh\n{content}\n")
+        path.chmod(0o755)
+    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+def test_missing_packages_are_named_without_root(tmp):
+    env = fake_commands(tmp, dpkg_query='for name; do :; done; [ "$name" = nginx ] || echo installed',
+                        id="echo 1000", apt_get=f"touch {tmp}/called")
+    ran = run("bash", "-c", LIB + "need_packages build run test; echo went on", env=env)
+    assert ran.returncode == 1 and "went on" not in ran.stdout
+    assert "missing: nginx" in ran.stderr and "sudo apt-get install nginx" in ran.stderr
+    assert not (tmp / "called").exists()
+
+
+def test_only_what_is_asked_for_is_installed_and_nothing_if_all_is_there(tmp):
+    env = fake_commands(tmp, dpkg_query="[ -e " + str(tmp / "installed") + " ] && echo installed", id="echo 0",
+                        apt_get=f'echo "$@" >>{tmp}/calls; touch {tmp}/installed')
+    command = LIB + f"policy={tmp}/policy-rc.d; need_packages run"
+    assert run("bash", "-c", command, env=env).returncode == 0
+    update, install = (tmp / "calls").read_text().splitlines()
+    assert update.endswith(" update") and install.endswith(" install nginx python3")
+    assert run("bash", "-c", command, env=env).returncode == 0
+    assert len((tmp / "calls").read_text().splitlines()) == 2
+    assert not (tmp / "policy-rc.d").exists()
+
+
+def test_services_do_not_start_when_packages_are_installed(tmp):
+    env = fake_commands(tmp, apt_get=f'{tmp}/policy-rc.d nginx start; echo $? >{tmp}/answer')
+    assert run("bash", "-c", LIB + f"policy={tmp}/policy-rc.d; apt_install nginx", env=env).returncode == 0
+    assert (tmp / "answer").read_text() == "101\n"
+    assert not (tmp / "policy-rc.d").exists()
+
+
+def test_installed_by_make_install(tmp, build):
+    ran = run(shutil.which("make"), "-C", build, "install", f"DESTDIR={tmp}",
+              env={k: v for k, v in os.environ.items() if not k.startswith("MAKE")})
+    assert ran.returncode == 0, ran.stderr
+    installed = {p.name for p in pathlib.Path(tmp).rglob("*") if p.is_file()}
+    assert {"connect-webhook", "connect-webhook.1", "connect-webhook.fcgi.8"} <= installed

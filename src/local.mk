@@ -38,7 +38,11 @@ auth_sources = \
 	src/auth/jwt.c src/auth/jwt.h \
 	src/auth/keyring.c src/auth/keyring.h
 
-inbox_sources =
+inbox_sources = \
+	src/inbox/backend.h \
+	src/inbox/filelock.c src/inbox/filelock.h \
+	src/inbox/inbox.c src/inbox/inbox.h \
+	src/inbox/inbox_sqlite.c
 
 api_sources = \
 	src/api/api.c src/api/api.h \
@@ -89,7 +93,7 @@ bin_PROGRAMS += connect-webhook
 connect_webhook_SOURCES = \
 	src/cmd/cmd.h \
 	src/cmd/connect-webhook.c \
-	src/cmd/table.h \
+	src/cmd/table.c src/cmd/table.h \
 	src/cmd/version.c
 connect_webhook_LDADD = $(archive_libs)
 

@@ -27,9 +27,11 @@ auth_tests = \
 	tests/unit/test_jwt \
 	tests/unit/test_keyring
 
-inbox_tests =
+inbox_tests = \
+	tests/unit/test_inbox
 
-api_tests =
+api_tests = \
+	tests/unit/test_api
 
 policy_tests = \
 	tests/unit/test_quote
@@ -48,6 +50,7 @@ cmd_tests =
 
 # The server that tests of clients talk to.
 fake_http = tests/unit/fake_http.c tests/unit/fake_http.h
+tests_unit_test_api_SOURCES = tests/unit/test_api.c $(fake_http)
 tests_unit_test_dispatch_SOURCES = tests/unit/test_dispatch.c $(fake_http)
 carry_out = tests/unit/carry_out.c tests/unit/carry_out.h $(fake_http)
 tests_unit_test_act_SOURCES = tests/unit/test_act.c $(carry_out)

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/http.h"
+
 static const struct cmd *const commands[] = {
 #define X(name) &cmd_##name,
     CMD_LIST(X)
@@ -78,9 +80,13 @@ static const struct cmd *find(const char *name)
 /* Run the command; what it printed must have arrived, or it has not done its work. */
 static int run(const struct cmd *cmd, int argc, char **argv)
 {
+    struct why why;
     if (sodium_init() < 0)
         return cmd_failed(cmd, "libsodium does not start");
+    if (http_global_init(&why) != ERR_OK)
+        return cmd_failed(cmd, "%s", why.text);
     int status = cmd->run(cmd, argc, argv);
+    http_global_free();
     if (fflush(stdout) != 0 || ferror(stdout))
         status = cmd_failed(cmd, "standard output cannot be written");
     return status;

@@ -44,6 +44,9 @@ enum delivery_state {
 };
 const char *delivery_state_name(enum delivery_state s); /* static */
 
+#define INBOX_CLAIMS_MAX (64 * 1024)        /* bytes */
+#define INBOX_BODY_MAX   (64 * 1024 * 1024) /* bytes */
+
 /* A call to remember. Everything is borrowed until the callback has run. */
 struct delivery {
     uint8_t token_sha256[INBOX_TOKEN_HASH_LEN]; /* the key: a repeated token counts up */
@@ -53,6 +56,8 @@ struct delivery {
     const char *product_id;         /* ditto */
     enum object_class object_class; /* ditto */
     const char *triggered_at;       /* as claimed, or NULL */
+    int64_t exp;                    /* as claimed, seconds; with the hash it is the key, because
+                                       keys that grow with time are cheap to index */
     int64_t received_us;
     const char *claims; /* JSON; never the token */
     size_t claims_len;
@@ -61,16 +66,19 @@ struct delivery {
 };
 
 struct inbox_receipt {
-    enum err err;               /* ERR_OK: it is on stable storage. ERR_STORE, ERR_BUSY, ... */
-    int64_t id;                 /* of the delivery, grows with time */
-    int64_t seen;               /* 1 for a token not seen before */
-    enum delivery_state before; /* its state before this call, when seen > 1 */
+    enum err err;              /* ERR_OK: it is on stable storage. ERR_STORE, ERR_BUSY, ... */
+    int64_t id;                /* of the delivery, grows with time */
+    int64_t seen;              /* 1 for a token not seen before */
+    enum delivery_state state; /* DELIVERY_DONE stays; any other takes the new one */
     struct why why;
 };
 
 typedef void inbox_appended_fn(void *ctx, const struct inbox_receipt *receipt);
 
-/* Record a delivery; `fn` runs exactly once, possibly in another thread or before this returns. */
+/*
+ * Record a delivery; `fn` runs exactly once, possibly in another thread or before this returns.
+ * ERR_INVALID and ERR_TOO_BIG for a delivery that no backend could keep.
+ */
 void inbox_append(struct inbox *i, const struct delivery *d, inbox_appended_fn *fn, void *ctx);
 
 /* Change a delivery's state. ERR_OK, ERR_NOT_FOUND, ERR_STORE. */

@@ -1,0 +1,22 @@
+/*
+ * filelock.h - a lock that all processes of this machine respect, with a bounded wait.
+ *
+ * flock(2) on a file of its own. The lock belongs to the descriptor: it excludes other threads
+ * that opened the file themselves, too, and ends with the process, however that dies.
+ */
+#ifndef INBOX_FILELOCK_H
+#define INBOX_FILELOCK_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+/* Open (or create with `mode`, whatever the umask) a lock file. *ret_fd is the caller's. */
+enum err filelock_open(const char *path, mode_t mode, int *ret_fd, struct why *why);
+
+/* Wait for the lock until `deadline` (clk_mono_ms). ERR_BUSY if others hold it that long. */
+enum err filelock_take(int fd, int64_t deadline);
+void filelock_give(int fd);
+
+#endif

@@ -1,0 +1,369 @@
+/* test_inbox.c - the contract of the inbox; faults are caused, not imagined. */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clk.h"
+#include "inbox/inbox.h"
+
+static char folder[64], url[128], db_path[96];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/test_inbox.XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    snprintf(db_path, sizeof db_path, "%s/inbox.db", folder);
+    snprintf(url, sizeof url, "sqlite:%s", db_path);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -r '%s'", folder);
+    return system(command);
+}
+
+static enum err open_url(const char *at, struct inbox **ret, struct why *why)
+{
+    struct inbox_options o = {.url = at, .lock_timeout_ms = 200};
+    return inbox_open(&o, ret, why);
+}
+
+static struct inbox *open_inbox(void)
+{
+    struct inbox *i = NULL;
+    assert_err(open_url(url, &i, NULL), ERR_OK);
+    return i;
+}
+
+/* Where a callback leaves its receipt; the main thread waits for it. */
+struct waiting {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    int calls;
+    struct inbox_receipt receipt;
+};
+
+static void on_appended(void *ctx, const struct inbox_receipt *receipt)
+{
+    struct waiting *w = ctx;
+    pthread_mutex_lock(&w->lock);
+    w->receipt = *receipt;
+    w->calls++;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static struct inbox_receipt append(struct inbox *i, const struct delivery *d)
+{
+    struct waiting w = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+    inbox_append(i, d, on_appended, &w);
+    pthread_mutex_lock(&w.lock);
+    while (w.calls == 0)
+        pthread_cond_wait(&w.wake, &w.lock);
+    pthread_mutex_unlock(&w.lock);
+    assert_int_equal(w.calls, 1);
+    return w.receipt;
+}
+
+static struct delivery delivery(uint8_t token)
+{
+    struct delivery d = {
+        .token_sha256 = {token},
+        .state = DELIVERY_STORED,
+        .webhook_id = "WH-623-978-334",
+        .account_id = "VA-240-990",
+        .product_id = "PRD-578-226-824",
+        .object_class = CLASS_FULFILLMENT_REQUEST,
+        .exp = 1900000000,
+        .received_us = 1800000000000000,
+        .claims = "{}",
+        .claims_len = 2,
+        .body = "",
+    };
+    return d;
+}
+
+/* One value of the database, read by a connection of our own. */
+static int64_t query(const char *sql)
+{
+    sqlite3 *db;
+    sqlite3_stmt *q;
+    assert_int_equal(sqlite3_open_v2(db_path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &q, NULL), SQLITE_OK);
+    int64_t value = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0) : -1;
+    sqlite3_finalize(q);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_close(db);
+    return value;
+}
+
+static void refuses_a_url_it_cannot_serve(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", "sqlite", "sqlite:", "redis:x", "sqlite:/nonexistent/db"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct inbox *inbox = NULL;
+        struct why why = {""};
+        assert_int_not_equal(open_url(bad[i], &inbox, &why), ERR_OK);
+        assert_null(inbox);
+        assert_true(strlen(why.text) > 10);
+    }
+}
+
+static void refuses_a_file_that_is_not_its_own(void **state)
+{
+    (void)state;
+    struct inbox *i = NULL;
+    struct why why;
+    FILE *f = fopen(db_path, "w");
+    fputs("this is no database, but it is long enough to be looked at as one, page by page", f);
+    for (int n = 0; n < 100; n++)
+        fputs("0123456789", f);
+    fclose(f);
+    assert_err(open_url(url, &i, &why), ERR_STORE);
+    assert_non_null(strstr(why.text, "move the file aside"));
+    unlink(db_path);
+
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(db_path, &db), SQLITE_OK);
+    sqlite3_exec(db, "CREATE TABLE theirs (x)", NULL, NULL, NULL);
+    sqlite3_close(db);
+    assert_err(open_url(url, &i, &why), ERR_STORE);
+    assert_non_null(strstr(why.text, "another program's"));
+}
+
+static void refuses_a_newer_schema(void **state)
+{
+    (void)state;
+    inbox_close(open_inbox());
+    query("PRAGMA user_version = 99");
+    struct inbox *i = NULL;
+    struct why why;
+    assert_err(open_url(url, &i, &why), ERR_STORE);
+    assert_non_null(strstr(why.text, "newer version"));
+}
+
+static void refuses_what_no_backend_could_keep(void **state)
+{
+    (void)state;
+    struct inbox *i = open_inbox();
+    struct delivery d = delivery(1);
+    d.webhook_id = "../etc";
+    assert_err(append(i, &d).err, ERR_INVALID);
+    d = delivery(1);
+    d.claims_len = INBOX_CLAIMS_MAX + 1;
+    assert_err(append(i, &d).err, ERR_TOO_BIG);
+    inbox_close(i);
+    assert_int_equal(query("SELECT count(*) FROM delivery"), 0);
+}
+
+static void stores_before_it_says_so(void **state)
+{
+    (void)state;
+    struct inbox *i = open_inbox();
+    struct delivery d = delivery(1);
+    d.body = "a\0b";
+    d.body_len = 3;
+    struct inbox_receipt r = append(i, &d);
+    assert_err(r.err, ERR_OK);
+    assert_int_equal(r.seen, 1);
+    /* A connection that knows nothing of ours sees it already. */
+    assert_int_equal(query("SELECT length(body) FROM delivery WHERE state = 'stored'"), 3);
+    inbox_close(i);
+    assert_int_equal(query("SELECT count(*) FROM delivery"), 1);
+}
+
+static void counts_a_repeated_token_up(void **state)
+{
+    (void)state;
+    struct inbox *i = open_inbox();
+    struct delivery d = delivery(1), other = delivery(2);
+    int64_t id = append(i, &d).id;
+    assert_int_equal(append(i, &other).seen, 1);
+    struct inbox_receipt again = append(i, &d);
+    assert_int_equal(again.id, id);
+    assert_int_equal(again.seen, 2);
+    assert_int_equal(again.state, DELIVERY_STORED);
+
+    assert_err(inbox_set_state(i, id, DELIVERY_FAILED, NULL), ERR_OK);
+    assert_int_equal(append(i, &d).state, DELIVERY_STORED);
+    assert_err(inbox_set_state(i, id, DELIVERY_DONE, NULL), ERR_OK);
+    assert_int_equal(append(i, &d).state, DELIVERY_DONE); /* what is done stays done */
+    assert_err(inbox_set_state(i, 4711, DELIVERY_DONE, NULL), ERR_NOT_FOUND);
+    inbox_close(i);
+    assert_int_equal(query("SELECT count(*) FROM delivery"), 2);
+}
+
+#define THREADS          8
+#define APPENDS_A_THREAD 50
+
+static void *append_many(void *arg)
+{
+    struct inbox *i = arg;
+    static _Atomic uint32_t next;
+    for (int n = 0; n < APPENDS_A_THREAD; n++) {
+        struct delivery d = delivery(0);
+        uint32_t token = ++next;
+        memcpy(d.token_sha256, &token, sizeof token);
+        if (append(i, &d).err != ERR_OK)
+            return arg;
+    }
+    return NULL;
+}
+
+static void many_threads_may_append(void **state)
+{
+    (void)state;
+    struct inbox *i = open_inbox();
+    pthread_t threads[THREADS];
+    for (int n = 0; n < THREADS; n++)
+        assert_int_equal(pthread_create(&threads[n], NULL, append_many, i), 0);
+    for (int n = 0; n < THREADS; n++) {
+        void *failed;
+        pthread_join(threads[n], &failed);
+        assert_null(failed);
+    }
+    inbox_close(i);
+    assert_int_equal(query("SELECT count(*) FROM delivery"), THREADS * APPENDS_A_THREAD);
+}
+
+static void close_completes_what_was_appended(void **state)
+{
+    (void)state;
+    struct inbox *i = open_inbox();
+    struct waiting w = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+    struct delivery d[20];
+    for (uint8_t n = 0; n < 20; n++) {
+        d[n] = delivery(n);
+        inbox_append(i, &d[n], on_appended, &w);
+    }
+    inbox_close(i);
+    assert_int_equal(w.calls, 20);
+    assert_err(w.receipt.err, ERR_OK);
+}
+
+static void a_full_disk_is_an_error_and_then_is_not(void **state)
+{
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    struct inbox *i = open_inbox();
+    struct delivery d = delivery(1);
+    static char big[200000];
+    d.body = big;
+    d.body_len = sizeof big;
+    struct rlimit full = {100000, RLIM_INFINITY}, was;
+    getrlimit(RLIMIT_FSIZE, &was);
+    full.rlim_max = was.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &full);
+    struct inbox_receipt r = append(i, &d);
+    setrlimit(RLIMIT_FSIZE, &was);
+    assert_err(r.err, ERR_STORE);
+    assert_non_null(strstr(r.why.text, db_path));
+    r = append(i, &d);
+    assert_err(r.err, ERR_OK);
+    assert_int_equal(r.seen, 1);
+    inbox_close(i);
+}
+
+static void another_holder_of_the_lock_is_waited_for_and_then_named(void **state)
+{
+    (void)state;
+    struct inbox *i = open_inbox();
+    char path[160];
+    snprintf(path, sizeof path, "%s.lock", db_path);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    struct delivery d = delivery(1);
+    struct inbox_receipt r = append(i, &d);
+    assert_err(r.err, ERR_BUSY);
+    assert_non_null(strstr(r.why.text, path));
+    close(fd);
+    assert_err(append(i, &d).err, ERR_OK);
+    inbox_close(i);
+}
+
+static void a_queue_has_one_runner(void **state)
+{
+    (void)state;
+    struct inbox *i = open_inbox(), *other = open_inbox();
+    struct inbox_lock *lock = NULL, *second = NULL;
+    assert_err(inbox_lock_sweep(i, "../x", "PRD-1", CLASS_USAGE_FILE, 0, &lock, NULL), ERR_INVALID);
+    assert_err(inbox_lock_sweep(i, "VA-1", "PRD-1", CLASS_USAGE_FILE, 0, &lock, NULL), ERR_OK);
+    assert_err(inbox_lock_sweep(other, "VA-1", "PRD-1", CLASS_USAGE_FILE, 0, &second, NULL),
+               ERR_BUSY);
+    assert_err(
+        inbox_lock_sweep(i, "VA-1", "PRD-1", CLASS_USAGE_FILE, clk_mono_ms() + 50, &second, NULL),
+        ERR_BUSY);
+    assert_err(inbox_lock_sweep(other, "VA-1", "PRD-2", CLASS_USAGE_FILE, 0, &second, NULL),
+               ERR_OK);
+    inbox_unlock_sweep(second);
+    inbox_unlock_sweep(lock);
+    inbox_unlock_sweep(NULL);
+    assert_err(inbox_lock_sweep(other, "VA-1", "PRD-1", CLASS_USAGE_FILE, 0, &lock, NULL), ERR_OK);
+    inbox_unlock_sweep(lock);
+    inbox_close(other);
+    inbox_close(i);
+}
+
+static unsigned mode_of(const char *suffix)
+{
+    char path[160];
+    struct stat st;
+    snprintf(path, sizeof path, "%s%s", db_path, suffix);
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_mode & 0777;
+}
+
+static void files_have_the_rights_that_their_folder_gives(void **state)
+{
+    (void)state;
+    mode_t umask_was = umask(077);
+    inbox_close(open_inbox());
+    assert_int_equal(mode_of(""), 0600);
+    remove_folder(NULL);
+    make_folder(NULL);
+    assert_int_equal(chmod(folder, 02770), 0);
+    struct inbox *i = open_inbox();
+    struct delivery d = delivery(1);
+    assert_err(append(i, &d).err, ERR_OK);
+    assert_int_equal(mode_of(""), 0660);
+    assert_int_equal(mode_of("-wal"), 0660);
+    assert_int_equal(mode_of(".lock"), 0660);
+    inbox_close(i);
+    umask(umask_was);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(refuses_a_url_it_cannot_serve),
+        TEST(refuses_a_file_that_is_not_its_own),
+        TEST(refuses_a_newer_schema),
+        TEST(refuses_what_no_backend_could_keep),
+        TEST(stores_before_it_says_so),
+        TEST(counts_a_repeated_token_up),
+        TEST(many_threads_may_append),
+        TEST(close_completes_what_was_appended),
+        TEST(a_full_disk_is_an_error_and_then_is_not),
+        TEST(another_holder_of_the_lock_is_waited_for_and_then_named),
+        TEST(a_queue_has_one_runner),
+        TEST(files_have_the_rights_that_their_folder_gives),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

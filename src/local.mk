@@ -69,7 +69,11 @@ tasks_sources = \
 	src/tasks/dispatch.c src/tasks/dispatch.h \
 	src/tasks/sweep.c src/tasks/sweep.h
 
-web_sources =
+web_sources = \
+	src/web/answer.c src/web/answer.h \
+	src/web/hook.c src/web/hook.h \
+	src/web/pool.c src/web/pool.h \
+	src/web/snapshot.c src/web/snapshot.h
 
 noinst_LIBRARIES += libconnect-webhook.a
 libconnect_webhook_a_SOURCES = \

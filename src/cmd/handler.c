@@ -1,0 +1,267 @@
+/*
+ * handler.c - connect-webhook.fcgi: the handler that the web server calls.
+ *
+ * Started as CGI it serves one call and never reads its command line, which a web server may have
+ * made from a query. Otherwise it serves FastCGI until SIGTERM or SIGINT; SIGHUP reloads the
+ * configuration, secrets and rules, and opens the log file again; what does not load changes
+ * nothing.
+ */
+#include <getopt.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/http.h"
+#include "base/log.h"
+#include "conf/conf.h"
+#include "inbox/inbox.h"
+#include "transport/cgi.h"
+#include "transport/fcgi.h"
+#include "transport/transport.h"
+#include "web/hook.h"
+
+/* Of a CGI call whose configuration does not load: its answer needs limits all the same. */
+#define UNAVAILABLE_MAX_BODY (1024 * 1024) /* bytes */
+#define UNAVAILABLE_TIMEOUT  30000         /* ms */
+
+struct program {
+    const char *conf_path;
+    struct inbox *inbox;
+    struct hook *hook;
+    struct fcgi *fcgi;
+    sigset_t signals; /* that the signal thread waits for */
+};
+
+static const char help[] =
+    "Usage: connect-webhook.fcgi [-c FILE]\n"
+    "Handle CloudBlue Connect's webhooks behind nginx or Apache.\n"
+    "\n"
+    "A web server starts it (CGI, mod_fcgid), systemd or spawn-fcgi hand it a socket,\n"
+    "or it listens at web.listen of its configuration.\n"
+    "\n"
+    "  -c, --config FILE  the configuration; else $CONNECT_WEBHOOK_CONFIG, else\n"
+    "                     " SYSCONFDIR "/connect-webhook/connect-webhook.yaml\n"
+    "  -h, --help         show this help\n"
+    "  -V, --version      say which version this is\n"
+    "\n"
+    "SIGTERM stops it when what was begun is answered; SIGHUP reloads the configuration.\n"
+    "Check a configuration with 'connect-webhook check'.\n";
+
+/* Secrets stay out of core files, and one connection costs one descriptor. */
+static void set_limits(void)
+{
+    prctl(PR_SET_DUMPABLE, 0);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+static enum err use_log(const struct conf *conf, struct why *why)
+{
+    struct log_options o = {conf->log.level, conf->log.format, conf->log.file};
+    return log_open(&o, why);
+}
+
+/* Everything between the transport and the disk. */
+static enum err open_hook(struct program *p, struct conf **ret_conf, struct why *why)
+{
+    struct conf *conf = NULL;
+    enum err e = conf_load(p->conf_path, CONF_CHECK, &conf, why);
+    if (e == ERR_OK)
+        e = use_log(conf, why);
+    if (e == ERR_OK) {
+        struct inbox_options o = {conf->inbox.url, conf->inbox.lock_timeout_ms};
+        e = inbox_open(&o, &p->inbox, why);
+    }
+    if (e == ERR_OK)
+        e = hook_new(conf, p->inbox, &p->hook, why);
+    if (e != ERR_OK) {
+        conf_unref(conf);
+        return e;
+    }
+    *ret_conf = conf;
+    return ERR_OK;
+}
+
+static void close_hook(struct program *p)
+{
+    hook_free(p->hook);
+    inbox_close(p->inbox);
+}
+
+static int serve_cgi(struct program *p)
+{
+    struct cgi_options o = {UNAVAILABLE_MAX_BODY, UNAVAILABLE_TIMEOUT};
+    struct conf *conf = NULL;
+    struct why why;
+    enum err e = open_hook(p, &conf, &why);
+    if (e == ERR_OK) {
+        o = (struct cgi_options){(size_t)conf->web.max_body, conf->web.request_timeout_ms};
+        e = cgi_run(&o, hook_handle, p->hook);
+    } else {
+        log_error("%s", why.text);
+        cgi_run(&o, hook_unavailable, NULL);
+    }
+    close_hook(p);
+    conf_unref(conf);
+    return e == ERR_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static void reload(struct program *p)
+{
+    struct conf *conf = NULL;
+    struct why why;
+    if (log_reopen(&why) != ERR_OK)
+        log_error("%s; the old file stays open", why.text);
+    enum err e = conf_load(p->conf_path, CONF_CHECK, &conf, &why);
+    if (e == ERR_OK)
+        e = hook_reload(p->hook, conf, &why);
+    if (e == ERR_OK)
+        e = use_log(conf, &why);
+    conf_unref(conf);
+    if (e == ERR_OK)
+        log_info("configuration %s reloaded", p->conf_path);
+    else
+        log_error("%s; the old configuration stays", why.text);
+}
+
+/* Waits for signals, so that nothing is ever done inside a signal handler. */
+static void *signals_main(void *arg)
+{
+    struct program *p = arg;
+    for (bool stopping = false;;) {
+        int signal = 0;
+        if (sigwait(&p->signals, &signal) != 0)
+            continue;
+        if (signal == SIGUSR2)
+            return NULL; /* from main(): it is over */
+        if (signal == SIGHUP) {
+            reload(p);
+        } else if (stopping) {
+            log_warn("second signal to stop: calls under way to Connect are cut off");
+            hook_stop(p->hook);
+        } else {
+            log_info("stopping: what was begun is answered first");
+            stopping = true;
+            fcgi_stop(p->fcgi);
+        }
+    }
+}
+
+static enum err run_fcgi(struct program *p, struct why *why)
+{
+    pthread_t signals;
+    int error = pthread_create(&signals, NULL, signals_main, p);
+    if (error != 0)
+        return why_set(why, ERR_NOMEM, "thread: %s", strerror(error));
+    enum err e = fcgi_run(p->fcgi, hook_handle, p->hook);
+    if (e != ERR_OK)
+        why_set(why, e, "stop: %s; calls still under way are left to Connect's retry", err_text(e));
+    pthread_kill(signals, SIGUSR2);
+    pthread_join(signals, NULL);
+    return e;
+}
+
+static int serve_fcgi(struct program *p)
+{
+    struct conf *conf = NULL;
+    struct why why;
+    enum err e = open_hook(p, &conf, &why);
+    if (e == ERR_OK) {
+        struct fcgi_options o = {
+            .listen = conf->web.listen,
+            .group = conf->web.group,
+            .mode = (unsigned)conf->web.mode,
+            .threads = (int)conf->web.threads,
+            .max_body = (size_t)conf->web.max_body,
+            .request_timeout_ms = conf->web.request_timeout_ms,
+            .stop_timeout_ms = conf->web.stop_timeout_ms,
+        };
+        e = fcgi_open(&o, &p->fcgi, &why);
+    }
+    if (e == ERR_OK) {
+        const char *address;
+        for (size_t n = 0; (address = fcgi_address(p->fcgi, n)) != NULL; n++)
+            log_info("connect-webhook %s: listening at %s", PACKAGE_VERSION, address);
+        e = run_fcgi(p, &why);
+        /* Handlers may still run, and what they use must stay: the process itself must go. */
+        if (e == ERR_TIMEOUT) {
+            log_error("%s", why.text);
+            _exit(EXIT_FAILURE);
+        }
+        fcgi_close(p->fcgi);
+    }
+    if (e != ERR_OK)
+        log_error("%s", why.text);
+    close_hook(p);
+    conf_unref(conf);
+    return e == ERR_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* Returns the option's file, or exits. */
+static const char *read_options(int argc, char **argv)
+{
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'V'},
+                                            {0}};
+    const char *config = NULL;
+    for (int c; (c = getopt_long(argc, argv, "c:hV", options, NULL)) != -1;) {
+        switch (c) {
+        case 'c':
+            config = optarg;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            exit(EXIT_SUCCESS);
+        case 'V':
+            puts("connect-webhook.fcgi " PACKAGE_VERSION);
+            exit(EXIT_SUCCESS);
+        default:
+            fputs("Try 'connect-webhook.fcgi --help'.\n", stderr);
+            exit(2);
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "connect-webhook.fcgi: takes no arguments, but was given '%s'\n",
+                argv[optind]);
+        exit(2);
+    }
+    return config;
+}
+
+int main(int argc, char **argv)
+{
+    struct program p = {0};
+    struct why why;
+    bool cgi = transport_kind() == TRANSPORT_CGI;
+
+    p.conf_path = conf_path(cgi ? NULL : read_options(argc, argv));
+    signal(SIGPIPE, SIG_IGN);
+    set_limits();
+    if (sodium_init() < 0 || http_global_init(&why) != ERR_OK) {
+        log_error("the libraries do not start");
+        return EXIT_FAILURE;
+    }
+    if (!cgi) {
+        /* Before any thread exists, so that all of them inherit it. */
+        sigemptyset(&p.signals);
+        sigaddset(&p.signals, SIGTERM);
+        sigaddset(&p.signals, SIGINT);
+        sigaddset(&p.signals, SIGHUP);
+        sigaddset(&p.signals, SIGUSR2);
+        pthread_sigmask(SIG_BLOCK, &p.signals, NULL);
+    }
+    int status = cgi ? serve_cgi(&p) : serve_fcgi(&p);
+    http_global_free();
+    return status;
+}

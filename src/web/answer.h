@@ -1,0 +1,32 @@
+/*
+ * answer.h - what Connect is told: errors as HTTP statuses, and the bodies.
+ *
+ * Errors are RFC 9457 problems. A refusal of a token is one same answer whatever was wrong with
+ * it; the log has the reason.
+ */
+#ifndef WEB_ANSWER_H
+#define WEB_ANSWER_H
+
+#include <stdint.h>
+
+#include <json-c/json.h>
+
+#include "base/err.h"
+#include "transport/response.h"
+
+#define ANSWER_RETRY_AFTER 30 /* s, when nobody has a better idea */
+
+/* The HTTP status of a failure: 401 for every ERR_TOKEN_..., 503 for what may pass. */
+int answer_status(enum err e);
+
+/*
+ * Make `res` the problem that `e` is. `detail` is for Connect's user to read, NULL for none; it is
+ * left out of refusals. `objects` (an array, or NULL) is consumed.
+ */
+void answer_problem(struct response *res, enum err e, const char *detail, int64_t retry_after_s,
+                    struct json_object *objects);
+
+/* Make `res` a JSON answer; `body` is consumed. */
+void answer_json(struct response *res, int status, struct json_object *body);
+
+#endif

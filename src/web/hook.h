@@ -1,0 +1,32 @@
+/*
+ * hook.h - a webhook's call, from the request to the answer.
+ *
+ * The steps are one visible list in hook.c. No step waits in the transport's threads: the inbox
+ * calls back when a delivery is on stable storage, and the sweep runs in a pool of its own.
+ */
+#ifndef WEB_HOOK_H
+#define WEB_HOOK_H
+
+#include "base/err.h"
+#include "conf/conf.h"
+#include "inbox/inbox.h"
+#include "transport/request.h"
+
+struct hook;
+
+/* Borrows `inbox`. *ret is owned: hook_free(). */
+enum err hook_new(struct conf *conf, struct inbox *inbox, struct hook **ret, struct why *why);
+/* Serve later calls by another configuration; on failure the old one stays. Any thread. */
+enum err hook_reload(struct hook *h, struct conf *conf, struct why *why);
+/* End API calls under way, for a stop that cannot wait. Any thread. */
+void hook_stop(struct hook *h);
+/* When every call has been answered. NULL is fine. */
+void hook_free(struct hook *h);
+
+/* The request_handler: `ctx` is the hook. */
+void hook_handle(void *ctx, struct request *r);
+
+/* A request_handler for a program that cannot work: 503, so that Connect calls again. */
+void hook_unavailable(void *ctx, struct request *r);
+
+#endif

@@ -8,7 +8,8 @@ base_tests = \
 	tests/unit/test_jsonx \
 	tests/unit/test_log \
 	tests/unit/test_rql \
-	tests/unit/test_secret
+	tests/unit/test_secret \
+	tests/unit/test_yamlx
 
 event_tests = \
 	tests/unit/test_event \
@@ -34,7 +35,9 @@ api_tests = \
 	tests/unit/test_api
 
 policy_tests = \
-	tests/unit/test_quote
+	tests/unit/test_policy \
+	tests/unit/test_quote \
+	tests/unit/test_rules
 
 processors_tests = \
 	tests/unit/test_act \

@@ -1,0 +1,515 @@
+/* yamlx.c - reads libfyaml's events into a small tree that knows its places. */
+#include "base/yamlx.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libfyaml.h>
+
+#include "base/buf.h"
+
+struct yamlx_node {
+    enum yamlx_type type;
+    const struct yamlx *file;
+    int line, column; /* from 1 */
+    bool plain;       /* a scalar without quotes */
+    char *text;       /* of a scalar; owned */
+    size_t len;
+    struct yamlx_node **children; /* of a sequence; of a mapping key, value, key, value; owned */
+    size_t count, room;
+};
+
+struct yamlx {
+    char *name;
+    struct yamlx_node *root; /* NULL for an empty document */
+};
+
+/* ------------------------------------------------------------------ loading */
+
+struct loader {
+    struct fy_parser *parser;
+    struct fy_diag *diag;
+    struct yamlx *file;
+    struct why *why;
+    int depth;
+};
+
+static void node_free(struct yamlx_node *n)
+{
+    if (n == NULL)
+        return;
+    for (size_t i = 0; i < n->count; i++)
+        node_free(n->children[i]);
+    free(n->children);
+    free(n->text);
+    free(n);
+}
+
+void yamlx_free(struct yamlx *y)
+{
+    if (y == NULL)
+        return;
+    node_free(y->root);
+    free(y->name);
+    free(y);
+}
+
+static enum err fail_at(const struct loader *l, struct fy_event *event, enum err e,
+                        const char *text)
+{
+    const struct fy_mark *mark = fy_event_start_mark(event);
+    return why_set(l->why, e, "%s:%d:%d: %s", l->file->name, mark != NULL ? mark->line + 1 : 1,
+                   mark != NULL ? mark->column + 1 : 1, text);
+}
+
+/* What libfyaml found wrong, which it has collected instead of printing. */
+static enum err syntax_error(const struct loader *l)
+{
+    void *iterator = NULL;
+    const struct fy_diag_error *first = fy_diag_errors_iterate(l->diag, &iterator);
+    if (first == NULL)
+        return why_set(l->why, ERR_SYNTAX, "%s:1:1: not YAML", l->file->name);
+    return why_set(l->why, ERR_SYNTAX, "%s:%d:%d: %s", l->file->name, first->line, first->column,
+                   first->msg);
+}
+
+static struct yamlx_node *node_new(const struct loader *l, struct fy_event *event,
+                                   enum yamlx_type type)
+{
+    struct yamlx_node *n = calloc(1, sizeof *n);
+    if (n == NULL)
+        return NULL;
+    const struct fy_mark *mark = fy_event_start_mark(event);
+    n->type = type;
+    n->file = l->file;
+    n->line = mark != NULL ? mark->line + 1 : 1;
+    n->column = mark != NULL ? mark->column + 1 : 1;
+    return n;
+}
+
+static enum err add_child(struct yamlx_node *n, struct yamlx_node *child)
+{
+    if (n->count == n->room) {
+        size_t room = n->room > 0 ? n->room * 2 : 8;
+        struct yamlx_node **children = realloc(n->children, room * sizeof(struct yamlx_node *));
+        if (children == NULL)
+            return ERR_NOMEM;
+        n->children = children;
+        n->room = room;
+    }
+    n->children[n->count++] = child;
+    return ERR_OK;
+}
+
+static bool is_null_word(const char *text)
+{
+    return *text == '\0' || strcmp(text, "~") == 0 || strcmp(text, "null") == 0 ||
+           strcmp(text, "Null") == 0 || strcmp(text, "NULL") == 0;
+}
+
+static enum err read_scalar(const struct loader *l, struct fy_event *event, struct yamlx_node **ret)
+{
+    struct yamlx_node *n = node_new(l, event, YAMLX_SCALAR);
+    struct fy_token *token = event->scalar.value;
+    size_t len = 0;
+    const char *text = token != NULL ? fy_token_get_text(token, &len) : "";
+    if (n == NULL || text == NULL || (n->text = malloc(len + 1)) == NULL) {
+        node_free(n);
+        return ERR_NOMEM;
+    }
+    memcpy(n->text, text, len);
+    n->text[len] = '\0';
+    n->len = len;
+    enum fy_scalar_style style = token != NULL ? fy_token_scalar_style(token) : FYSS_PLAIN;
+    n->plain = style == FYSS_PLAIN;
+    /* libfyaml's mark stands behind the opening quote. */
+    if (style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED)
+        n->column--;
+    if (n->plain && is_null_word(n->text))
+        n->type = YAMLX_NULL;
+    *ret = n;
+    return ERR_OK;
+}
+
+static enum err read_node(struct loader *l, struct fy_event *event, struct yamlx_node **ret);
+
+static bool same_key(const struct yamlx_node *a, const struct yamlx_node *b)
+{
+    return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
+}
+
+static enum err check_key(const struct loader *l, const struct yamlx_node *map,
+                          const struct yamlx_node *key)
+{
+    if (key->type != YAMLX_SCALAR)
+        return yamlx_fail(key, l->why, ERR_TYPE, "a key has to be a plain word");
+    if (key->plain && strcmp(key->text, "<<") == 0)
+        return yamlx_fail(key, l->why, ERR_SYNTAX, "merge keys are not accepted");
+    for (size_t i = 0; i < map->count; i += 2)
+        if (same_key(map->children[i], key))
+            return yamlx_fail(key, l->why, ERR_DUPLICATE, "%.64s: given twice, first in line %d",
+                              key->text, map->children[i]->line);
+    return ERR_OK;
+}
+
+/* The elements of a collection, up to its end event. */
+static enum err read_children(struct loader *l, struct yamlx_node *n)
+{
+    enum fy_event_type end = n->type == YAMLX_MAPPING ? FYET_MAPPING_END : FYET_SEQUENCE_END;
+    for (;;) {
+        struct fy_event *event = fy_parser_parse(l->parser);
+        if (event == NULL)
+            return syntax_error(l);
+        bool over = event->type == end;
+        struct yamlx_node *child = NULL;
+        enum err e = over ? ERR_OK : read_node(l, event, &child);
+        fy_parser_event_free(l->parser, event);
+        if (over || e != ERR_OK)
+            return e;
+        if (n->type == YAMLX_MAPPING && n->count % 2 == 0)
+            e = check_key(l, n, child);
+        if (e == ERR_OK)
+            e = add_child(n, child);
+        if (e != ERR_OK) {
+            node_free(child);
+            return e;
+        }
+    }
+}
+
+static enum err read_collection(struct loader *l, struct fy_event *event, enum yamlx_type type,
+                                struct yamlx_node **ret)
+{
+    if (l->depth == YAMLX_DEPTH_MAX)
+        return fail_at(l, event, ERR_TOO_DEEP, "nested deeper than allowed");
+    struct yamlx_node *n = node_new(l, event, type);
+    if (n == NULL)
+        return ERR_NOMEM;
+    l->depth++;
+    enum err e = read_children(l, n);
+    l->depth--;
+    if (e != ERR_OK) {
+        node_free(n);
+        return e;
+    }
+    *ret = n;
+    return ERR_OK;
+}
+
+/* Plain data only: what could make one place stand for another is refused. */
+static enum err check_plain(const struct loader *l, struct fy_event *event, struct fy_token *anchor,
+                            struct fy_token *tag)
+{
+    if (anchor != NULL)
+        return fail_at(l, event, ERR_SYNTAX, "anchors are not accepted");
+    if (tag != NULL)
+        return fail_at(l, event, ERR_SYNTAX, "tags are not accepted");
+    return ERR_OK;
+}
+
+static enum err read_node(struct loader *l, struct fy_event *event, struct yamlx_node **ret)
+{
+    enum err e;
+    switch ((int)event->type) {
+    case FYET_SCALAR:
+        e = check_plain(l, event, event->scalar.anchor, event->scalar.tag);
+        return e == ERR_OK ? read_scalar(l, event, ret) : e;
+    case FYET_SEQUENCE_START:
+        e = check_plain(l, event, event->sequence_start.anchor, event->sequence_start.tag);
+        return e == ERR_OK ? read_collection(l, event, YAMLX_SEQUENCE, ret) : e;
+    case FYET_MAPPING_START:
+        e = check_plain(l, event, event->mapping_start.anchor, event->mapping_start.tag);
+        return e == ERR_OK ? read_collection(l, event, YAMLX_MAPPING, ret) : e;
+    case FYET_ALIAS:
+        return fail_at(l, event, ERR_SYNTAX, "aliases are not accepted");
+    default:
+        return fail_at(l, event, ERR_SYNTAX, "not YAML");
+    }
+}
+
+static enum err read_stream(struct loader *l)
+{
+    int documents = 0;
+    for (;;) {
+        struct fy_event *event = fy_parser_parse(l->parser);
+        if (event == NULL)
+            return syntax_error(l);
+        enum err e = ERR_OK;
+        bool over = false;
+        switch ((int)event->type) {
+        case FYET_STREAM_START:
+        case FYET_DOCUMENT_END:
+            break;
+        case FYET_STREAM_END:
+            over = true;
+            break;
+        case FYET_DOCUMENT_START:
+            if (++documents > 1)
+                e = fail_at(l, event, ERR_SYNTAX, "a second document: a file holds one");
+            break;
+        default:
+            e = read_node(l, event, &l->file->root);
+        }
+        fy_parser_event_free(l->parser, event);
+        if (e != ERR_OK || over)
+            return e;
+    }
+}
+
+static enum err start(struct loader *l, const char *text, size_t len)
+{
+    struct fy_diag_cfg diag_cfg;
+    fy_diag_cfg_default(&diag_cfg);
+    l->diag = fy_diag_create(&diag_cfg);
+    if (l->diag == NULL)
+        return ERR_NOMEM;
+    fy_diag_set_collect_errors(l->diag, true);
+    struct fy_parse_cfg cfg = {.diag = l->diag};
+    l->parser = fy_parser_create(&cfg);
+    if (l->parser == NULL || fy_parser_set_string(l->parser, text, len) != 0)
+        return ERR_NOMEM;
+    return read_stream(l);
+}
+
+enum err yamlx_parse(const char *name, const char *text, size_t len, struct yamlx **ret,
+                     struct why *why)
+{
+    if (len > YAMLX_SIZE_MAX)
+        return why_set(why, ERR_TOO_BIG, "%s: larger than %d bytes", name, YAMLX_SIZE_MAX);
+    if (memchr(text, '\0', len) != NULL)
+        return why_set(why, ERR_ENCODING, "%s: holds a NUL byte: is it a text file?", name);
+    struct yamlx *y = calloc(1, sizeof *y);
+    if (y == NULL || (y->name = strdup(name)) == NULL) {
+        free(y);
+        return ERR_NOMEM;
+    }
+    struct loader l = {.file = y, .why = why};
+    enum err e = start(&l, text, len);
+    if (l.parser != NULL)
+        fy_parser_destroy(l.parser);
+    if (l.diag != NULL)
+        fy_diag_destroy(l.diag);
+    if (e == ERR_OK && y->root != NULL && y->root->type == YAMLX_NULL) {
+        node_free(y->root); /* "---" and nothing else */
+        y->root = NULL;
+    }
+    if (e != ERR_OK) {
+        yamlx_free(y);
+        return e;
+    }
+    *ret = y;
+    return ERR_OK;
+}
+
+enum err yamlx_load(const char *path, struct yamlx **ret, struct why *why)
+{
+    FILE *f = fopen(path, "re");
+    if (f == NULL)
+        return why_set(why, ERR_IO, "%s: %s", path, strerror(errno));
+    struct buf text;
+    buf_init(&text, YAMLX_SIZE_MAX + 1);
+    char chunk[8192];
+    size_t n;
+    while ((n = fread(chunk, 1, sizeof chunk, f)) > 0 && buf_add(&text, chunk, n) == ERR_OK)
+        ;
+    enum err e = ferror(f) != 0 ? why_set(why, ERR_IO, "%s: %s", path, strerror(errno)) : text.err;
+    if (e == ERR_TOO_BIG)
+        why_set(why, e, "%s: larger than %d bytes", path, YAMLX_SIZE_MAX);
+    fclose(f);
+    if (e == ERR_OK)
+        e = yamlx_parse(path, text.data, text.len, ret, why);
+    buf_free(&text);
+    return e;
+}
+
+/* ------------------------------------------------------------------ walking */
+
+const struct yamlx_node *yamlx_root(const struct yamlx *y)
+{
+    return y->root;
+}
+
+enum yamlx_type yamlx_type(const struct yamlx_node *n)
+{
+    return n->type;
+}
+
+int yamlx_line(const struct yamlx_node *n)
+{
+    return n->line;
+}
+
+static const struct yamlx_node *child(const struct yamlx_node *n, enum yamlx_type type, size_t i)
+{
+    return n->type == type && i < n->count ? n->children[i] : NULL;
+}
+
+const struct yamlx_node *yamlx_item(const struct yamlx_node *n, size_t i)
+{
+    return child(n, YAMLX_SEQUENCE, i);
+}
+
+const struct yamlx_node *yamlx_key(const struct yamlx_node *n, size_t i)
+{
+    return child(n, YAMLX_MAPPING, i * 2);
+}
+
+const struct yamlx_node *yamlx_value(const struct yamlx_node *n, size_t i)
+{
+    return child(n, YAMLX_MAPPING, i * 2 + 1);
+}
+
+const struct yamlx_node *yamlx_get(const struct yamlx_node *n, const char *key)
+{
+    const struct yamlx_node *k;
+    for (size_t i = 0; (k = yamlx_key(n, i)) != NULL; i++)
+        if (strcmp(k->text, key) == 0)
+            return yamlx_value(n, i);
+    return NULL;
+}
+
+enum err yamlx_fail(const struct yamlx_node *n, struct why *why, enum err e, const char *fmt, ...)
+{
+    if (why != NULL) {
+        char text[WHY_MAX];
+        va_list ap;
+        va_start(ap, fmt);
+        vsnprintf(text, sizeof text, fmt, ap);
+        va_end(ap);
+        why_set(why, e, "%s:%d:%d: %s", n->file->name, n->line, n->column, text);
+    }
+    return e;
+}
+
+enum err yamlx_str(const struct yamlx_node *n, const char **ret, struct why *why)
+{
+    if (n->type != YAMLX_SCALAR)
+        return yamlx_fail(n, why, ERR_TYPE, "a text is needed here");
+    if (strlen(n->text) != n->len)
+        return yamlx_fail(n, why, ERR_ENCODING, "a NUL inside a text");
+    *ret = n->text;
+    return ERR_OK;
+}
+
+/* -?(0|[1-9][0-9]*), as JSON and YAML's core schema have it. */
+static bool is_integer(const char *s)
+{
+    s += *s == '-';
+    size_t digits = strspn(s, "0123456789");
+    return digits > 0 && s[digits] == '\0' && (s[0] != '0' || digits == 1);
+}
+
+enum err yamlx_int(const struct yamlx_node *n, int64_t min, int64_t max, int64_t *ret,
+                   struct why *why)
+{
+    if (n->type != YAMLX_SCALAR || !n->plain || !is_integer(n->text))
+        return yamlx_fail(n, why, ERR_TYPE,
+                          "a whole number from %" PRId64 " to %" PRId64 " is needed here", min,
+                          max);
+    errno = 0;
+    long long value = strtoll(n->text, NULL, 10);
+    if (errno != 0 || value < min || value > max)
+        return yamlx_fail(n, why, ERR_RANGE, "%.32s: from %" PRId64 " to %" PRId64 " is allowed",
+                          n->text, min, max);
+    *ret = value;
+    return ERR_OK;
+}
+
+enum err yamlx_bool(const struct yamlx_node *n, bool *ret, struct why *why)
+{
+    if (n->type == YAMLX_SCALAR && n->plain) {
+        bool yes = strcmp(n->text, "true") == 0;
+        if (yes || strcmp(n->text, "false") == 0) {
+            *ret = yes;
+            return ERR_OK;
+        }
+    }
+    return yamlx_fail(n, why, ERR_TYPE, "true or false is needed here");
+}
+
+/* -?digits with a fraction, an exponent or both. */
+static bool is_float(const char *s)
+{
+    s += *s == '-' || *s == '+';
+    size_t whole = strspn(s, "0123456789");
+    s += whole;
+    size_t fraction = 0;
+    if (*s == '.') {
+        fraction = strspn(s + 1, "0123456789");
+        s += 1 + fraction;
+    }
+    if (whole + fraction == 0)
+        return false;
+    if (*s == 'e' || *s == 'E') {
+        s += 1;
+        s += *s == '-' || *s == '+';
+        size_t exponent = strspn(s, "0123456789");
+        return exponent > 0 && s[exponent] == '\0';
+    }
+    return *s == '\0';
+}
+
+static enum err scalar_json(const struct yamlx_node *n, struct json_object **ret, struct why *why)
+{
+    const char *s = n->text;
+    if (!n->plain) {
+        *ret = json_object_new_string_len(s, (int)n->len);
+    } else if (strcmp(s, "true") == 0 || strcmp(s, "false") == 0) {
+        *ret = json_object_new_boolean(s[0] == 't');
+    } else if (is_integer(s)) {
+        int64_t value;
+        enum err e = yamlx_int(n, INT64_MIN, INT64_MAX, &value, why);
+        if (e != ERR_OK)
+            return e;
+        *ret = json_object_new_int64(value);
+    } else if (is_float(s)) {
+        *ret = json_object_new_double(strtod(s, NULL));
+    } else {
+        *ret = json_object_new_string_len(s, (int)n->len);
+    }
+    return *ret != NULL ? ERR_OK : ERR_NOMEM;
+}
+
+static enum err add_json(struct json_object *to, const struct yamlx_node *n, size_t *i,
+                         struct why *why)
+{
+    const char *key = NULL;
+    struct json_object *value = NULL;
+    if (n->type == YAMLX_MAPPING) {
+        enum err e = yamlx_str(n->children[(*i)++], &key, why);
+        if (e != ERR_OK)
+            return e;
+    }
+    enum err e = yamlx_json(n->children[(*i)++], &value, why);
+    if (e != ERR_OK)
+        return e;
+    int failed = key != NULL ? json_object_object_add(to, key, value)
+                             : json_object_array_add(to, value);
+    if (failed != 0)
+        json_object_put(value);
+    return failed != 0 ? ERR_NOMEM : ERR_OK;
+}
+
+enum err yamlx_json(const struct yamlx_node *n, struct json_object **ret, struct why *why)
+{
+    *ret = NULL;
+    if (n->type == YAMLX_NULL)
+        return ERR_OK;
+    if (n->type == YAMLX_SCALAR)
+        return scalar_json(n, ret, why);
+    struct json_object *o = n->type == YAMLX_MAPPING ? json_object_new_object()
+                                                     : json_object_new_array();
+    enum err e = o == NULL ? ERR_NOMEM : ERR_OK;
+    for (size_t i = 0; i < n->count && e == ERR_OK;)
+        e = add_json(o, n, &i, why);
+    if (e != ERR_OK) {
+        json_object_put(o);
+        return e;
+    }
+    *ret = o;
+    return ERR_OK;
+}

@@ -1,0 +1,141 @@
+/* test_yamlx.c - plain data only, and every error with its place. */
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/yamlx.h"
+
+static enum err parse(const char *text, struct yamlx **ret, struct why *why)
+{
+    return yamlx_parse("f", text, strlen(text), ret, why);
+}
+
+static void refuses_what_is_not_one_plain_document(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum err err;
+        const char *at;
+    } bad[] = {
+        {"a: [1", ERR_SYNTAX, "f:"},
+        {"a: 1\nb: 2\n a: 3\n", ERR_SYNTAX, "f:"},
+        {"a: 1\n---\nb: 2\n", ERR_SYNTAX, "f:2:"},
+        {"a: &x 1\nb: *x\n", ERR_SYNTAX, "f:1:"},
+        {"a: !!str 1\n", ERR_SYNTAX, "f:1:"},
+        {"b: 1\n<<: {a: 1}\n", ERR_SYNTAX, "f:2:1: merge"},
+        {"a: 1\nb: 2\na: 3\n", ERR_DUPLICATE, "f:3:1: a: given twice, first in line 1"},
+        {"? [a, b]\n: 1\n", ERR_TYPE, "f:1:"},
+        {"[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]", ERR_TOO_DEEP, "f:1:17"},
+        {"a: \"\xff\"\n", ERR_SYNTAX, "f:1:"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct yamlx *y = NULL;
+        struct why why = {""};
+        assert_err(parse(bad[i].text, &y, &why), bad[i].err);
+        assert_null(y);
+        if (strncmp(why.text, bad[i].at, strlen(bad[i].at)) != 0)
+            fail_msg("%s: \"%s\" does not begin with \"%s\"", bad[i].text, why.text, bad[i].at);
+    }
+    struct yamlx *y = NULL;
+    assert_err(yamlx_parse("f", "a\0b", 3, &y, NULL), ERR_ENCODING);
+    char *big = calloc(1, YAMLX_SIZE_MAX + 1);
+    memset(big, ' ', YAMLX_SIZE_MAX + 1);
+    assert_err(yamlx_parse("f", big, YAMLX_SIZE_MAX + 1, &y, NULL), ERR_TOO_BIG);
+    free(big);
+    struct why why;
+    assert_err(yamlx_load("/nonexistent.yaml", &y, &why), ERR_IO);
+    assert_non_null(strstr(why.text, "/nonexistent.yaml"));
+}
+
+static void refuses_scalars_of_another_type(void **state)
+{
+    (void)state;
+    struct yamlx *y;
+    assert_err(parse("- 4x\n- \"4\"\n- 0x4\n- 4.0\n- 04\n- [4]\n- ~\n- yes\n- 99\n", &y, NULL),
+               ERR_OK);
+    const struct yamlx_node *root = yamlx_root(y);
+    struct why why;
+    int64_t number = 42;
+    for (size_t i = 0; i < 8; i++)
+        assert_err(yamlx_int(yamlx_item(root, i), 0, 10, &number, &why), ERR_TYPE);
+    assert_err(yamlx_int(yamlx_item(root, 8), 0, 10, &number, &why), ERR_RANGE);
+    assert_string_equal(why.text, "f:9:3: 99: from 0 to 10 is allowed");
+    assert_int_equal(number, 42);
+    bool yes;
+    assert_err(yamlx_bool(yamlx_item(root, 7), &yes, &why), ERR_TYPE);
+    const char *text;
+    assert_err(yamlx_str(yamlx_item(root, 5), &text, &why), ERR_TYPE);
+    assert_err(yamlx_str(yamlx_item(root, 6), &text, &why), ERR_TYPE);
+    yamlx_free(y);
+}
+
+static void an_empty_file_has_no_root(void **state)
+{
+    (void)state;
+    static const char *const empty[] = {"", "# only this\n", "---\n", "~\n"};
+    for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++) {
+        struct yamlx *y;
+        assert_err(parse(empty[i], &y, NULL), ERR_OK);
+        assert_null(yamlx_root(y));
+        yamlx_free(y);
+    }
+}
+
+static void walks_and_knows_its_places(void **state)
+{
+    (void)state;
+    struct yamlx *y;
+    assert_err(parse("log: { level: debug }\nlist:\n  - -7\n  - 'two'\non: true\n", &y, NULL),
+               ERR_OK);
+    const struct yamlx_node *root = yamlx_root(y), *list = yamlx_get(root, "list");
+    const char *text;
+    assert_err(yamlx_str(yamlx_get(yamlx_get(root, "log"), "level"), &text, NULL), ERR_OK);
+    assert_string_equal(text, "debug");
+    int64_t number;
+    assert_err(yamlx_int(yamlx_item(list, 0), -10, 0, &number, NULL), ERR_OK);
+    assert_int_equal(number, -7);
+    assert_null(yamlx_item(list, 2));
+    assert_null(yamlx_key(list, 0));
+    assert_null(yamlx_get(root, "no"));
+    struct why why;
+    yamlx_fail(yamlx_item(list, 1), &why, ERR_CONFIG, "no %s", "good");
+    assert_string_equal(why.text, "f:4:5: no good");
+    assert_int_equal(yamlx_line(yamlx_item(list, 1)), 4);
+    bool on;
+    assert_err(yamlx_bool(yamlx_get(root, "on"), &on, NULL), ERR_OK);
+    assert_true(on);
+    yamlx_free(y);
+}
+
+static void turns_a_tree_into_json(void **state)
+{
+    (void)state;
+    struct yamlx *y;
+    assert_err(parse("{a: 1, b: '1', c: ~, d: [true, 1.5, x, -1], e: 1e3, f: {}}", &y, NULL),
+               ERR_OK);
+    struct json_object *o;
+    assert_err(yamlx_json(yamlx_root(y), &o, NULL), ERR_OK);
+    assert_string_equal(
+        json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN),
+        "{\"a\":1,\"b\":\"1\",\"c\":null,\"d\":[true,1.5,\"x\",-1],\"e\":1000.0,\"f\":{}}");
+    json_object_put(o);
+    yamlx_free(y);
+    assert_err(parse("a: 99999999999999999999\n", &y, NULL), ERR_OK);
+    assert_err(yamlx_json(yamlx_root(y), &o, NULL), ERR_RANGE);
+    yamlx_free(y);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_what_is_not_one_plain_document),
+        cmocka_unit_test(refuses_scalars_of_another_type),
+        cmocka_unit_test(an_empty_file_has_no_root),
+        cmocka_unit_test(walks_and_knows_its_places),
+        cmocka_unit_test(turns_a_tree_into_json),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -32,7 +32,11 @@ transport_sources = \
 	src/transport/response.c src/transport/response.h \
 	src/transport/transport.c src/transport/transport.h
 
-conf_sources =
+conf_sources = \
+	src/conf/conf.c src/conf/conf.h src/conf/owner.h \
+	src/conf/conf_load.c \
+	src/conf/conf_print.c \
+	src/conf/keys.c src/conf/keys.h
 
 auth_sources = \
 	src/auth/bearer.c src/auth/bearer.h \
@@ -96,11 +100,21 @@ archive_libs = libconnect-webhook.a $(FCGI_LIBS) $(JSONC_LIBS) $(CURL_LIBS) $(SO
 
 bin_PROGRAMS += connect-webhook
 connect_webhook_SOURCES = \
+	src/cmd/check.c \
 	src/cmd/cmd.h \
 	src/cmd/connect-webhook.c \
+	src/cmd/policy.c \
+	src/cmd/poll.c \
+	src/cmd/send.c \
+	src/cmd/signing.c src/cmd/signing.h \
 	src/cmd/table.c src/cmd/table.h \
+	src/cmd/token.c \
 	src/cmd/version.c
 connect_webhook_LDADD = $(archive_libs)
+
+bin_PROGRAMS += connect-webhook.fcgi
+connect_webhook_fcgi_SOURCES = src/cmd/handler.c
+connect_webhook_fcgi_LDADD = $(archive_libs)
 
 # The manual.
 dist_man_MANS += doc/connect-webhook.1 doc/connect-webhook.fcgi.8

@@ -92,7 +92,10 @@ integration_tests = \
 	tests/integration/test_contrib.py \
 	tests/integration/test_fcgi.py \
 	tests/integration/test_fcgi_nginx.py \
-	tests/integration/test_ground.py
+	tests/integration/test_ground.py \
+	tests/integration/test_poll.py \
+	tests/integration/test_send.py \
+	tests/integration/test_token.py
 
 # What they share, and what they talk to.
 integration_helpers = \

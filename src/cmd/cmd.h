@@ -12,7 +12,13 @@
 #include "base/err.h"
 
 /* In the order in which --help shows them. */
-#define CMD_LIST(X) X(version)
+#define CMD_LIST(X) \
+    X(check)        \
+    X(poll)         \
+    X(policy)       \
+    X(token)        \
+    X(send)         \
+    X(version)
 
 enum cmd_exit {
     CMD_OK = 0,

@@ -1,0 +1,139 @@
+/* check.c - is this configuration good, and what does it come to? */
+#include "cmd/cmd.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "cmd/table.h"
+#include "conf/conf.h"
+#include "policy/rules.h"
+
+#define PRINT_MAX (16 * 1024 * 1024) /* bytes of a printed configuration */
+
+static int run(const struct cmd *self, int argc, char **argv);
+
+const struct cmd cmd_check = {
+    .name = "check",
+    .summary = "check the configuration, with its secrets and rules",
+    .help = "Usage: connect-webhook check [-c FILE] [--print | --keys] [--json]\n"
+            "Load the configuration as the handler would, with every secret and every rules file,\n"
+            "and say what is wrong as FILE:LINE:COLUMN, or list the webhooks.\n"
+            "\n"
+            "  -c, --config FILE  the configuration to check\n"
+            "      --print        print all of it with the defaults filled in; secrets as their "
+            "source\n"
+            "      --keys         print every key there is, with its default and range\n"
+            "      --json         one JSON object a webhook\n"
+            "      --help         show this help\n"
+            "\n"
+            "Exits with 0 if the configuration is good, with 1 if it is not.\n"
+            "\n"
+            "Examples:\n"
+            "  connect-webhook check\n"
+            "  connect-webhook check -c ./connect-webhook.yaml --print\n",
+    .run = run,
+};
+
+static int print_text(const struct cmd *self, const struct conf *conf)
+{
+    struct buf b;
+    buf_init(&b, PRINT_MAX);
+    enum err e = conf != NULL ? conf_print(conf, &b) : conf_print_keys(&b);
+    fputs(b.data, stdout);
+    buf_free(&b);
+    return e == ERR_OK ? CMD_OK : cmd_failed(self, "%s", err_text(e));
+}
+
+/* The rules are part of what the handler refuses to start with. */
+static enum err check_rules(const struct conf *conf, struct why *why)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < conf->webhooks_count && e == ERR_OK; i++) {
+        const struct conf_webhook *w = &conf->webhooks[i];
+        if (w->type != TYPE_EVENT || w->policy.kind != CONF_POLICY_RULES)
+            continue;
+        struct policy *policy = NULL;
+        e = rules_load(w->policy.path, w->object_class, &policy, why);
+        policy_free(policy);
+    }
+    return e;
+}
+
+static int list(const struct cmd *self, const char *path, const struct conf *conf, bool json)
+{
+    static const struct table_column columns[] = {{"id", "WEBHOOK"},
+                                                  {"account", "ACCOUNT"},
+                                                  {"product", "PRODUCT"},
+                                                  {"object_class", "CLASS"},
+                                                  {"type", "TYPE"},
+                                                  {"policy", "POLICY"},
+                                                  {0}};
+    struct table *t;
+    if (table_new(columns, json, stdout, &t) != ERR_OK)
+        return cmd_failed(self, "%s", err_text(ERR_NOMEM));
+    if (!json)
+        printf("%s: ok: %zu account%s, %zu webhook%s\n\n", path, conf->accounts_count,
+               conf->accounts_count == 1 ? "" : "s", conf->webhooks_count,
+               conf->webhooks_count == 1 ? "" : "s");
+    for (size_t i = 0; i < conf->webhooks_count; i++) {
+        const struct conf_webhook *w = &conf->webhooks[i];
+        struct json_object *row = json_object_new_object();
+        json_object_object_add(row, "id", json_object_new_string(w->id));
+        json_object_object_add(row, "account", json_object_new_string(w->account->id));
+        json_object_object_add(row, "product", json_object_new_string(w->product));
+        json_object_object_add(row, "object_class",
+                               json_object_new_string(object_class_name(w->object_class)));
+        json_object_object_add(row, "type", json_object_new_string(webhook_type_name(w->type)));
+        json_object_object_add(
+            row, "policy",
+            json_object_new_string(w->policy.kind == CONF_POLICY_RULES ? w->policy.path : "none"));
+        table_row(t, row);
+    }
+    table_print(t);
+    table_free(t);
+    return CMD_OK;
+}
+
+static int run(const struct cmd *self, int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'}, {"print", no_argument, NULL, 'p'},
+        {"keys", no_argument, NULL, 'k'},         {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},         {0}};
+    const char *config = NULL;
+    bool print = false, json = false;
+    for (int c; (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
+        switch (c) {
+        case 'c':
+            config = optarg;
+            break;
+        case 'p':
+            print = true;
+            break;
+        case 'k':
+            return print_text(self, NULL);
+        case 'j':
+            json = true;
+            break;
+        case 'h':
+            return cmd_help(self);
+        default:
+            return cmd_usage(self, "unknown option");
+        }
+    }
+    if (optind < argc)
+        return cmd_usage(self, "takes no arguments, but was given '%s'", argv[optind]);
+
+    struct conf *conf = NULL;
+    struct why why;
+    const char *path = conf_path(config);
+    enum err e = conf_load(path, CONF_CHECK, &conf, &why);
+    if (e == ERR_OK)
+        e = check_rules(conf, &why);
+    int status = e != ERR_OK ? cmd_failed(self, "%s", why.text)
+                 : print     ? print_text(self, conf)
+                             : list(self, path, conf, json);
+    conf_unref(conf);
+    return status;
+}

@@ -1,0 +1,344 @@
+/* policy.c - ask a webhook's policy about an object, and call nothing. */
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#include "base/buf.h"
+#include "base/clk.h"
+#include "base/jsonx.h"
+#include "conf/conf.h"
+#include "policy/mask.h"
+#include "policy/policy.h"
+#include "policy/rules.h"
+
+#define OBJECT_MAX  (16 * 1024 * 1024) /* bytes of a file with an object or an event */
+#define OUTPUT_MAX  (32 * 1024 * 1024) /* bytes of what is printed */
+#define ATTEMPT_MAX 1000000
+#define DEADLINE_MS 30000
+
+static int run(const struct cmd *self, int argc, char **argv);
+
+const struct cmd cmd_policy = {
+    .name = "policy",
+    .summary = "show what a webhook's policy decides about an object",
+    .help =
+        "Usage: connect-webhook policy test [-c FILE] --webhook ID --object FILE [options]\n"
+        "       connect-webhook policy test --rules FILE --class CLASS --object FILE [options]\n"
+        "Ask the policy as the handler would, show which rule matches and what is decided, and\n"
+        "whether that is allowed in the object's state. Nothing is called, nothing is changed.\n"
+        "Exit status: 0 if the decision could be carried out, 1 if not.\n"
+        "\n"
+        "  -c, --config FILE  the configuration (default: $CONNECT_WEBHOOK_CONFIG, then the\n"
+        "                     installed one)\n"
+        "  --webhook ID       take policy, class and side from this configured webhook\n"
+        "  --rules FILE       ask these rules (instead of the webhook's policy)\n"
+        "  --class CLASS      without --webhook: what the object is, e.g. fulfillment_request\n"
+        "  --side SIDE        without --webhook: vendor or distributor (default: the one that\n"
+        "                     has pending work of this class)\n"
+        "  --object FILE      the object as Connect's API gives it, as JSON; - is standard input\n"
+        "  --event FILE       the claims of the event ($event); default: found by polling, none\n"
+        "  --attempt N        which attempt this is ($attempt); default: 1\n"
+        "  --json             one JSON object\n"
+        "  -h, --help         show this help\n"
+        "\n"
+        "Examples:\n"
+        "  curl -s -H \"Authorization: $KEY\" $API/requests/PR-7957-9623-8221-001 |\n"
+        "      connect-webhook policy test --webhook WH-623-978-334 --object -\n"
+        "  connect-webhook policy test --rules fulfillment.rules.yaml \\\n"
+        "      --class fulfillment_request --object request.json --json\n",
+    .run = run,
+};
+
+struct options {
+    const char *config, *webhook, *rules, *class, *side, *object, *event;
+    int attempt;
+    bool json;
+};
+
+/* Whose policy is asked about what. */
+struct setup {
+    struct conf *conf; /* NULL without --webhook */
+    struct policy *policy;
+    struct policy_question question;
+    struct json_object *object, *claims; /* owned; the question borrows them */
+};
+
+static void setup_free(struct setup *s)
+{
+    policy_free(s->policy);
+    conf_unref(s->conf);
+    json_object_put(s->object);
+    json_object_put(s->claims);
+}
+
+/* ------------------------------------------------------------------------- set up */
+
+static enum err load_webhook(const struct options *o, struct setup *s, const char **ret_rules,
+                             struct why *why)
+{
+    const char *path = conf_path(o->config);
+    enum err e = conf_load(path, CONF_NO_API_KEYS, &s->conf, why);
+    if (e != ERR_OK)
+        return e;
+    const struct conf_webhook *w = conf_webhook(s->conf, o->webhook);
+    if (w == NULL)
+        return why_set(why, ERR_NOT_FOUND, "%s has no webhook %s", path, o->webhook);
+    s->question.object_class = w->object_class;
+    s->question.side = w->account->side;
+    s->question.webhook_id = w->id;
+    s->question.webhook_type = w->type;
+    *ret_rules = w->policy.kind == CONF_POLICY_RULES ? w->policy.path : NULL;
+    return ERR_OK;
+}
+
+static enum err side_parse(const char *word, enum object_class c, enum side *ret, struct why *why)
+{
+    if (word == NULL)
+        *ret = object_class_pending(c, SIDE_VENDOR)[0] != NULL ? SIDE_VENDOR : SIDE_DISTRIBUTOR;
+    else if (strcmp(word, side_name(SIDE_VENDOR)) == 0)
+        *ret = SIDE_VENDOR;
+    else if (strcmp(word, side_name(SIDE_DISTRIBUTOR)) == 0)
+        *ret = SIDE_DISTRIBUTOR;
+    else
+        return why_set(why, ERR_INVALID, "--side is vendor or distributor, not %s", word);
+    return ERR_OK;
+}
+
+static enum err load_class(const struct options *o, struct setup *s, struct why *why)
+{
+    if (object_class_parse(o->class, &s->question.object_class) != ERR_OK)
+        return why_set(why, ERR_INVALID, "--class %s: no such class of objects", o->class);
+    s->question.webhook_id = "WH-000-000-000";
+    s->question.webhook_type = TYPE_EVENT;
+    return side_parse(o->side, s->question.object_class, &s->question.side, why);
+}
+
+static enum err load_json(const char *path, struct json_object **ret, struct why *why)
+{
+    bool standard = strcmp(path, "-") == 0;
+    enum err e = jsonx_parse_file(standard ? "/dev/stdin" : path, OBJECT_MAX, ret, why);
+    if (e != ERR_OK || json_object_is_type(*ret, json_type_object))
+        return e;
+    json_object_put(*ret);
+    *ret = NULL;
+    return why_set(why, ERR_TYPE, "%s: must be a JSON object", path);
+}
+
+static enum err set_up(const struct options *o, struct setup *s, struct why *why)
+{
+    const char *rules = NULL;
+    struct policy_question *q = &s->question;
+    q->kind = POLICY_PROCESS;
+    q->attempt = o->attempt;
+    q->deadline = clk_mono_ms() + DEADLINE_MS;
+    enum err e = o->webhook != NULL ? load_webhook(o, s, &rules, why) : load_class(o, s, why);
+    if (o->rules != NULL)
+        rules = o->rules;
+    if (e == ERR_OK && rules == NULL)
+        s->policy = policy_none();
+    else if (e == ERR_OK)
+        e = rules_load(rules, q->object_class, &s->policy, why);
+    if (e == ERR_OK)
+        e = load_json(o->object, &s->object, why);
+    if (e == ERR_OK && o->event != NULL)
+        e = load_json(o->event, &s->claims, why);
+    q->object = s->object;
+    q->claims = s->claims;
+    q->webhook_data = jsonx_object(s->claims, "data");
+    return e;
+}
+
+/* --------------------------------------------------------------------------- show */
+
+/* "name   value" for people: on one line, without control characters. */
+static void print_line(const char *name, const char *value)
+{
+    printf("%-16s ", name);
+    for (; *value != '\0'; value++)
+        putchar((unsigned char)*value < 0x20 || *value == 0x7f ? ' ' : *value);
+    putchar('\n');
+}
+
+static void print_member(const char *name, struct json_object *value)
+{
+    struct buf text;
+    buf_init(&text, OUTPUT_MAX);
+    if (json_object_is_type(value, json_type_string))
+        buf_addstr(&text, json_object_get_string(value));
+    else
+        jsonx_print(&text, value);
+    print_line(name, text.data);
+    buf_free(&text);
+}
+
+static const char *state_of(const struct setup *s)
+{
+    const char *key = object_class_state_key(s->question.object_class);
+    return key != NULL ? jsonx_str(s->object, key, "") : "";
+}
+
+static void print_people(const struct setup *s, const struct decision *d, struct json_object *shown,
+                         const char *problem)
+{
+    char text[256];
+    const struct policy_question *q = &s->question;
+    const char *state = state_of(s);
+    snprintf(text, sizeof text, "%.100s (%s%s%.60s)", jsonx_str(s->object, "id", "without an id"),
+             object_class_name(q->object_class), state[0] != '\0' ? ", " : "", state);
+    print_line("object", text);
+    if (d != NULL) {
+        print_line("rule", d->rule[0] != '\0' ? d->rule : "none");
+        struct json_object_iterator it = json_object_iter_begin(shown);
+        struct json_object_iterator end = json_object_iter_end(shown);
+        for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
+            print_member(json_object_iter_peek_name(&it), json_object_iter_peek_value(&it));
+    }
+    if (problem == NULL) {
+        snprintf(text, sizeof text, "yes, to a %s", side_name(q->side));
+        print_line("allowed", text);
+    }
+}
+
+static void add(struct json_object *to, const char *key, const char *text)
+{
+    json_object_object_add(to, key, text != NULL ? json_object_new_string(text) : NULL);
+}
+
+static int print_json(const struct cmd *self, const struct setup *s, const struct decision *d,
+                      struct json_object *shown, const char *problem)
+{
+    struct json_object *root = json_object_new_object();
+    if (root == NULL)
+        return cmd_failed(self, "%s", err_text(ERR_NOMEM));
+    add(root, "object", jsonx_str(s->object, "id", NULL));
+    add(root, "object_class", object_class_name(s->question.object_class));
+    add(root, "state", state_of(s));
+    add(root, "side", side_name(s->question.side));
+    add(root, "rule", d != NULL && d->rule[0] != '\0' ? d->rule : NULL);
+    json_object_object_add(root, "decision", json_object_get(shown));
+    json_object_object_add(root, "allowed", json_object_new_boolean(problem == NULL));
+    add(root, "problem", problem);
+    struct buf text;
+    buf_init(&text, OUTPUT_MAX);
+    enum err e = jsonx_print(&text, root);
+    json_object_put(root);
+    if (e == ERR_OK)
+        puts(text.data);
+    buf_free(&text);
+    return e == ERR_OK ? CMD_OK : cmd_failed(self, "%s", err_text(e));
+}
+
+/* Ask, show, and say whether it could be carried out. */
+static int ask(const struct cmd *self, const struct options *o, const struct setup *s)
+{
+    struct decision d = {0};
+    struct why why = {""};
+    struct json_object *shown = NULL;
+    enum err e = policy_ask(s->policy, &s->question, &d, &why);
+    bool decided = e == ERR_OK;
+    if (decided) {
+        e = mask_decision(d.json, s->object, &shown);
+        if (e != ERR_OK) {
+            decision_free(&d);
+            return cmd_failed(self, "%s", err_text(e));
+        }
+        e = decision_allowed(&d, s->question.object_class, s->question.side, s->object, &why);
+    }
+    const char *problem = e != ERR_OK ? why.text : NULL;
+    int status = CMD_OK;
+    if (o->json)
+        status = print_json(self, s, decided ? &d : NULL, shown, problem);
+    else
+        print_people(s, decided ? &d : NULL, shown, problem);
+    fflush(stdout);
+    if (problem != NULL)
+        status = cmd_failed(self, "%s", problem);
+    json_object_put(shown);
+    if (decided)
+        decision_free(&d);
+    return status;
+}
+
+/* ------------------------------------------------------------------- command line */
+
+static bool attempt_parse(const char *text, int *ret)
+{
+    char *end;
+    errno = 0;
+    long n = strtol(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || n < 1 || n > ATTEMPT_MAX)
+        return false;
+    *ret = (int)n;
+    return true;
+}
+
+/* What the options, one by one fine, say together; NULL if it makes sense. */
+static const char *nonsense(const struct options *o)
+{
+    if (o->object == NULL)
+        return "--object is needed: a file, or - for standard input";
+    if (o->webhook == NULL && (o->rules == NULL || o->class == NULL))
+        return "either --webhook, or --rules and --class are needed";
+    if (o->webhook != NULL && (o->class != NULL || o->side != NULL))
+        return "--webhook knows its class and side: leave --class and --side out";
+    if (o->event != NULL && strcmp(o->object, "-") == 0 && strcmp(o->event, "-") == 0)
+        return "--object and --event cannot both be standard input";
+    return NULL;
+}
+
+static int run(const struct cmd *self, int argc, char **argv)
+{
+    static const struct option long_options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"webhook", required_argument, NULL, 'w'},
+        {"rules", required_argument, NULL, 'r'},
+        {"class", required_argument, NULL, 'k'},
+        {"side", required_argument, NULL, 's'},
+        {"object", required_argument, NULL, 'o'},
+        {"event", required_argument, NULL, 'e'},
+        {"attempt", required_argument, NULL, 'a'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    struct options o = {.attempt = 1};
+    for (int c; (c = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1;) {
+        const char **text = c == 'c'   ? &o.config
+                            : c == 'w' ? &o.webhook
+                            : c == 'r' ? &o.rules
+                            : c == 'k' ? &o.class
+                            : c == 's' ? &o.side
+                            : c == 'o' ? &o.object
+                            : c == 'e' ? &o.event
+                                       : NULL;
+        if (text != NULL)
+            *text = optarg;
+        else if (c == 'j')
+            o.json = true;
+        else if (c == 'h')
+            return cmd_help(self);
+        else if (c != 'a')
+            return cmd_usage(self, "unknown option, or one without its value");
+        else if (!attempt_parse(optarg, &o.attempt))
+            return cmd_usage(self, "--attempt is a number from 1 to %d", ATTEMPT_MAX);
+    }
+    if (optind + 1 != argc || strcmp(argv[optind], "test") != 0)
+        return cmd_usage(self, "there is one thing to do: policy test");
+    const char *wrong = nonsense(&o);
+    if (wrong != NULL)
+        return cmd_usage(self, "%s", wrong);
+
+    struct setup s = {0};
+    struct why why = {""};
+    enum err e = set_up(&o, &s, &why);
+    int status = e == ERR_OK ? ask(self, &o, &s) : cmd_failed(self, "%s", why.text);
+    setup_free(&s);
+    return status;
+}

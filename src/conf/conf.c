@@ -1,0 +1,76 @@
+/* conf.c - a snapshot's life, and what is looked up in it. */
+#include "conf/conf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/owner.h"
+
+const char *conf_path(const char *option)
+{
+    if (option != NULL)
+        return option;
+    const char *named = getenv("CONNECT_WEBHOOK_CONFIG");
+    return named != NULL && *named != '\0' ? named
+                                           : SYSCONFDIR "/connect-webhook/connect-webhook.yaml";
+}
+
+struct conf_owner *conf_owner_new(void)
+{
+    struct conf_owner *o = calloc(1, sizeof *o);
+    if (o != NULL)
+        o->refs = 1;
+    return o;
+}
+
+const char *conf_keep(struct conf_owner *o, const char *text)
+{
+    char **texts = realloc(o->texts, (o->texts_count + 1) * sizeof(char *));
+    if (texts == NULL)
+        return NULL;
+    o->texts = texts;
+    char *copy = strdup(text);
+    if (copy != NULL)
+        o->texts[o->texts_count++] = copy;
+    return copy;
+}
+
+struct conf *conf_ref(struct conf *c)
+{
+    ((struct conf_owner *)c)->refs++;
+    return c;
+}
+
+void conf_unref(struct conf *c)
+{
+    struct conf_owner *o = (struct conf_owner *)c;
+    if (o == NULL || --o->refs > 0)
+        return;
+    for (size_t i = 0; i < c->accounts_count; i++)
+        secret_free(c->accounts[i].api_key.value);
+    for (size_t i = 0; i < c->webhooks_count; i++)
+        for (size_t n = 0; n < c->webhooks[i].secrets_count; n++)
+            secret_free(c->webhooks[i].secrets[n].value);
+    free(c->accounts);
+    free(c->webhooks);
+    for (size_t i = 0; i < o->texts_count; i++)
+        free(o->texts[i]);
+    free(o->texts);
+    free(o);
+}
+
+const struct conf_webhook *conf_webhook(const struct conf *c, const char *id)
+{
+    for (size_t i = 0; i < c->webhooks_count; i++)
+        if (strcmp(c->webhooks[i].id, id) == 0)
+            return &c->webhooks[i];
+    return NULL;
+}
+
+const struct conf_account *conf_account(const struct conf *c, const char *id)
+{
+    for (size_t i = 0; i < c->accounts_count; i++)
+        if (strcmp(c->accounts[i].id, id) == 0)
+            return &c->accounts[i];
+    return NULL;
+}

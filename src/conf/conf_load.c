@@ -1,0 +1,571 @@
+/* conf_load.c - from YAML files to a checked snapshot. */
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/yamlx.h"
+#include "conf/keys.h"
+#include "conf/owner.h"
+
+#define PATH_LEN_MAX 4096 /* bytes of a path, with the NUL */
+
+/* One load on its way. */
+struct load {
+    struct conf_owner *owner;
+    struct conf *conf;
+    const char *file; /* that is being read; relative paths start in its folder */
+    enum conf_need need;
+    struct why *why;
+};
+
+/* ------------------------------------------------------------------- helpers */
+
+static const char *keep(struct load *l, const char *text)
+{
+    return conf_keep(l->owner, text);
+}
+
+/* A scalar's text, kept for the snapshot's life. */
+static enum err text_of(struct load *l, const struct yamlx_node *n, const char **ret)
+{
+    const char *text;
+    enum err e = yamlx_str(n, &text, l->why);
+    if (e == ERR_OK && (*ret = keep(l, text)) == NULL)
+        e = ERR_NOMEM;
+    return e;
+}
+
+/* The same for a path: a relative one starts where its file is. */
+static enum err path_of(struct load *l, const struct yamlx_node *n, const char **ret)
+{
+    const char *text;
+    enum err e = yamlx_str(n, &text, l->why);
+    if (e != ERR_OK)
+        return e;
+    if (*text == '\0')
+        return yamlx_fail(n, l->why, ERR_INVALID, "a path is needed");
+    const char *slash = strrchr(l->file, '/');
+    char path[PATH_LEN_MAX];
+    int folder = text[0] == '/' || slash == NULL ? 0 : (int)(slash - l->file) + 1;
+    int len = snprintf(path, sizeof path, "%.*s%s", folder, l->file, text);
+    if (len < 0 || (size_t)len >= sizeof path)
+        return yamlx_fail(n, l->why, ERR_TOO_BIG, "a path has at most %d bytes", PATH_LEN_MAX - 1);
+    *ret = keep(l, path);
+    return *ret != NULL ? ERR_OK : ERR_NOMEM;
+}
+
+static enum err need_mapping(struct load *l, const struct yamlx_node *n, const char *what)
+{
+    if (yamlx_type(n) == YAMLX_MAPPING)
+        return ERR_OK;
+    return yamlx_fail(n, l->why, ERR_TYPE, "%s: `key: value` pairs are needed", what);
+}
+
+/* An unknown key, with the ones that there are. */
+static enum err unknown_key(struct load *l, const struct yamlx_node *key, const char *section)
+{
+    const char *name = "?";
+    yamlx_str(key, &name, NULL);
+    struct buf names;
+    buf_init(&names, WHY_MAX);
+    key_names(&names, section);
+    yamlx_fail(key, l->why, ERR_CONFIG, "%s.%.64s: unknown key; there are %s", section, name,
+               names.data);
+    buf_free(&names);
+    return ERR_CONFIG;
+}
+
+static enum err read_plain_key(struct load *l, const struct key *k, const struct yamlx_node *n,
+                               void *base)
+{
+    const char *text;
+    struct why why = {""};
+    enum err e = text_of(l, n, &text);
+    if (e != ERR_OK)
+        return e;
+    e = key_read(k, text, base, &why);
+    if (e != ERR_OK)
+        yamlx_fail(n, l->why, e, "%s.%s: %.64s: %s", k->section, k->name, text, why.text);
+    return e;
+}
+
+static void set_defaults(const char *section, void *base)
+{
+    for (const struct key *k = conf_keys; k->name != NULL; k++)
+        if (strcmp(k->section, section) == 0 && k->type != KEY_SPECIAL)
+            key_read(k, k->otherwise, base, NULL);
+}
+
+/* Refuse unknown keys; read those that the table can read alone. */
+static enum err read_section(struct load *l, const char *section, const struct yamlx_node *n,
+                             void *base)
+{
+    enum err e = need_mapping(l, n, section);
+    const struct yamlx_node *key;
+    for (size_t i = 0; e == ERR_OK && (key = yamlx_key(n, i)) != NULL; i++) {
+        const char *name;
+        e = yamlx_str(key, &name, l->why);
+        if (e != ERR_OK)
+            break;
+        const struct key *k = key_find(section, name);
+        if (k == NULL)
+            e = unknown_key(l, key, section);
+        else if (k->type != KEY_SPECIAL)
+            e = read_plain_key(l, k, yamlx_value(n, i), base);
+    }
+    return e;
+}
+
+/* A member that has to be there. */
+static enum err need_key(struct load *l, const char *section, const struct yamlx_node *n,
+                         const char *name, const struct yamlx_node **ret)
+{
+    *ret = yamlx_get(n, name);
+    if (*ret != NULL)
+        return ERR_OK;
+    const struct key *k = key_find(section, name);
+    return yamlx_fail(n, l->why, ERR_CONFIG, "%s: `%s` is missing: %s", section, name, k->help);
+}
+
+static enum err need_id(struct load *l, const char *section, const struct yamlx_node *n,
+                        const char *name, const char **ret)
+{
+    const struct yamlx_node *value;
+    enum err e = need_key(l, section, n, name, &value);
+    if (e == ERR_OK)
+        e = text_of(l, value, ret);
+    if (e == ERR_OK && !object_id_valid(*ret))
+        e = yamlx_fail(value, l->why, ERR_INVALID, "%s.%s: %.64s: an id like %s is needed", section,
+                       name, *ret, key_find(section, name)->help);
+    return e;
+}
+
+/* ------------------------------------------------------------------- secrets */
+
+static enum err read_secret(struct load *l, const struct yamlx_node *n, bool load,
+                            struct conf_secret *ret)
+{
+    static const char *const kinds[] = {
+        [SECRET_FILE] = "file", [SECRET_ENV] = "env", [SECRET_CREDENTIAL] = "credential"};
+    const char *kind = "";
+    if (yamlx_type(n) == YAMLX_MAPPING && yamlx_key(n, 0) != NULL && yamlx_key(n, 1) == NULL)
+        yamlx_str(yamlx_key(n, 0), &kind, NULL);
+    enum err e = ERR_TYPE;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strcmp(kind, kinds[i]) != 0)
+            continue;
+        ret->source.kind = (enum secret_kind)i;
+        e = i == SECRET_FILE ? path_of(l, yamlx_value(n, 0), &ret->source.name)
+                             : text_of(l, yamlx_value(n, 0), &ret->source.name);
+        if (e != ERR_OK)
+            return e;
+    }
+    /* The text of a secret written here would be repeated by an error that quoted it. */
+    if (e != ERR_OK)
+        return yamlx_fail(n, l->why, e,
+                          "a secret is { file: PATH }, { env: NAME } or { credential: NAME }");
+    struct why why = {""};
+    e = load ? secret_load(&ret->source, &ret->value, &why) : ERR_OK;
+    return e == ERR_OK ? e : yamlx_fail(n, l->why, e, "%s", why.text);
+}
+
+/* ------------------------------------------------------------------ accounts */
+
+/* Does "HOST..." name this machine itself? */
+static bool is_loopback(const char *host)
+{
+    size_t len = strcspn(host, ":/");
+    if (host[0] == '[')
+        return strncmp(host, "[::1]", 5) == 0 && (host[5] == '\0' || strchr(":/", host[5]) != NULL);
+    if (len == strlen("localhost") && strncmp(host, "localhost", len) == 0)
+        return true;
+    return strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == len;
+}
+
+static enum err read_api_url(struct load *l, const struct yamlx_node *n, const char **ret)
+{
+    const char *url;
+    enum err e = yamlx_str(n, &url, l->why);
+    if (e != ERR_OK)
+        return e;
+    bool https = strncmp(url, "https://", 8) == 0, http = strncmp(url, "http://", 7) == 0;
+    const char *host = url + (https ? 8 : 7);
+    if (!https && !(http && is_loopback(host)))
+        return yamlx_fail(n, l->why, ERR_INVALID,
+                          "api_url: https://... is needed (http:// to this machine itself only)");
+    for (const char *c = url; *c != '\0'; c++)
+        if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 0x7f || strchr("@?#\\\"", *c) != NULL)
+            return yamlx_fail(n, l->why, ERR_INVALID,
+                              "api_url: no user, query, fragment, space or special character");
+    size_t len = strlen(url);
+    while (len > 0 && url[len - 1] == '/')
+        len--;
+    char *trimmed = strndup(url, len);
+    *ret = trimmed != NULL && *host != '\0' ? keep(l, trimmed) : NULL;
+    free(trimmed);
+    if (*host == '\0' || *host == '/')
+        return yamlx_fail(n, l->why, ERR_INVALID, "api_url: a host is needed");
+    return *ret != NULL ? ERR_OK : ERR_NOMEM;
+}
+
+static enum err read_account(struct load *l, const struct yamlx_node *n, struct conf_account *a)
+{
+    const struct yamlx_node *url, *api_key;
+    set_defaults("accounts", a);
+    enum err e = read_section(l, "accounts", n, a);
+    if (e == ERR_OK)
+        e = need_id(l, "accounts", n, "id", &a->id);
+    if (e == ERR_OK && side_of_account(a->id, &a->side) != ERR_OK)
+        e = yamlx_fail(yamlx_get(n, "id"), l->why, ERR_INVALID,
+                       "accounts.id: %s: a vendor's is VA-..., a distributor's PA-...", a->id);
+    if (e == ERR_OK && conf_account(l->conf, a->id) != a)
+        e = yamlx_fail(yamlx_get(n, "id"), l->why, ERR_DUPLICATE, "accounts.id: %s: given twice",
+                       a->id);
+    if (e == ERR_OK)
+        e = need_key(l, "accounts", n, "api_url", &url);
+    if (e == ERR_OK)
+        e = read_api_url(l, url, &a->api_url);
+    if (e == ERR_OK)
+        e = need_key(l, "accounts", n, "api_key", &api_key);
+    if (e == ERR_OK)
+        e = read_secret(l, api_key, l->need != CONF_NO_API_KEYS, &a->api_key);
+    return e;
+}
+
+static enum err count_items(struct load *l, const struct yamlx_node *n, const char *what,
+                            size_t max, size_t *ret)
+{
+    size_t count = 0;
+    while (yamlx_item(n, count) != NULL)
+        count++;
+    if (count == 0)
+        return yamlx_fail(n, l->why, ERR_CONFIG, "%s: a list with at least one element is needed",
+                          what);
+    if (count > max)
+        return yamlx_fail(n, l->why, ERR_TOO_BIG, "%s: at most %zu", what, max);
+    *ret = count;
+    return ERR_OK;
+}
+
+static enum err read_accounts(struct load *l, const struct yamlx_node *n)
+{
+    size_t count = 0;
+    enum err e = count_items(l, n, "accounts", CONF_ACCOUNTS_MAX, &count);
+    if (e != ERR_OK)
+        return e;
+    l->conf->accounts = calloc(count, sizeof *l->conf->accounts);
+    if (l->conf->accounts == NULL)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < count && e == ERR_OK; i++) {
+        struct conf_account *a = &l->conf->accounts[l->conf->accounts_count++];
+        a->id = ""; /* so that looking for twins finds nothing in an unfinished one */
+        e = read_account(l, yamlx_item(n, i), a);
+    }
+    return e;
+}
+
+/* ------------------------------------------------------------------ webhooks */
+
+static enum err read_class_and_type(struct load *l, const struct yamlx_node *n,
+                                    struct conf_webhook *w)
+{
+    const struct yamlx_node *class_node, *type_node = yamlx_get(n, "type");
+    const char *class_name = NULL, *type_name = NULL;
+    enum err e = need_key(l, "webhooks", n, "object_class", &class_node);
+    if (e == ERR_OK)
+        e = yamlx_str(class_node, &class_name, l->why);
+    if (e == ERR_OK && object_class_parse(class_name, &w->object_class) != ERR_OK)
+        return yamlx_fail(class_node, l->why, ERR_INVALID,
+                          "webhooks.object_class: %.64s: there are tier_config_request, "
+                          "fulfillment_request, tier_account_request, listing_request, "
+                          "billing_request, usage_file",
+                          class_name);
+    w->type = TYPE_EVENT;
+    if (e != ERR_OK || type_node == NULL)
+        return e;
+    e = yamlx_str(type_node, &type_name, l->why);
+    if (e != ERR_OK)
+        return e;
+    if (webhook_type_parse(type_name, &w->type) != ERR_OK)
+        return yamlx_fail(type_node, l->why, ERR_INVALID,
+                          "webhooks.type: %.64s: not one of Connect's webhook types", type_name);
+    if (!webhook_pair_valid(w->object_class, w->type))
+        return yamlx_fail(type_node, l->why, ERR_INVALID,
+                          "webhooks.type: Connect has no %s webhook for a %s", type_name,
+                          object_class_name(w->object_class));
+    return ERR_OK;
+}
+
+static enum err read_secrets(struct load *l, const struct yamlx_node *n, struct conf_webhook *w)
+{
+    const struct yamlx_node *list;
+    size_t count = 0;
+    enum err e = need_key(l, "webhooks", n, "secrets", &list);
+    if (e == ERR_OK)
+        e = count_items(l, list, "webhooks.secrets", CONF_SECRETS_MAX, &count);
+    for (size_t i = 0; i < count && e == ERR_OK; i++) {
+        struct conf_secret *s = &w->secrets[w->secrets_count++];
+        e = read_secret(l, yamlx_item(list, i), true, s);
+        if (e == ERR_OK && secret_len(s->value) < SECRET_WEAK)
+            log_warn("%s:%d: webhook %s: secret %zu has %zu bytes; HS256 wants at least %d",
+                     w->file, yamlx_line(yamlx_item(list, i)), w->id, i + 1, secret_len(s->value),
+                     SECRET_WEAK);
+    }
+    return e;
+}
+
+static enum err read_policy(struct load *l, const struct yamlx_node *n, struct conf_webhook *w)
+{
+    const struct yamlx_node *policy = yamlx_get(n, "policy");
+    const char *word = "";
+    if (policy == NULL)
+        return ERR_OK;
+    if (yamlx_type(policy) == YAMLX_SCALAR && yamlx_str(policy, &word, NULL) == ERR_OK &&
+        strcmp(word, "none") == 0)
+        return ERR_OK;
+    const struct yamlx_node *rules = yamlx_get(policy, "rules");
+    if (rules == NULL || yamlx_key(policy, 1) != NULL)
+        return yamlx_fail(policy, l->why, ERR_CONFIG,
+                          "webhooks.policy: { rules: PATH } or none is needed (programs and "
+                          "services are not in this version)");
+    w->policy.kind = CONF_POLICY_RULES;
+    return path_of(l, rules, &w->policy.path);
+}
+
+/* A state that this side can do something in. */
+static bool is_workable(const struct conf_webhook *w, const char *state)
+{
+    if (object_class_verbs(w->object_class, w->account->side, state)[0] != NULL)
+        return true;
+    const char *const *pending = object_class_pending(w->object_class, w->account->side);
+    for (; *pending != NULL; pending++)
+        if (strcmp(*pending, state) == 0)
+            return true;
+    return false;
+}
+
+static enum err read_states(struct load *l, const struct yamlx_node *n, struct conf_webhook *w)
+{
+    const struct yamlx_node *list = yamlx_get(n, "states");
+    size_t count = 0;
+    if (list == NULL) {
+        const char *const *pending = object_class_pending(w->object_class, w->account->side);
+        for (; pending[count] != NULL && count < CONF_STATES_MAX; count++)
+            w->states[count] = pending[count];
+        return ERR_OK;
+    }
+    enum err e = count_items(l, list, "webhooks.states", CONF_STATES_MAX, &count);
+    for (size_t i = 0; i < count && e == ERR_OK; i++) {
+        e = text_of(l, yamlx_item(list, i), &w->states[i]);
+        if (e == ERR_OK && !is_workable(w, w->states[i]))
+            e = yamlx_fail(yamlx_item(list, i), l->why, ERR_INVALID,
+                           "webhooks.states: %.64s: a %s can do nothing with a %s in this state",
+                           w->states[i], side_name(w->account->side),
+                           object_class_name(w->object_class));
+    }
+    return e;
+}
+
+static bool same_queue(const struct conf_webhook *a, const struct conf_webhook *b)
+{
+    return a->type == TYPE_EVENT && b->type == TYPE_EVENT && a->account == b->account &&
+           a->object_class == b->object_class && strcmp(a->product, b->product) == 0;
+}
+
+static bool same_policy(const struct conf_policy *a, const struct conf_policy *b)
+{
+    return a->kind == b->kind && (a->kind == CONF_POLICY_NONE || strcmp(a->path, b->path) == 0);
+}
+
+/* Against the webhooks read before it. */
+static enum err check_twins(struct load *l, const struct yamlx_node *n,
+                            const struct conf_webhook *w)
+{
+    for (const struct conf_webhook *other = l->conf->webhooks; other < w; other++) {
+        if (strcmp(other->id, w->id) == 0)
+            return yamlx_fail(n, l->why, ERR_DUPLICATE,
+                              "webhooks.id: %s: given twice, first at %s:%d", w->id, other->file,
+                              other->line);
+        if (same_queue(w, other) && !same_policy(&w->policy, &other->policy))
+            return yamlx_fail(n, l->why, ERR_CONFIG,
+                              "webhooks.policy: %s and %s (%s:%d) watch the same queue: they must "
+                              "name the same policy",
+                              w->id, other->id, other->file, other->line);
+    }
+    return ERR_OK;
+}
+
+static enum err read_webhook(struct load *l, const struct yamlx_node *n, struct conf_webhook *w)
+{
+    const char *account = NULL;
+    enum err e = read_section(l, "webhooks", n, w);
+    w->file = keep(l, l->file);
+    w->line = yamlx_line(n);
+    if (e == ERR_OK)
+        e = need_id(l, "webhooks", n, "id", &w->id);
+    if (e == ERR_OK)
+        e = need_id(l, "webhooks", n, "account", &account);
+    if (e == ERR_OK && (w->account = conf_account(l->conf, account)) == NULL)
+        e = yamlx_fail(yamlx_get(n, "account"), l->why, ERR_CONFIG,
+                       "webhooks.account: %s: is not in accounts", account);
+    if (e == ERR_OK)
+        e = need_id(l, "webhooks", n, "product", &w->product);
+    if (e == ERR_OK)
+        e = read_class_and_type(l, n, w);
+    if (e == ERR_OK)
+        e = read_secrets(l, n, w);
+    if (e == ERR_OK)
+        e = read_policy(l, n, w);
+    if (e == ERR_OK)
+        e = read_states(l, n, w);
+    return e == ERR_OK ? check_twins(l, n, w) : e;
+}
+
+static enum err add_webhook(struct load *l, const struct yamlx_node *n)
+{
+    struct conf *c = l->conf;
+    if (c->webhooks_count == CONF_WEBHOOKS_MAX)
+        return yamlx_fail(n, l->why, ERR_TOO_BIG, "webhooks: at most %d", CONF_WEBHOOKS_MAX);
+    struct conf_webhook *all = realloc(c->webhooks, (c->webhooks_count + 1) * sizeof *all);
+    if (all == NULL)
+        return ERR_NOMEM;
+    c->webhooks = all;
+    all[c->webhooks_count] = (struct conf_webhook){.id = ""};
+    return read_webhook(l, n, &all[c->webhooks_count++]);
+}
+
+/* One webhook, or a list of them. */
+static enum err add_webhooks(struct load *l, const struct yamlx_node *n)
+{
+    if (yamlx_type(n) != YAMLX_SEQUENCE)
+        return add_webhook(l, n);
+    enum err e = ERR_OK;
+    const struct yamlx_node *item;
+    for (size_t i = 0; e == ERR_OK && (item = yamlx_item(n, i)) != NULL; i++)
+        e = add_webhook(l, item);
+    return e;
+}
+
+static enum err read_fragment(struct load *l, const char *path)
+{
+    struct yamlx *y = NULL;
+    const char *outer = l->file;
+    enum err e = yamlx_load(path, &y, l->why);
+    if (e != ERR_OK)
+        return e;
+    l->file = path;
+    if (yamlx_root(y) != NULL)
+        e = add_webhooks(l, yamlx_root(y));
+    l->file = outer;
+    yamlx_free(y);
+    return e;
+}
+
+static enum err read_include(struct load *l, const struct yamlx_node *n)
+{
+    const char *pattern;
+    enum err e = path_of(l, n, &pattern);
+    if (e != ERR_OK)
+        return e;
+    glob_t found = {0};
+    int failed = glob(pattern, GLOB_ERR, NULL, &found);
+    if (failed != 0 && failed != GLOB_NOMATCH)
+        e = yamlx_fail(n, l->why, ERR_IO, "include: %s cannot be read", pattern);
+    for (size_t i = 0; i < found.gl_pathc && e == ERR_OK; i++)
+        e = read_fragment(l, found.gl_pathv[i]);
+    globfree(&found);
+    return e;
+}
+
+/* ---------------------------------------------------------------- the whole */
+
+static enum err read_top(struct load *l, const struct yamlx_node *root)
+{
+    static const char top[] = "log, accounts, inbox, processing, web, include, webhooks";
+    static const char *const sections[] = {"log", "inbox", "processing", "web"};
+    const struct yamlx_node *key;
+    for (size_t i = 0; (key = yamlx_key(root, i)) != NULL; i++) {
+        const char *name;
+        enum err e = yamlx_str(key, &name, l->why);
+        if (e != ERR_OK)
+            return e;
+        bool known = strcmp(name, "accounts") == 0 || strcmp(name, "webhooks") == 0 ||
+                     strcmp(name, "include") == 0;
+        for (size_t s = 0; s < sizeof sections / sizeof sections[0]; s++) {
+            if (strcmp(name, sections[s]) != 0)
+                continue;
+            known = true;
+            e = read_section(l, name, yamlx_value(root, i), l->conf);
+            if (e != ERR_OK)
+                return e;
+        }
+        if (!known)
+            return yamlx_fail(key, l->why, ERR_CONFIG, "%.64s: unknown key; there are %s", name,
+                              top);
+    }
+    return ERR_OK;
+}
+
+static enum err cross_check(struct load *l, const struct yamlx_node *root)
+{
+    const struct conf *c = l->conf;
+    if (c->processing.backoff_min_ms > c->processing.backoff_max_ms)
+        return yamlx_fail(yamlx_get(root, "processing"), l->why, ERR_CONFIG,
+                          "processing.backoff_min is longer than processing.backoff_max");
+    if (strncmp(c->inbox.url, "sqlite:", 7) != 0 || c->inbox.url[7] == '\0')
+        return yamlx_fail(yamlx_get(root, "inbox"), l->why, ERR_CONFIG,
+                          "inbox.url: sqlite:PATH is needed");
+    if (c->webhooks_count == 0)
+        return yamlx_fail(root, l->why, ERR_CONFIG,
+                          "webhooks: at least one is needed, here or in a file of `include`");
+    return ERR_OK;
+}
+
+static enum err read_root(struct load *l, const struct yamlx_node *root)
+{
+    const struct yamlx_node *accounts, *n;
+    enum err e = need_mapping(l, root, "configuration");
+    if (e == ERR_OK)
+        e = read_top(l, root);
+    if (e != ERR_OK)
+        return e;
+    if ((accounts = yamlx_get(root, "accounts")) == NULL)
+        return yamlx_fail(root, l->why, ERR_CONFIG, "accounts: at least one is needed");
+    e = read_accounts(l, accounts);
+    if (e == ERR_OK && (n = yamlx_get(root, "webhooks")) != NULL)
+        e = yamlx_type(n) == YAMLX_SEQUENCE
+                ? add_webhooks(l, n)
+                : yamlx_fail(n, l->why, ERR_TYPE, "webhooks: a list is needed");
+    if (e == ERR_OK && (n = yamlx_get(root, "include")) != NULL)
+        e = read_include(l, n);
+    return e == ERR_OK ? cross_check(l, root) : e;
+}
+
+enum err conf_load(const char *path, enum conf_need need, struct conf **ret, struct why *why)
+{
+    struct yamlx *y = NULL;
+    enum err e = yamlx_load(path, &y, why);
+    if (e != ERR_OK)
+        return e;
+    struct conf_owner *owner = conf_owner_new();
+    if (owner == NULL) {
+        yamlx_free(y);
+        return ERR_NOMEM;
+    }
+    struct load l = {.owner = owner, .conf = &owner->conf, .file = path, .need = need, .why = why};
+    static const char *const sections[] = {"log", "inbox", "processing", "web"};
+    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
+        set_defaults(sections[i], l.conf);
+    if (yamlx_root(y) == NULL)
+        e = why_set(why, ERR_CONFIG, "%s:1:1: the file is empty", path);
+    else
+        e = read_root(&l, yamlx_root(y));
+    yamlx_free(y);
+    if (e != ERR_OK) {
+        conf_unref(l.conf);
+        return e;
+    }
+    *ret = l.conf;
+    return ERR_OK;
+}

@@ -1,0 +1,111 @@
+/* conf_print.c - the configuration as YAML, and the table of its keys. */
+#include <string.h>
+
+#include "conf/conf.h"
+#include "conf/keys.h"
+
+/* As a double-quoted YAML scalar. Control characters do not survive loading, so none is here. */
+static void quoted(struct buf *b, const char *text)
+{
+    buf_addc(b, '"');
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            buf_addc(b, '\\');
+        buf_addc(b, *text);
+    }
+    buf_addc(b, '"');
+}
+
+/* Where a secret is, never what it is. */
+static void source(struct buf *b, const struct secret_source *s)
+{
+    static const char *const kinds[] = {
+        [SECRET_FILE] = "file", [SECRET_ENV] = "env", [SECRET_CREDENTIAL] = "credential"};
+    buf_printf(b, "{ %s: ", kinds[s->kind]);
+    quoted(b, s->name);
+    buf_addstr(b, " }");
+}
+
+static void section(struct buf *b, const char *name, const char *indent, const void *base)
+{
+    for (const struct key *k = conf_keys; k->name != NULL; k++) {
+        if (strcmp(k->section, name) != 0 || k->type == KEY_SPECIAL)
+            continue;
+        buf_printf(b, "%s%s: ", indent, k->name);
+        key_print(b, k, base);
+        buf_addc(b, '\n');
+    }
+}
+
+static void account(struct buf *b, const struct conf_account *a)
+{
+    buf_printf(b, "  - id: %s\n    api_url: ", a->id);
+    quoted(b, a->api_url);
+    buf_addstr(b, "\n    api_key: ");
+    source(b, &a->api_key.source);
+    buf_addc(b, '\n');
+    section(b, "accounts", "    ", a);
+}
+
+static void webhook(struct buf *b, const struct conf_webhook *w)
+{
+    buf_printf(b,
+               "  - id: %s\n    account: %s\n    product: %s\n    object_class: %s\n    type: %s\n"
+               "    secrets:\n",
+               w->id, w->account->id, w->product, object_class_name(w->object_class),
+               webhook_type_name(w->type));
+    for (size_t i = 0; i < w->secrets_count; i++) {
+        buf_addstr(b, "      - ");
+        source(b, &w->secrets[i].source);
+        buf_addc(b, '\n');
+    }
+    if (w->policy.kind == CONF_POLICY_RULES) {
+        buf_addstr(b, "    policy: { rules: ");
+        quoted(b, w->policy.path);
+        buf_addstr(b, " }\n");
+    } else {
+        buf_addstr(b, "    policy: none\n");
+    }
+    if (w->states[0] == NULL)
+        return;
+    buf_addstr(b, "    states: [");
+    for (size_t i = 0; w->states[i] != NULL; i++)
+        buf_printf(b, "%s%s", i > 0 ? ", " : "", w->states[i]);
+    buf_addstr(b, "]\n");
+}
+
+enum err conf_print(const struct conf *c, struct buf *b)
+{
+    static const char *const sections[] = {"log", "inbox", "processing", "web"};
+    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
+        buf_printf(b, "%s:\n", sections[i]);
+        section(b, sections[i], "  ", c);
+    }
+    buf_addstr(b, "accounts:\n");
+    for (size_t i = 0; i < c->accounts_count; i++)
+        account(b, &c->accounts[i]);
+    buf_addstr(b, "webhooks:\n");
+    for (size_t i = 0; i < c->webhooks_count; i++)
+        webhook(b, &c->webhooks[i]);
+    return b->err;
+}
+
+enum err conf_print_keys(struct buf *b)
+{
+    for (const struct key *k = conf_keys; k->name != NULL; k++) {
+        bool element = strcmp(k->section, "accounts") == 0 || strcmp(k->section, "webhooks") == 0;
+        buf_printf(b, "%s%s.%s\n    %s\n    ", k->section, element ? "[]" : "", k->name, k->help);
+        if (k->otherwise != NULL)
+            buf_printf(b, "default: %s", k->otherwise);
+        else
+            buf_addstr(b, "must be given");
+        if (k->max > 0 && k->type != KEY_OCTAL) {
+            buf_addstr(b, "; from ");
+            key_print_number(b, k->type, k->min);
+            buf_addstr(b, " to ");
+            key_print_number(b, k->type, k->max);
+        }
+        buf_addc(b, '\n');
+    }
+    return b->err;
+}

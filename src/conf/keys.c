@@ -1,0 +1,331 @@
+/* keys.c - the table of the configuration's keys, and how their values are read and written. */
+#include "conf/keys.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#define SECONDS INT64_C(1000) /* in ms */
+#define MINUTES (60 * SECONDS)
+#define HOURS   (60 * MINUTES)
+#define DAYS    (24 * HOURS)
+#define KIB     INT64_C(1024) /* in bytes */
+#define MIB     (1024 * KIB)
+#define GIB     (1024 * MIB)
+
+#define AT(member)         offsetof(struct conf, member)
+#define ACCOUNT_AT(member) offsetof(struct conf_account, member)
+
+const struct key conf_keys[] = {
+    {"log", "level", KEY_LOG_LEVEL, AT(log.level), "info", 0, 0, "error, warn, info or debug"},
+    {"log", "format", KEY_LOG_FORMAT, AT(log.format), "logfmt", 0, 0, "logfmt or json"},
+    {"log", "file", KEY_TEXT, AT(log.file), "stderr", 0, 0, "a path, or stderr"},
+
+    {"accounts", "id", KEY_SPECIAL, 0, NULL, 0, 0, "VA-... or PA-..., as Connect shows it"},
+    {"accounts", "api_url", KEY_SPECIAL, 0, NULL, 0, 0,
+     "the endpoint of Connect's API; http:// to loopback only"},
+    {"accounts", "api_key", KEY_SPECIAL, 0, NULL, 0, 0,
+     "{ file: PATH }, { env: NAME } or { credential: NAME }"},
+    {"accounts", "rate_limit", KEY_INT, ACCOUNT_AT(rate_limit), "10", 0, 100000,
+     "calls a second at most; 0 is no limit"},
+    {"accounts", "connect_timeout", KEY_DURATION, ACCOUNT_AT(connect_timeout_ms), "10s", SECONDS,
+     5 * MINUTES, "longest wait for a connection"},
+    {"accounts", "timeout", KEY_DURATION, ACCOUNT_AT(timeout_ms), "300s", SECONDS, HOURS,
+     "longest time of a call; Connect can be slow"},
+    {"accounts", "proxy", KEY_OPTIONAL, ACCOUNT_AT(proxy), "none", 0, 0,
+     "URL of a proxy; the environment is never asked"},
+    {"accounts", "ca_file", KEY_OPTIONAL, ACCOUNT_AT(ca_file), "default", 0, 0,
+     "PEM file of trusted authorities"},
+
+    {"inbox", "url", KEY_TEXT, AT(inbox.url), "sqlite:/var/lib/connect-webhook/inbox.db", 0, 0,
+     "sqlite:PATH"},
+    {"inbox", "lock_timeout", KEY_DURATION, AT(inbox.lock_timeout_ms), "5s", 0, MINUTES,
+     "longest wait for another process"},
+    {"inbox", "max_wal", KEY_SIZE, AT(inbox.max_wal), "256MiB", MIB, 64 * GIB,
+     "size of the write-ahead log above which calls are not stored"},
+    {"inbox", "max_backlog", KEY_INT, AT(inbox.max_backlog), "1000000", 1, 1000000000,
+     "tasks above which sweeps make no more"},
+    {"inbox", "retention", KEY_DURATION, AT(inbox.retention_ms), "30d", HOURS, 3650 * DAYS,
+     "how long what is finished is kept"},
+
+    {"processing", "mode", KEY_MODE, AT(processing.mode), "auto", 0, 0, "auto or inline"},
+    {"processing", "workers", KEY_INT, AT(processing.workers), "4", 0, 256,
+     "threads that work on tasks in this process"},
+    {"processing", "poll_interval", KEY_DURATION, AT(processing.poll_interval_ms), "15m", 0,
+     7 * DAYS, "pause between sweeps without a webhook; 0 is never"},
+    {"processing", "inline_deadline", KEY_DURATION, AT(processing.inline_deadline_ms), "30s",
+     SECONDS, HOURS, "after it a call begins no new object"},
+    {"processing", "lease", KEY_DURATION, AT(processing.lease_ms), "5m", 10 * SECONDS, DAYS,
+     "how long a task is its worker's"},
+    {"processing", "max_attempts", KEY_INT, AT(processing.max_attempts), "12", 1, 1000,
+     "after so many a task is for a person"},
+    {"processing", "backoff_min", KEY_DURATION, AT(processing.backoff_min_ms), "5s", SECONDS, DAYS,
+     "shortest pause before another attempt"},
+    {"processing", "backoff_max", KEY_DURATION, AT(processing.backoff_max_ms), "1h", SECONDS,
+     7 * DAYS, "longest pause before another attempt"},
+    {"processing", "skip_for", KEY_DURATION, AT(processing.skip_for_ms), "1h", 0, 30 * DAYS,
+     "how long a skipped object is left alone"},
+    {"processing", "dry_run", KEY_BOOL, AT(processing.dry_run), "false", 0, 0,
+     "decide and report, but change nothing"},
+
+    {"web", "listen", KEY_LISTEN, AT(web.listen), "unix:/run/connect-webhook/fcgi.sock", 0, 0,
+     "unix:PATH or tcp:HOST:PORT; used only if no socket is handed over"},
+    {"web", "mode", KEY_OCTAL, AT(web.mode), "0660", 0, 0777,
+     "rights of the socket, octal, quoted"},
+    {"web", "group", KEY_TEXT, AT(web.group), "www-data", 0, 0,
+     "of the socket: the web server's group"},
+    {"web", "admin_listen", KEY_LISTEN, AT(web.admin_listen), "none", 0, 0,
+     "where health is told; none for nowhere"},
+    {"web", "threads", KEY_INT, AT(web.threads), "4", 1, 256, "that take calls"},
+    {"web", "validation_threads", KEY_INT, AT(web.validation_threads), "8", 1, 256,
+     "that answer validations"},
+    {"web", "inline_threads", KEY_INT, AT(web.inline_threads), "4", 1, 256,
+     "that make sweeps while their call waits"},
+    {"web", "request_timeout", KEY_DURATION, AT(web.request_timeout_ms), "30s", SECONDS, HOURS,
+     "from accept to the last byte read"},
+    {"web", "validation_deadline", KEY_DURATION, AT(web.validation_deadline_ms), "20s", SECONDS,
+     10 * MINUTES, "longest time of a validation"},
+    {"web", "stop_timeout", KEY_DURATION, AT(web.stop_timeout_ms), "30s", 0, HOURS,
+     "for what was begun when a stop is asked for"},
+    {"web", "max_body", KEY_SIZE, AT(web.max_body), "1MiB", KIB, 64 * MIB,
+     "largest body of a call"},
+
+    {"webhooks", "id", KEY_SPECIAL, 0, NULL, 0, 0, "WH-..., as Connect shows it"},
+    {"webhooks", "account", KEY_SPECIAL, 0, NULL, 0, 0, "whose webhook it is"},
+    {"webhooks", "product", KEY_SPECIAL, 0, NULL, 0, 0, "PRD-..."},
+    {"webhooks", "object_class", KEY_SPECIAL, 0, NULL, 0, 0, "one of the six"},
+    {"webhooks", "type", KEY_SPECIAL, 0, "event", 0, 0, "event, or one of the validators"},
+    {"webhooks", "secrets", KEY_SPECIAL, 0, NULL, 0, 0,
+     "list of { file: PATH }, { env: NAME } or { credential: NAME }; several while rotating"},
+    {"webhooks", "policy", KEY_SPECIAL, 0, "none", 0, 0, "{ rules: PATH }, or none"},
+    {"webhooks", "states", KEY_SPECIAL, 0, "pending work of the class", 0, 0,
+     "list of states that are swept"},
+    {0},
+};
+
+const struct key *key_find(const char *section, const char *name)
+{
+    for (const struct key *k = conf_keys; k->name != NULL; k++)
+        if (strcmp(k->section, section) == 0 && strcmp(k->name, name) == 0)
+            return k;
+    return NULL;
+}
+
+void key_names(struct buf *b, const char *section)
+{
+    const char *comma = "";
+    for (const struct key *k = conf_keys; k->name != NULL; k++) {
+        if (strcmp(k->section, section) == 0) {
+            buf_printf(b, "%s%s", comma, k->name);
+            comma = ", ";
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ numbers */
+
+struct unit {
+    const char *name;
+    int64_t factor;
+};
+
+/* Smallest first, and each divides the next. */
+static const struct unit durations[] = {{"ms", 1},    {"s", SECONDS}, {"m", MINUTES},
+                                        {"h", HOURS}, {"d", DAYS},    {0}};
+static const struct unit sizes[] = {{"", 1}, {"KiB", KIB}, {"MiB", MIB}, {"GiB", GIB}, {0}};
+
+static const struct unit *units_of(enum key_type type)
+{
+    static const struct unit none[] = {{"", 1}, {0}};
+    return type == KEY_DURATION ? durations : type == KEY_SIZE ? sizes : none;
+}
+
+void key_print_number(struct buf *b, enum key_type type, int64_t value)
+{
+    const struct unit *units = units_of(type), *best = units;
+    for (const struct unit *u = units; u->name != NULL; u++)
+        if (value % u->factor == 0)
+            best = u;
+    if (value == 0)
+        buf_addstr(b, "0");
+    else
+        buf_printf(b, "%" PRId64 "%s", value / best->factor, best->name);
+}
+
+static enum err out_of_range(const struct key *k, struct why *why)
+{
+    struct buf b;
+    buf_init(&b, WHY_MAX);
+    buf_addstr(&b, "from ");
+    key_print_number(&b, k->type, k->min);
+    buf_addstr(&b, " to ");
+    key_print_number(&b, k->type, k->max);
+    why_set(why, ERR_RANGE, "%s is allowed", b.data);
+    buf_free(&b);
+    return ERR_RANGE;
+}
+
+static enum err read_number(const struct key *k, const char *text, int64_t *ret, struct why *why)
+{
+    static const char *const wanted[] = {
+        [KEY_INT] = "a whole number is needed",
+        [KEY_DURATION] = "a time with its unit is needed, like 30s, 5m, 2h or 7d",
+        [KEY_SIZE] = "a size is needed, like 4096, 64KiB or 1MiB",
+    };
+    size_t digits = strspn(text, "0123456789");
+    const char *unit = text + digits;
+    errno = 0;
+    long long value = strtoll(text, NULL, 10);
+    if (digits == 0 || (digits > 1 && text[0] == '0'))
+        return why_set(why, ERR_TYPE, "%s", wanted[k->type]);
+    if (errno != 0)
+        return out_of_range(k, why);
+    if (value == 0 && *unit == '\0' && k->min == 0) {
+        *ret = 0;
+        return ERR_OK;
+    }
+    for (const struct unit *u = units_of(k->type); u->name != NULL; u++) {
+        if (strcmp(u->name, unit) != 0)
+            continue;
+        if (value > k->max / u->factor || value * u->factor < k->min)
+            return out_of_range(k, why);
+        *ret = value * u->factor;
+        return ERR_OK;
+    }
+    return why_set(why, ERR_TYPE, "%s", wanted[k->type]);
+}
+
+static enum err read_octal(const struct key *k, const char *text, int64_t *ret, struct why *why)
+{
+    size_t digits = strspn(text, "01234567");
+    long value = strtol(text, NULL, 8);
+    if (text[0] != '0' || digits != 4 || text[4] != '\0' || value > k->max)
+        return why_set(why, ERR_TYPE, "rights like \"0660\" are needed, in quotes");
+    *ret = value;
+    return ERR_OK;
+}
+
+/* ------------------------------------------------------------------ the rest */
+
+static const char *const format_words[] = {[LOG_LOGFMT] = "logfmt", [LOG_JSON] = "json"};
+static const char *const mode_words[] = {
+    [MODE_AUTO] = "auto", [MODE_QUEUE] = "queue", [MODE_INLINE] = "inline"};
+static const char *const level_words[] = {
+    [LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
+
+static int word_index(const char *const *words, int count, const char *text)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(words[i], text) == 0)
+            return i;
+    return -1;
+}
+
+static enum err read_listen(const struct key *k, const char *text, const char **ret,
+                            struct why *why)
+{
+    if (strcmp(text, "none") == 0 && strcmp(k->otherwise, "none") == 0) {
+        *ret = NULL;
+        return ERR_OK;
+    }
+    const char *colon = strrchr(text, ':');
+    bool is_unix = strncmp(text, "unix:", 5) == 0;
+    bool is_tcp = strncmp(text, "tcp:", 4) == 0 && colon > text + 4 && colon[1] != '\0' &&
+                  strspn(colon + 1, "0123456789") == strlen(colon + 1) &&
+                  strtol(colon + 1, NULL, 10) <= 65535;
+    if ((!is_unix || text[5] == '\0') && !is_tcp)
+        return why_set(why, ERR_INVALID, "unix:PATH or tcp:HOST:PORT is needed");
+    if (is_unix && strlen(text + 5) >= sizeof((struct sockaddr_un *)NULL)->sun_path)
+        return why_set(why, ERR_TOO_BIG, "a socket's path has at most %zu bytes",
+                       sizeof((struct sockaddr_un *)NULL)->sun_path - 1);
+    *ret = text;
+    return ERR_OK;
+}
+
+enum err key_read(const struct key *k, const char *text, void *base, struct why *why)
+{
+    void *at = (char *)base + k->offset;
+    int word;
+    switch (k->type) {
+    case KEY_TEXT:
+        if (*text == '\0')
+            return why_set(why, ERR_INVALID, "a text is needed");
+        *(const char **)at = text;
+        return ERR_OK;
+    case KEY_OPTIONAL:
+        *(const char **)at = strcmp(text, k->otherwise) == 0 ? NULL : text;
+        return ERR_OK;
+    case KEY_INT:
+    case KEY_DURATION:
+    case KEY_SIZE:
+        return read_number(k, text, at, why);
+    case KEY_OCTAL:
+        return read_octal(k, text, at, why);
+    case KEY_BOOL:
+        if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+            return why_set(why, ERR_TYPE, "true or false is needed");
+        *(bool *)at = text[0] == 't';
+        return ERR_OK;
+    case KEY_LOG_LEVEL:
+        if (log_level_parse(text, at) != ERR_OK)
+            return why_set(why, ERR_INVALID, "error, warn, info or debug is needed");
+        return ERR_OK;
+    case KEY_LOG_FORMAT:
+        if ((word = word_index(format_words, 2, text)) < 0)
+            return why_set(why, ERR_INVALID, "logfmt or json is needed");
+        *(enum log_format *)at = (enum log_format)word;
+        return ERR_OK;
+    case KEY_MODE:
+        word = word_index(mode_words, 3, text);
+        if (word == MODE_QUEUE)
+            return why_set(why, ERR_INVALID,
+                           "queue mode is not in this version: leave mode at auto, or say inline");
+        if (word < 0)
+            return why_set(why, ERR_INVALID, "auto or inline is needed");
+        *(enum conf_mode *)at = (enum conf_mode)word;
+        return ERR_OK;
+    case KEY_LISTEN:
+        return read_listen(k, text, at, why);
+    case KEY_SPECIAL:
+        break;
+    }
+    return ERR_OK;
+}
+
+void key_print(struct buf *b, const struct key *k, const void *base)
+{
+    const void *at = (const char *)base + k->offset;
+    const char *text;
+    switch (k->type) {
+    case KEY_TEXT:
+    case KEY_OPTIONAL:
+    case KEY_LISTEN:
+        text = *(const char *const *)at;
+        buf_printf(b, text != NULL ? "\"%s\"" : "%s", text != NULL ? text : k->otherwise);
+        break;
+    case KEY_INT:
+    case KEY_DURATION:
+    case KEY_SIZE:
+        key_print_number(b, k->type, *(const int64_t *)at);
+        break;
+    case KEY_OCTAL:
+        buf_printf(b, "\"%04" PRIo64 "\"", *(const int64_t *)at);
+        break;
+    case KEY_BOOL:
+        buf_addstr(b, *(const bool *)at ? "true" : "false");
+        break;
+    case KEY_LOG_LEVEL:
+        buf_addstr(b, level_words[*(const enum log_level *)at]);
+        break;
+    case KEY_LOG_FORMAT:
+        buf_addstr(b, format_words[*(const enum log_format *)at]);
+        break;
+    case KEY_MODE:
+        buf_addstr(b, mode_words[*(const enum conf_mode *)at]);
+        break;
+    case KEY_SPECIAL:
+        break;
+    }
+}

@@ -1,0 +1,58 @@
+/*
+ * keys.h - the table of the configuration's keys; for the files of this folder only.
+ *
+ * Loading, checking, `check --print` and `check --keys` all read it. A value is given as text, in
+ * the file or as the key's default, and lands at an offset of the struct that its table is about.
+ */
+#ifndef CONF_KEYS_H
+#define CONF_KEYS_H
+
+#include "base/buf.h"
+#include "base/yamlx.h"
+#include "conf/conf.h"
+
+/* Sorts of value: what the text may be, and where it goes. */
+enum key_type {
+    KEY_TEXT,      /* const char * */
+    KEY_OPTIONAL,  /* const char *, NULL for the key's default word ("none", "default") */
+    KEY_INT,       /* int64_t */
+    KEY_DURATION,  /* int64_t, ms: 30s, 5m, 2h, 7d, 0 */
+    KEY_SIZE,      /* int64_t, bytes: 4096, 64KiB, 1MiB, 2GiB */
+    KEY_OCTAL,     /* int64_t: "0660" */
+    KEY_BOOL,      /* bool */
+    KEY_LOG_LEVEL, /* enum log_level */
+    KEY_LOG_FORMAT,
+    KEY_MODE,   /* enum conf_mode */
+    KEY_LISTEN, /* const char *: unix:PATH or tcp:HOST:PORT; NULL for "none" where that is allowed
+                 */
+    KEY_SPECIAL /* read by code of its own */
+};
+
+struct key {
+    const char *section; /* "web"; "accounts", "webhooks" for members of their elements */
+    const char *name;
+    enum key_type type;
+    size_t offset;
+    const char *otherwise; /* the default, as text; NULL: must be given */
+    int64_t min, max;      /* of numbers, in the unit that is stored; 0, 0: any */
+    const char *help;
+};
+
+extern const struct key conf_keys[]; /* ends with a NULL name */
+
+/* A NULL-safe look-up; NULL if there is no such key. */
+const struct key *key_find(const char *section, const char *name);
+/* "a, b, c": what the section has. Appends to `b`. */
+void key_names(struct buf *b, const char *section);
+
+/*
+ * Read `text` as the key's value into `base`. Strings are kept by reference: the caller owns them.
+ * ERR_TYPE, ERR_RANGE, ERR_INVALID; `why` begins with what is allowed, without a place.
+ */
+enum err key_read(const struct key *k, const char *text, void *base, struct why *why);
+/* Append the value as the file would have it. */
+void key_print(struct buf *b, const struct key *k, const void *base);
+/* Append a number as the file would have it: "30s", "1MiB". */
+void key_print_number(struct buf *b, enum key_type type, int64_t value);
+
+#endif

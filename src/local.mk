@@ -116,5 +116,17 @@ bin_PROGRAMS += connect-webhook.fcgi
 connect_webhook_fcgi_SOURCES = src/cmd/handler.c
 connect_webhook_fcgi_LDADD = $(archive_libs)
 
+bin_PROGRAMS += connect-sim
+connect_sim_SOURCES = \
+	src/sim/catalog.c \
+	src/sim/requests.c \
+	src/sim/seed.c \
+	src/sim/server.c \
+	src/sim/sim.c src/sim/sim.h \
+	src/sim/store.c \
+	src/sim/webhooks.c
+connect_sim_CFLAGS = $(AM_CFLAGS) $(MICROHTTPD_CFLAGS) -Wno-overlength-strings
+connect_sim_LDADD = $(archive_libs) $(MICROHTTPD_LIBS)
+
 # The manual.
 dist_man_MANS += doc/connect-webhook.1 doc/connect-webhook.fcgi.8

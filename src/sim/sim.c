@@ -1,0 +1,128 @@
+/* sim.c - connect-sim: the options, the seed, and on with it. */
+#include "sim/sim.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/http.h"
+#include "base/jsonx.h"
+#include "base/log.h"
+
+#define SEED_IDS 1000 /* where the ids of new objects begin */
+
+static const char help[] =
+    "Usage: connect-sim --listen 127.0.0.1:PORT [OPTION]...\n"
+    "Stand in for CloudBlue Connect on this machine: its REST API for fulfillment requests, and\n"
+    "its webhooks, signed and called for real.\n"
+    "\n"
+    "  --listen ADDRESS:PORT  where to serve; port 0 is any free one\n"
+    "  --seed FILE            begin with these objects instead of the built-in ones\n"
+    "  --api-key KEY          that clients must send as 'Authorization: ApiKey KEY'\n"
+    "                         (" SIM_API_KEY ")\n"
+    "  --auth-header NAME     that carries a webhook's token: Authentication (as Connect sends "
+    "it)\n"
+    "                         or Authorization (as its documentation says)\n"
+    "  --plural               claim object_class in the plural, as the documentation's sample "
+    "does\n"
+    "  --allow-remote         listen elsewhere, and call webhooks elsewhere, than on this machine\n"
+    "  --verbose              log every call\n"
+    "  --help, --version\n"
+    "\n"
+    "When it serves it prints one line: "
+    "{\"ready\":true,\"url\":\"http://127.0.0.1:PORT/public/v1\"}.\n"
+    "GET /_sim/calls lists every API call it received. SIGTERM or Ctrl-C stops it.\n"
+    "\n"
+    "Example:\n"
+    "  connect-sim --listen 127.0.0.1:8090\n"
+    "  curl -H 'Authorization: ApiKey " SIM_API_KEY "' \\\n"
+    "    'http://127.0.0.1:8090/public/v1/requests?status=pending'\n";
+
+static int usage_error(const char *text, const char *what)
+{
+    fprintf(stderr, "connect-sim: %s%s\nTry 'connect-sim --help'.\n", text, what);
+    return 2;
+}
+
+static int serve(struct sim *s, const char *listen, const char *seed)
+{
+    struct why why = {""};
+    enum err e = seed != NULL
+                     ? jsonx_parse_file(seed, SIM_SEED_MAX, &s->store, &why)
+                     : jsonx_parse(sim_seed, strlen(sim_seed), SIM_SEED_MAX, &s->store, &why);
+    if (e == ERR_OK && !json_object_is_type(s->store, json_type_object))
+        e = why_set(&why, ERR_TYPE, "--seed %s: an object of collections is needed", seed);
+    if (e == ERR_OK)
+        e = sim_serve(s, listen, &why);
+    json_object_put(s->store);
+    json_object_put(s->calls);
+    if (e == ERR_OK)
+        return EXIT_SUCCESS;
+    fprintf(stderr, "connect-sim: %s\n", why.text);
+    return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"listen", required_argument, NULL, 'l'},  {"seed", required_argument, NULL, 's'},
+        {"api-key", required_argument, NULL, 'k'}, {"auth-header", required_argument, NULL, 'a'},
+        {"plural", no_argument, NULL, 'p'},        {"allow-remote", no_argument, NULL, 'r'},
+        {"verbose", no_argument, NULL, 'v'},       {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},       {0}};
+    struct sim s = {.options = {.api_key = SIM_API_KEY, .auth_header = "Authentication"},
+                    .next_id = SEED_IDS};
+    const char *listen = NULL, *seed = NULL;
+    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+        switch (c) {
+        case 'l':
+            listen = optarg;
+            break;
+        case 's':
+            seed = optarg;
+            break;
+        case 'k':
+            s.options.api_key = optarg;
+            break;
+        case 'a':
+            if (strcmp(optarg, "Authentication") != 0 && strcmp(optarg, "Authorization") != 0)
+                return usage_error("--auth-header: not a header of Connect's: ", optarg);
+            s.options.auth_header = optarg;
+            break;
+        case 'p':
+            s.options.plural = true;
+            break;
+        case 'r':
+            s.options.allow_remote = true;
+            break;
+        case 'v':
+            log_open(&(struct log_options){LOG_DEBUG, LOG_LOGFMT, "stderr"}, NULL);
+            break;
+        case 'h':
+            fputs(help, stdout);
+            return EXIT_SUCCESS;
+        case 'V':
+            puts("connect-sim " PACKAGE_VERSION);
+            return EXIT_SUCCESS;
+        default:
+            return usage_error("unknown option", "");
+        }
+    }
+    if (optind < argc)
+        return usage_error("takes no arguments, but was given ", argv[optind]);
+    if (listen == NULL)
+        return usage_error("--listen is needed", "");
+    signal(SIGPIPE, SIG_IGN);
+    struct why why;
+    if (sodium_init() < 0 || http_global_init(&why) != ERR_OK)
+        return usage_error("the libraries do not start", "");
+    pthread_mutex_init(&s.lock, NULL);
+    s.calls = json_object_new_array();
+    int status = serve(&s, listen, seed);
+    pthread_mutex_destroy(&s.lock);
+    http_global_free();
+    return status;
+}

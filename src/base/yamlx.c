@@ -11,22 +11,7 @@
 #include <libfyaml.h>
 
 #include "base/buf.h"
-
-struct yamlx_node {
-    enum yamlx_type type;
-    const struct yamlx *file;
-    int line, column; /* from 1 */
-    bool plain;       /* a scalar without quotes */
-    char *text;       /* of a scalar; owned */
-    size_t len;
-    struct yamlx_node **children; /* of a sequence; of a mapping key, value, key, value; owned */
-    size_t count, room;
-};
-
-struct yamlx {
-    char *name;
-    struct yamlx_node *root; /* NULL for an empty document */
-};
+#include "base/yamlx_priv.h"
 
 /* ------------------------------------------------------------------ loading */
 
@@ -137,23 +122,58 @@ static enum err read_scalar(const struct loader *l, struct fy_event *event, stru
 
 static enum err read_node(struct loader *l, struct fy_event *event, struct yamlx_node **ret);
 
-static bool same_key(const struct yamlx_node *a, const struct yamlx_node *b)
-{
-    return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
-}
-
-static enum err check_key(const struct loader *l, const struct yamlx_node *map,
-                          const struct yamlx_node *key)
+static enum err check_key(const struct loader *l, const struct yamlx_node *key)
 {
     if (key->type != YAMLX_SCALAR)
         return yamlx_fail(key, l->why, ERR_TYPE, "a key has to be a plain word");
     if (key->plain && strcmp(key->text, "<<") == 0)
         return yamlx_fail(key, l->why, ERR_SYNTAX, "merge keys are not accepted");
-    for (size_t i = 0; i < map->count; i += 2)
-        if (same_key(map->children[i], key))
-            return yamlx_fail(key, l->why, ERR_DUPLICATE, "%.64s: given twice, first in line %d",
-                              key->text, map->children[i]->line);
     return ERR_OK;
+}
+
+static bool is_before(const struct yamlx_node *a, const struct yamlx_node *b)
+{
+    return a->line != b->line ? a->line < b->line : a->column < b->column;
+}
+
+/* By text, then by place. */
+static int compare_keys(const void *left, const void *right)
+{
+    const struct yamlx_node *a = *(struct yamlx_node *const *)left;
+    const struct yamlx_node *b = *(struct yamlx_node *const *)right;
+    size_t common = a->len < b->len ? a->len : b->len;
+    int order = memcmp(a->text, b->text, common);
+    if (order == 0)
+        order = (a->len > b->len) - (a->len < b->len);
+    return order != 0 ? order : is_before(a, b) ? -1 : 1;
+}
+
+/* Sorted, because comparing each with each takes minutes in a file of the largest size. */
+static enum err check_repeated(const struct loader *l, const struct yamlx_node *map)
+{
+    size_t keys = map->count / 2;
+    if (keys < 2)
+        return ERR_OK;
+    const struct yamlx_node **sorted = malloc(keys * sizeof(const struct yamlx_node *));
+    if (sorted == NULL)
+        return ERR_NOMEM;
+    for (size_t i = 0; i < keys; i++)
+        sorted[i] = map->children[2 * i];
+    qsort(sorted, keys, sizeof(const struct yamlx_node *), compare_keys);
+    const struct yamlx_node *again = NULL, *first = NULL; /* the first repetition in the file */
+    for (size_t i = 1; i < keys; i++) {
+        const struct yamlx_node *a = sorted[i - 1], *b = sorted[i];
+        if (a->len == b->len && memcmp(a->text, b->text, a->len) == 0 &&
+            (again == NULL || is_before(b, again))) {
+            first = a;
+            again = b;
+        }
+    }
+    free(sorted);
+    if (again == NULL)
+        return ERR_OK;
+    return yamlx_fail(again, l->why, ERR_DUPLICATE, "%.64s: given twice, first in line %d",
+                      again->text, first->line);
 }
 
 /* The elements of a collection, up to its end event. */
@@ -168,10 +188,10 @@ static enum err read_children(struct loader *l, struct yamlx_node *n)
         struct yamlx_node *child = NULL;
         enum err e = over ? ERR_OK : read_node(l, event, &child);
         fy_parser_event_free(l->parser, event);
-        if (over || e != ERR_OK)
-            return e;
-        if (n->type == YAMLX_MAPPING && n->count % 2 == 0)
-            e = check_key(l, n, child);
+        if (over)
+            return n->type == YAMLX_MAPPING ? check_repeated(l, n) : ERR_OK;
+        if (e == ERR_OK && n->type == YAMLX_MAPPING && n->count % 2 == 0)
+            e = check_key(l, child);
         if (e == ERR_OK)
             e = add_child(n, child);
         if (e != ERR_OK) {
@@ -231,6 +251,11 @@ static enum err read_node(struct loader *l, struct fy_event *event, struct yamlx
     }
 }
 
+static enum err second_document(const struct loader *l, struct fy_event *event)
+{
+    return fail_at(l, event, ERR_SYNTAX, "a second document: a file holds one");
+}
+
 static enum err read_stream(struct loader *l)
 {
     int documents = 0;
@@ -248,11 +273,13 @@ static enum err read_stream(struct loader *l)
             over = true;
             break;
         case FYET_DOCUMENT_START:
-            if (++documents > 1)
-                e = fail_at(l, event, ERR_SYNTAX, "a second document: a file holds one");
+            documents++;
+            /* One without "---" has no place of its own: its content has. */
+            if (documents > 1 && fy_event_start_mark(event) != NULL)
+                e = second_document(l, event);
             break;
         default:
-            e = read_node(l, event, &l->file->root);
+            e = documents > 1 ? second_document(l, event) : read_node(l, event, &l->file->root);
         }
         fy_parser_event_free(l->parser, event);
         if (e != ERR_OK || over)
@@ -275,20 +302,74 @@ static enum err start(struct loader *l, const char *text, size_t len)
     return read_stream(l);
 }
 
+/* Bytes of the UTF-8 sequence at `s`, which `left` bytes are left of; 0 if it is none. */
+static size_t utf8_sequence(const unsigned char *s, size_t left)
+{
+    unsigned char lead = s[0], low = 0x80, high = 0xbf;
+    size_t n = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (n == 1)
+        return 1;
+    if (lead < 0xc2 || lead > 0xf4 || left < n)
+        return 0;
+    if (lead == 0xe0)
+        low = 0xa0; /* overlong below */
+    else if (lead == 0xed)
+        high = 0x9f; /* surrogates above */
+    else if (lead == 0xf0)
+        low = 0x90; /* overlong below */
+    else if (lead == 0xf4)
+        high = 0x8f; /* beyond U+10FFFF above */
+    if (s[1] < low || s[1] > high)
+        return 0;
+    for (size_t i = 2; i < n; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    return n;
+}
+
+/*
+ * Text and nothing else. libfyaml takes a byte that is not UTF-8 outside of quotes for the end of
+ * the file, and would hand over half of a configuration as if it were all.
+ */
+static enum err check_text(const char *name, const char *text, size_t len, struct why *why)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    int line = 1, column = 1;
+    for (size_t i = 0, n; i < len; i += n) {
+        n = utf8_sequence(s + i, len - i);
+        const char *wrong = NULL;
+        if (n == 0)
+            wrong = "not UTF-8";
+        else if ((s[i] < 0x20 && strchr("\t\n\r", s[i]) == NULL) || s[i] == 0 || s[i] == 0x7f)
+            wrong = "a control character: is it a text file?";
+        else if (n == 3 && memcmp(s + i, "\xef\xbb\xbf", n) == 0)
+            wrong = "a byte order mark: save the file without";
+        if (wrong != NULL)
+            return why_set(why, ERR_ENCODING, "%s:%d:%d: %s", name, line, column, wrong);
+        column++;
+        if (s[i] == '\n') {
+            line++;
+            column = 1;
+        }
+    }
+    return ERR_OK;
+}
+
 enum err yamlx_parse(const char *name, const char *text, size_t len, struct yamlx **ret,
                      struct why *why)
 {
     if (len > YAMLX_SIZE_MAX)
         return why_set(why, ERR_TOO_BIG, "%s: larger than %d bytes", name, YAMLX_SIZE_MAX);
-    if (memchr(text, '\0', len) != NULL)
-        return why_set(why, ERR_ENCODING, "%s: holds a NUL byte: is it a text file?", name);
+    enum err e = check_text(name, text, len, why);
+    if (e != ERR_OK)
+        return e;
     struct yamlx *y = calloc(1, sizeof *y);
     if (y == NULL || (y->name = strdup(name)) == NULL) {
         free(y);
         return ERR_NOMEM;
     }
     struct loader l = {.file = y, .why = why};
-    enum err e = start(&l, text, len);
+    e = start(&l, text, len);
     if (l.parser != NULL)
         fy_parser_destroy(l.parser);
     if (l.diag != NULL)
@@ -429,87 +510,4 @@ enum err yamlx_bool(const struct yamlx_node *n, bool *ret, struct why *why)
         }
     }
     return yamlx_fail(n, why, ERR_TYPE, "true or false is needed here");
-}
-
-/* -?digits with a fraction, an exponent or both. */
-static bool is_float(const char *s)
-{
-    s += *s == '-' || *s == '+';
-    size_t whole = strspn(s, "0123456789");
-    s += whole;
-    size_t fraction = 0;
-    if (*s == '.') {
-        fraction = strspn(s + 1, "0123456789");
-        s += 1 + fraction;
-    }
-    if (whole + fraction == 0)
-        return false;
-    if (*s == 'e' || *s == 'E') {
-        s += 1;
-        s += *s == '-' || *s == '+';
-        size_t exponent = strspn(s, "0123456789");
-        return exponent > 0 && s[exponent] == '\0';
-    }
-    return *s == '\0';
-}
-
-static enum err scalar_json(const struct yamlx_node *n, struct json_object **ret, struct why *why)
-{
-    const char *s = n->text;
-    if (!n->plain) {
-        *ret = json_object_new_string_len(s, (int)n->len);
-    } else if (strcmp(s, "true") == 0 || strcmp(s, "false") == 0) {
-        *ret = json_object_new_boolean(s[0] == 't');
-    } else if (is_integer(s)) {
-        int64_t value;
-        enum err e = yamlx_int(n, INT64_MIN, INT64_MAX, &value, why);
-        if (e != ERR_OK)
-            return e;
-        *ret = json_object_new_int64(value);
-    } else if (is_float(s)) {
-        *ret = json_object_new_double(strtod(s, NULL));
-    } else {
-        *ret = json_object_new_string_len(s, (int)n->len);
-    }
-    return *ret != NULL ? ERR_OK : ERR_NOMEM;
-}
-
-static enum err add_json(struct json_object *to, const struct yamlx_node *n, size_t *i,
-                         struct why *why)
-{
-    const char *key = NULL;
-    struct json_object *value = NULL;
-    if (n->type == YAMLX_MAPPING) {
-        enum err e = yamlx_str(n->children[(*i)++], &key, why);
-        if (e != ERR_OK)
-            return e;
-    }
-    enum err e = yamlx_json(n->children[(*i)++], &value, why);
-    if (e != ERR_OK)
-        return e;
-    int failed = key != NULL ? json_object_object_add(to, key, value)
-                             : json_object_array_add(to, value);
-    if (failed != 0)
-        json_object_put(value);
-    return failed != 0 ? ERR_NOMEM : ERR_OK;
-}
-
-enum err yamlx_json(const struct yamlx_node *n, struct json_object **ret, struct why *why)
-{
-    *ret = NULL;
-    if (n->type == YAMLX_NULL)
-        return ERR_OK;
-    if (n->type == YAMLX_SCALAR)
-        return scalar_json(n, ret, why);
-    struct json_object *o = n->type == YAMLX_MAPPING ? json_object_new_object()
-                                                     : json_object_new_array();
-    enum err e = o == NULL ? ERR_NOMEM : ERR_OK;
-    for (size_t i = 0; i < n->count && e == ERR_OK;)
-        e = add_json(o, n, &i, why);
-    if (e != ERR_OK) {
-        json_object_put(o);
-        return e;
-    }
-    *ret = o;
-    return ERR_OK;
 }

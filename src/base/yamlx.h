@@ -22,7 +22,11 @@
 struct yamlx;      /* a loaded file */
 struct yamlx_node; /* a place in it; borrowed */
 
-/* *ret is owned: yamlx_free(). ERR_IO, ERR_TOO_BIG, ERR_TOO_DEEP, ERR_SYNTAX, ERR_DUPLICATE. */
+/*
+ * *ret is owned: yamlx_free(). ERR_IO, ERR_TOO_BIG, ERR_TOO_DEEP, ERR_SYNTAX, ERR_DUPLICATE,
+ * ERR_TYPE (a key that is no text), ERR_ENCODING (not UTF-8, a control character, a byte order
+ * mark).
+ */
 enum err yamlx_load(const char *path, struct yamlx **ret, struct why *why);
 /* The same from memory; `name` stands for the file in errors. */
 enum err yamlx_parse(const char *name, const char *text, size_t len, struct yamlx **ret,
@@ -52,7 +56,10 @@ enum err yamlx_int(const struct yamlx_node *n, int64_t min, int64_t max, int64_t
 /* `true` or `false` and nothing else. */
 enum err yamlx_bool(const struct yamlx_node *n, bool *ret, struct why *why);
 
-/* A sub-tree as JSON, by YAML 1.2's core schema; owned by the caller. */
+/*
+ * A sub-tree as JSON, by YAML 1.2's core schema; owned by the caller, NULL for a null. ERR_RANGE: a
+ * number that JSON or 64 bits cannot hold. Decimal fractions keep their spelling where JSON allows.
+ */
 enum err yamlx_json(const struct yamlx_node *n, struct json_object **ret, struct why *why);
 
 /* Tell a failure at `n`: writes "FILE:LINE:COLUMN: " and the text; returns `e`. */

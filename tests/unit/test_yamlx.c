@@ -29,7 +29,9 @@ static void refuses_what_is_not_one_plain_document(void **state)
         {"a: 1\nb: 2\na: 3\n", ERR_DUPLICATE, "f:3:1: a: given twice, first in line 1"},
         {"? [a, b]\n: 1\n", ERR_TYPE, "f:1:"},
         {"[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]", ERR_TOO_DEEP, "f:1:17"},
-        {"a: \"\xff\"\n", ERR_SYNTAX, "f:1:"},
+        {"a: 1\n...\nb: 2\n", ERR_SYNTAX, "f:3:1: a second document"},
+        {"a: 1\nb: 2\nb: 3\na: 4\n", ERR_DUPLICATE, "f:3:1: b: given twice, first in line 2"},
+        {"{a: 1, 'a': 2}\n", ERR_DUPLICATE, "f:1:8: a: given twice"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct yamlx *y = NULL;
@@ -40,7 +42,9 @@ static void refuses_what_is_not_one_plain_document(void **state)
             fail_msg("%s: \"%s\" does not begin with \"%s\"", bad[i].text, why.text, bad[i].at);
     }
     struct yamlx *y = NULL;
-    assert_err(yamlx_parse("f", "a\0b", 3, &y, NULL), ERR_ENCODING);
+    struct why nul;
+    assert_err(yamlx_parse("f", "a\0b", 3, &y, &nul), ERR_ENCODING);
+    assert_string_equal(nul.text, "f:1:2: a control character: is it a text file?");
     char *big = calloc(1, YAMLX_SIZE_MAX + 1);
     memset(big, ' ', YAMLX_SIZE_MAX + 1);
     assert_err(yamlx_parse("f", big, YAMLX_SIZE_MAX + 1, &y, NULL), ERR_TOO_BIG);
@@ -48,6 +52,47 @@ static void refuses_what_is_not_one_plain_document(void **state)
     struct why why;
     assert_err(yamlx_load("/nonexistent.yaml", &y, &why), ERR_IO);
     assert_non_null(strstr(why.text, "/nonexistent.yaml"));
+}
+
+/* The parser takes some of these for the end of the file, and half a file must not pass. */
+static void refuses_what_is_not_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *at;
+    } bad[] = {
+        {"# \xff\na: 1\n", "f:1:3: not UTF-8"},
+        {"a: 1\nb: \xc0\xaf\n", "f:2:4: not UTF-8"},
+        {"a: \xed\xa0\x80\n", "f:1:4: not UTF-8"},
+        {"a: \"\xff\"\n", "f:1:5: not UTF-8"},
+        {"a: \xc3", "f:1:4: not UTF-8"},
+        {"\xff\xfe", "f:1:1: not UTF-8"},
+        {"\xef\xbb\xbfz: 1\n", "f:1:1: a byte order mark"},
+        {"a: \xc3\xa9\x01\n", "f:1:5: a control character"},
+        {"a: \x7f\n", "f:1:4: a control character"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct yamlx *y = NULL;
+        struct why why = {""};
+        assert_err(parse(bad[i].text, &y, &why), ERR_ENCODING);
+        assert_null(y);
+        if (strncmp(why.text, bad[i].at, strlen(bad[i].at)) != 0)
+            fail_msg("\"%s\" does not begin with \"%s\"", why.text, bad[i].at);
+    }
+}
+
+static void refuses_numbers_that_json_cannot_hold(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"99999999999999999999", "0xFFFFFFFFFFFFFFFFF", "1e400",
+                                      "-.inf", ".NaN"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct yamlx *y;
+        struct json_object *o;
+        assert_err(parse(bad[i], &y, NULL), ERR_OK);
+        assert_err(yamlx_json(yamlx_root(y), &o, NULL), ERR_RANGE);
+        yamlx_free(y);
+    }
 }
 
 static void refuses_scalars_of_another_type(void **state)
@@ -120,11 +165,22 @@ static void turns_a_tree_into_json(void **state)
     assert_err(yamlx_json(yamlx_root(y), &o, NULL), ERR_OK);
     assert_string_equal(
         json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN),
-        "{\"a\":1,\"b\":\"1\",\"c\":null,\"d\":[true,1.5,\"x\",-1],\"e\":1000.0,\"f\":{}}");
+        "{\"a\":1,\"b\":\"1\",\"c\":null,\"d\":[true,1.5,\"x\",-1],\"e\":1e3,\"f\":{}}");
     json_object_put(o);
     yamlx_free(y);
-    assert_err(parse("a: 99999999999999999999\n", &y, NULL), ERR_OK);
-    assert_err(yamlx_json(yamlx_root(y), &o, NULL), ERR_RANGE);
+}
+
+static void reads_numbers_by_the_core_schema(void **state)
+{
+    (void)state;
+    struct yamlx *y;
+    assert_err(parse("[007, +5, 0x1F, 0o17, 0.1, .5, True, FALSE, 0x, 0o8, ., '0x1F']", &y, NULL),
+               ERR_OK);
+    struct json_object *o;
+    assert_err(yamlx_json(yamlx_root(y), &o, NULL), ERR_OK);
+    assert_string_equal(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN),
+                        "[7,5,31,15,0.1,0.5,true,false,\"0x\",\"0o8\",\".\",\"0x1F\"]");
+    json_object_put(o);
     yamlx_free(y);
 }
 
@@ -132,10 +188,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_what_is_not_one_plain_document),
+        cmocka_unit_test(refuses_what_is_not_text),
+        cmocka_unit_test(refuses_numbers_that_json_cannot_hold),
         cmocka_unit_test(refuses_scalars_of_another_type),
         cmocka_unit_test(an_empty_file_has_no_root),
         cmocka_unit_test(walks_and_knows_its_places),
         cmocka_unit_test(turns_a_tree_into_json),
+        cmocka_unit_test(reads_numbers_by_the_core_schema),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,6 +128,7 @@ build_and_test() {
 
 need_packages build run test
 mkdir -p "$folder" || die "$folder cannot be made"
+trap 'give_back "$folder"' EXIT
 say "Building in $folder with $JOBS jobs."
 step "autoreconf" need_configure || exit 1
 

@@ -72,3 +72,10 @@ configure_in() {
         (cd "$folder" && "$CLONE/configure" "$@") && printf '%s' "$*" >"$folder/.options"
     fi
 }
+
+# Under sudo, what was made in the clone belongs to whom the clone belongs.
+give_back() {
+    if [ "$(id -u)" = 0 ] && [ "$(stat -c %u "$CLONE/configure.ac")" != 0 ]; then
+        find "$CLONE" "$@" -user root -exec chown -h --reference="$CLONE/configure.ac" {} +
+    fi
+}

@@ -45,4 +45,5 @@ if ! { need_configure && configure_in "$folder" && make -C "$folder" -j"$JOBS"; 
     tail -n 40 "$log" >&2
     die "the build failed: $log"
 fi
+give_back "$folder"
 exec python3 -B "$CLONE/contrib/quickstart.py" "$folder" "$@"

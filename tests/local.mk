@@ -90,10 +90,12 @@ check_SCRIPTS += tests/integration/run-pytest
 integration_tests = \
 	tests/integration/test_cgi.py \
 	tests/integration/test_contrib.py \
+	tests/integration/test_end_to_end.py \
 	tests/integration/test_fcgi.py \
 	tests/integration/test_fcgi_nginx.py \
 	tests/integration/test_ground.py \
 	tests/integration/test_poll.py \
+	tests/integration/test_quickstart.py \
 	tests/integration/test_send.py \
 	tests/integration/test_token.py
 

@@ -1,0 +1,124 @@
+"""The same call, with the same result, whatever carries it: CGI, nginx, Apache's three ways."""
+
+import os
+import subprocess
+
+import pytest
+
+import calls
+import servers
+
+RULES = servers.SOURCE / "contrib/rules/fulfillment.rules.yaml"
+FRONTS = ["program", "nginx", "mod_fcgid", "mod_proxy_fcgi", "cgi"]
+
+
+class Program:
+    """No web server: the handler run as one would run it, a process a call."""
+
+    def __init__(self, build, conf):
+        self.program = build / "connect-webhook.fcgi"
+        self.conf = conf
+
+    def call(self, method, headers, body):
+        env = {"PATH": os.environ["PATH"], "GATEWAY_INTERFACE": "CGI/1.1", "SERVER_PROTOCOL": "HTTP/1.1",
+               "REQUEST_METHOD": method, "SCRIPT_NAME": "/connect", "REMOTE_ADDR": "127.0.0.1",
+               "CONNECT_WEBHOOK_CONFIG": str(self.conf.path),
+               **{"HTTP_" + n.upper().replace("-", "_"): v for n, v in headers}}
+        if body is not None:
+            env["CONTENT_LENGTH"] = str(len(body))
+        ran = subprocess.run([self.program], env=env, input=body or b"", capture_output=True, timeout=30)
+        servers.check_log(ran.stderr.decode(errors="replace"))
+        head, _, document = ran.stdout.partition(b"\r\n\r\n")
+        fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+        return calls.Answer(int(fields.get("Status", "200").split()[0]), fields, document)
+
+
+class Front:
+    """A running web server in front of the handler."""
+
+    def __init__(self, server):
+        self.url = server.url
+
+    def call(self, method, headers, body):
+        return calls.http(method, self.url, body, headers)
+
+
+@pytest.fixture
+def front(build, handler, nginx, apache):
+    """front(name, configuration): something with call(method, headers, body)."""
+    def start(name, conf):
+        if name == "program":
+            return Program(build, conf)
+        if name == "nginx":
+            return Front(nginx(handler(conf)))
+        if name == "mod_proxy_fcgi":
+            handler(conf)
+        return Front(apache(name, conf))
+    return start
+
+
+def deliver(front, conf, method="POST", header="Authentication", secret=None, **changes):
+    claims = calls.claims_of(conf, **changes)
+    token = calls.sign(claims, secret or conf.secrets[calls.WEBHOOK])
+    body = calls.json.dumps(claims).encode() if method == "POST" else None
+    return front.call(method, [(header, f"Bearer {token}")], body)
+
+
+def statuses(api):
+    listed = api.get(f"/requests?asset.product.id={calls.PRODUCT}&limit=1000")
+    return {r["id"]: r["status"] for r in listed}
+
+
+# What the first call did; every other one must do the same.
+reference = {}
+
+
+@pytest.mark.parametrize("object_class", ["fulfillment_request", "fulfillment_requests"])
+@pytest.mark.parametrize("header", ["Authentication", "Authorization"])
+@pytest.mark.parametrize("method", ["POST", "GET"])
+@pytest.mark.parametrize("name", FRONTS)
+def test_decides_what_is_pending(sim, api, configuration, front, name, method, header, object_class):
+    conf = configuration(sim, rules=RULES.read_text())
+    before = statuses(api)
+    answer = deliver(front(name, conf), conf, method, header, object_class=object_class)
+    assert answer.status == 200, answer
+    document = answer.json()
+    assert document["status"] == "done"
+    after = statuses(api)
+    for entry in document["objects"]:
+        assert (entry["before"], entry["after"]) == (before[entry["id"]], after[entry["id"]])
+    pending = {i for i, status in before.items() if status in ("pending", "revoking")}
+    assert {e["id"] for e in document["objects"]} == pending
+    assert {i for i in after if after[i] != before[i]} <= pending
+    assert {"approve", "fail", "inquire", "skip"} <= {e["action"] for e in document["objects"]}
+    result = ({e["id"]: (e["action"], e["after"], e["rule"].split(":")[-1], e["result"])
+               for e in document["objects"]}, after)
+    assert reference.setdefault("result", result) == result
+
+
+@pytest.mark.parametrize("name", FRONTS)
+def test_refuses_a_wrong_secret_and_changes_nothing(sim, api, configuration, front, name):
+    conf = configuration(sim, rules=RULES.read_text())
+    before = statuses(api)
+    answer = deliver(front(name, conf), conf, secret="not the secret, but long enough for one")
+    assert answer.status == 401 and answer.headers["WWW-Authenticate"] == "Bearer"
+    assert statuses(api) == before
+
+
+@pytest.mark.parametrize("query", ["?-c+/x", "?--help", "?--version", "?-c/x"])
+def test_what_apache_makes_arguments_of_changes_nothing(sim, configuration, apache, connect, query):
+    conf = configuration(sim, rules=RULES.read_text(), processing={"dry_run": True})
+    server = apache("cgi", conf)
+    answer = connect(server.url + query, conf)
+    assert answer.status == 200 and answer.json()["status"] == "done"
+
+
+def test_a_second_call_finds_nothing_left_to_do(sim, api, configuration, handler, nginx, connect):
+    conf = configuration(sim, rules=RULES.read_text())
+    server = nginx(handler(conf))
+    assert connect(server.url, conf).status == 200
+    before = statuses(api)
+    answer = connect(server.url, conf, claims={"data": {"a": "call of its own"}})
+    assert answer.status == 200
+    assert {e["result"] for e in answer.json()["objects"]} <= {"skip", "reschedule"}
+    assert statuses(api) == before

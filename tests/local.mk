@@ -94,9 +94,11 @@ integration_tests = \
 	tests/integration/test_fcgi.py \
 	tests/integration/test_fcgi_nginx.py \
 	tests/integration/test_ground.py \
+	tests/integration/test_hook.py \
 	tests/integration/test_poll.py \
 	tests/integration/test_quickstart.py \
 	tests/integration/test_send.py \
+	tests/integration/test_signals.py \
 	tests/integration/test_token.py
 
 # What they share, and what they talk to.

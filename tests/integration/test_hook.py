@@ -1,0 +1,146 @@
+"""The handler behind nginx: what it refuses, what it stores, and whom it never contacts."""
+
+import json
+import socket
+import sqlite3
+import time
+
+import pytest
+
+import calls
+import servers
+
+RULES = servers.SOURCE / "contrib/rules/fulfillment.rules.yaml"
+ONE_RULE = "- then: { action: skip, reason: looked at }\n"
+
+
+def deliveries(conf):
+    with sqlite3.connect(f"file:{conf.state}/inbox.db?mode=ro", uri=True) as db:
+        return db.execute("SELECT state, seen, webhook_id FROM delivery ORDER BY id").fetchall()
+
+
+@pytest.fixture
+def hook(sim, configuration, handler, nginx):
+    """hook(**sections): (configuration, address of the running handler)."""
+    def start(rules=ONE_RULE, **sections):
+        conf = configuration(sim, rules=rules, **sections)
+        return conf, nginx(handler(conf)).url
+    return start
+
+
+def tampered(token):
+    head, payload, signature = token.split(".")
+    return f"{head}.{payload}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}"
+
+
+def test_every_refusal_is_the_same_and_stores_nothing(hook, connect, http):
+    conf, url = hook()
+    secret = conf.secrets[calls.WEBHOOK]
+    claims = calls.claims_of(conf)
+    good = calls.sign(claims, secret)
+    text = json.dumps(claims)
+    now = int(time.time())
+    tokens = {
+        "wrong secret": calls.sign(claims, "another secret of more than 32 bytes"),
+        "tampered": tampered(good),
+        "no signature": good.rsplit(".", 1)[0] + ".",
+        "two parts": good.rsplit(".", 1)[0],
+        "expired": calls.sign({**claims, "exp": now - 120}, secret),
+        "exp missing": calls.sign({k: v for k, v in claims.items() if k != "exp"}, secret),
+        "exp a text": calls.sign({**claims, "exp": str(now + 600)}, secret),
+        "exp a fraction": calls.sign({**claims, "exp": now + 600.5}, secret),
+        "claims twice": calls.sign((text[:-1] + ', "webhook_id": "WH-1-1-1"}').encode(), secret),
+        "unknown webhook": calls.sign({**claims, "webhook_id": "WH-000-000-001"}, secret),
+        "garbage": "x",
+    }
+    for alg in ("none", "None", "HS512", "RS256", "hs256", ""):
+        tokens[f"alg {alg!r}"] = calls.sign(claims, secret, {"typ": "JWT", "alg": alg})
+    answers = {name: connect(url, conf, token=token) for name, token in tokens.items()}
+    headers = {
+        "none": [],
+        "Bearer:": [("Authentication", f"Bearer: {good}")],
+        "Basic": [("Authentication", f"Basic {good}")],
+        "no space": [("Authentication", f"Bearer{good}")],
+        "two": [("Authentication", f"Bearer {good}"), ("Authorization", f"Bearer {tokens['expired']}")],
+        "joined": [("Authentication", f"Bearer {good}, Bearer {good}")],
+    }
+    for name, pairs in headers.items():
+        answers[name] = http("POST", url, b"{}", pairs)
+    for name, answer in answers.items():
+        assert answer.status == 401, (name, answer)
+        assert answer.headers["WWW-Authenticate"] == "Bearer", name
+        assert answer.body == answers["expired"].body, name
+    assert deliveries(conf) == []
+
+
+def test_refuses_what_is_no_call_of_connect(hook, http):
+    conf, url = hook(web={"max_body": 2048})
+    answer = http("PUT", url, b"{}")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, POST")
+    assert http("POST", url, b"x" * 4096).status == 413
+    assert http("POST", url, b"x", {"Content-Encoding": "gzip"}).status == 415
+    assert http("GET", url.replace("/connect", "/-/healthz")).status == 404
+    assert deliveries(conf) == []
+
+
+def test_stores_a_call_and_counts_a_repeated_token(hook, connect):
+    conf, url = hook()
+    token = calls.sign(calls.claims_of(conf), conf.secrets[calls.WEBHOOK])
+    first = connect(url, conf, token=token)
+    assert (first.status, first.json()["status"]) == (200, "done")
+    assert deliveries(conf) == [("done", 1, calls.WEBHOOK)]
+    again = connect(url, conf, token=token)
+    assert (again.status, again.json()["status"]) == (200, "duplicate")
+    assert deliveries(conf) == [("done", 2, calls.WEBHOOK)]
+
+
+@pytest.mark.parametrize("claim", [{"product_id": "PRD-000-000-001"}, {"account_id": "VA-000-001"},
+                                   {"object_class": "usage_file"}])
+def test_stores_what_is_not_its_business_as_ignored(hook, connect, api, claim):
+    conf, url = hook(rules=RULES.read_text())
+    before = api.get("/requests?limit=1000")
+    answer = connect(url, conf, claims=claim)
+    assert (answer.status, answer.json()["status"]) == (200, "ignored")
+    assert [row[0] for row in deliveries(conf)] == ["ignored"]
+    assert api.get("/requests?limit=1000") == before
+
+
+def test_a_claimed_api_url_is_never_contacted(hook, connect):
+    conf, url = hook()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        elsewhere = f"http://127.0.0.1:{listener.getsockname()[1]}/public/v1"
+        answer = connect(url, conf, claims={"api_url": elsewhere})
+        assert (answer.status, answer.json()["status"]) == (200, "done")
+        assert len(answer.json()["objects"]) > 5  # from the configured endpoint
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def test_dry_run_decides_and_changes_nothing(hook, connect, api):
+    conf, url = hook(rules=RULES.read_text(), processing={"dry_run": True})
+    before = api.get("/requests?limit=1000")
+    answer = connect(url, conf)
+    assert answer.status == 200
+    assert "approve" in {e["action"] for e in answer.json()["objects"]}
+    assert api.get("/requests?limit=1000") == before
+
+
+def test_asks_connect_to_call_again_when_the_api_is_away(configuration, handler, nginx, connect):
+    conf = configuration(rules=ONE_RULE)  # nothing listens at its api_url
+    url = nginx(handler(conf)).url
+    answer = connect(url, conf)
+    assert answer.status == 503 and int(answer.headers["Retry-After"]) > 0
+    assert [row[0] for row in deliveries(conf)] == ["failed"]
+
+
+def test_no_secret_is_written_anywhere(hook, connect, tmp):
+    conf, url = hook(rules=RULES.read_text())
+    token = calls.sign(calls.claims_of(conf), conf.secrets[calls.WEBHOOK])
+    answer = connect(url, conf, token=token)
+    bad = connect(url, conf, token=tampered(token))
+    secrets = [conf.secrets[calls.WEBHOOK].encode(), b"test-key", token.encode()]
+    written = [(tmp / "handler.log").read_bytes(), answer.body, bad.body,
+               *(p.read_bytes() for p in conf.state.iterdir())]
+    for secret in secrets:
+        assert not any(secret in text for text in written)

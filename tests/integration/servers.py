@@ -235,6 +235,8 @@ class Apache(WebServer):
             self.handler = shutil.copy(handler, tmp / "handler")
         own(tmp, APACHE_USER)
         super().__init__(tmp, flavour)
+        if flavour == "cgi":
+            self.wait_until(self.starts_programs)
 
     def prepare(self):
         for name in ("apache.conf", f"{self.flavour}.conf"):
@@ -245,6 +247,12 @@ class Apache(WebServer):
         own(self.directory, APACHE_USER)
         return ([self.program, "-d", self.directory, "-f", self.directory / "apache.conf",
                  "-D", self.flavour, "-DFOREGROUND"], {"CW_APACHE_DIR": str(self.directory)})
+
+    def starts_programs(self):
+        """mod_cgid's daemon may be later than the port, and gives its socket to Apache's user last:
+        until then every call is answered with 503."""
+        ours = pwd.getpwnam(APACHE_USER).pw_uid if os.geteuid() == 0 else os.geteuid()
+        return any(s.stat().st_uid == ours for s in self.directory.glob("cgid.sock*"))
 
     def errors(self):
         error_log = self.directory / "error.log"

@@ -453,7 +453,7 @@ const struct yamlx_node *yamlx_get(const struct yamlx_node *n, const char *key)
     return NULL;
 }
 
-enum err yamlx_fail(const struct yamlx_node *n, struct why *why, enum err e, const char *fmt, ...)
+enum err(yamlx_fail)(const struct yamlx_node *n, struct why *why, enum err e, const char *fmt, ...)
 {
     if (why != NULL) {
         char text[WHY_MAX];

@@ -65,5 +65,8 @@ enum err yamlx_json(const struct yamlx_node *n, struct json_object **ret, struct
 /* Tell a failure at `n`: writes "FILE:LINE:COLUMN: " and the text; returns `e`. */
 enum err yamlx_fail(const struct yamlx_node *n, struct why *why, enum err e, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+#ifdef __clang_analyzer__ /* see why_set() */
+#define yamlx_fail(n, why, e, ...) (yamlx_fail((n), (why), (e), __VA_ARGS__), (e))
+#endif
 
 #endif

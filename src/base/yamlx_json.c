@@ -79,16 +79,14 @@ static enum err scalar_json(const struct yamlx_node *n, struct json_object **ret
     static const char *const infinite[] = {".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN", NULL};
     const char *s = n->text;
     enum err e = ERR_OK;
-    bool keep_spelling;
-    if (!n->plain)
-        *ret = json_object_new_string_len(s, (int)n->len);
-    else if (is_one_of(s, yes) || is_one_of(s, no))
+    bool keep_spelling = false;
+    if (n->plain && (is_one_of(s, yes) || is_one_of(s, no)))
         *ret = json_object_new_boolean(is_one_of(s, yes));
-    else if (integer_base(s) != 0)
+    else if (n->plain && integer_base(s) != 0)
         e = integer_json(n, integer_base(s), ret, why);
-    else if (is_float(s, &keep_spelling))
+    else if (n->plain && is_float(s, &keep_spelling))
         e = float_json(n, keep_spelling, ret, why);
-    else if (is_one_of(s + (*s == '-' || *s == '+'), infinite))
+    else if (n->plain && is_one_of(s + (*s == '-' || *s == '+'), infinite))
         e = yamlx_fail(n, why, ERR_RANGE, "%s: JSON has no such number", s);
     else
         *ret = json_object_new_string_len(s, (int)n->len);

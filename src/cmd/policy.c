@@ -282,8 +282,6 @@ static bool attempt_parse(const char *text, int *ret)
 /* What the options, one by one fine, say together; NULL if it makes sense. */
 static const char *nonsense(const struct options *o)
 {
-    if (o->object == NULL)
-        return "--object is needed: a file, or - for standard input";
     if (o->webhook == NULL && (o->rules == NULL || o->class == NULL))
         return "either --webhook, or --rules and --class are needed";
     if (o->webhook != NULL && (o->class != NULL || o->side != NULL))
@@ -331,6 +329,8 @@ static int run(const struct cmd *self, int argc, char **argv)
     }
     if (optind + 1 != argc || strcmp(argv[optind], "test") != 0)
         return cmd_usage(self, "there is one thing to do: policy test");
+    if (o.object == NULL)
+        return cmd_usage(self, "--object is needed: a file, or - for standard input");
     const char *wrong = nonsense(&o);
     if (wrong != NULL)
         return cmd_usage(self, "%s", wrong);

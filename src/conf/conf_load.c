@@ -351,7 +351,7 @@ static enum err read_states(struct load *l, const struct yamlx_node *n, struct c
     size_t count = 0;
     if (list == NULL) {
         const char *const *pending = object_class_pending(w->object_class, w->account->side);
-        for (; pending[count] != NULL && count < CONF_STATES_MAX; count++)
+        for (; count < CONF_STATES_MAX && pending[count] != NULL; count++)
             w->states[count] = pending[count];
         return ERR_OK;
     }

@@ -1,6 +1,7 @@
 /* snapshot.c - everything that one version of the configuration decides about a call. */
 #include "web/snapshot.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum err snapshot_new(struct conf *conf, struct inbox *inbox, struct snapshot **ret,
@@ -9,7 +10,7 @@ enum err snapshot_new(struct conf *conf, struct inbox *inbox, struct snapshot **
     struct snapshot *s = calloc(1, sizeof *s);
     if (s == NULL)
         return ERR_NOMEM;
-    s->refs = 1;
+    atomic_init(&s->refs, 1);
     s->conf = conf_ref(conf);
     s->foreign_api_urls = calloc(conf->webhooks_count + 1, sizeof *s->foreign_api_urls);
     enum err e = s->foreign_api_urls == NULL ? ERR_NOMEM : ERR_OK;
@@ -27,13 +28,13 @@ enum err snapshot_new(struct conf *conf, struct inbox *inbox, struct snapshot **
 
 struct snapshot *snapshot_ref(struct snapshot *s)
 {
-    s->refs++;
+    atomic_fetch_add(&s->refs, 1);
     return s;
 }
 
 void snapshot_unref(struct snapshot *s)
 {
-    if (s == NULL || --s->refs > 0)
+    if (s == NULL || atomic_fetch_sub(&s->refs, 1) > 1)
         return;
     dispatch_unref(s->dispatch);
     keyring_free(s->keyring);

@@ -47,7 +47,9 @@ tasks_tests = \
 	tests/unit/test_dispatch \
 	tests/unit/test_sweep
 
-web_tests =
+web_tests = \
+	tests/unit/test_answer \
+	tests/unit/test_pool
 
 cmd_tests =
 

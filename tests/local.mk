@@ -96,6 +96,7 @@ integration_tests = \
 	tests/integration/test_fcgi.py \
 	tests/integration/test_fcgi_nginx.py \
 	tests/integration/test_ground.py \
+	tests/integration/test_handler.py \
 	tests/integration/test_hook.py \
 	tests/integration/test_poll.py \
 	tests/integration/test_quickstart.py \
@@ -108,6 +109,7 @@ integration_helpers = \
 	tests/integration/calls.py \
 	tests/integration/conftest.py \
 	tests/integration/fcgi_client.py \
+	tests/integration/gate.py \
 	tests/integration/responder.py \
 	tests/integration/servers.py
 

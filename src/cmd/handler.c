@@ -15,8 +15,10 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clk.h"
 #include "base/http.h"
 #include "base/log.h"
 #include "conf/conf.h"
@@ -35,7 +37,8 @@ struct program {
     struct inbox *inbox;
     struct hook *hook;
     struct fcgi *fcgi;
-    sigset_t signals; /* that the signal thread waits for */
+    sigset_t signals;        /* that the signal thread waits for */
+    int64_t stop_timeout_ms; /* web.stop_timeout, as it was at the start */
 };
 
 static const char help[] =
@@ -134,25 +137,47 @@ static void reload(struct program *p)
         log_error("%s; the old configuration stays", why.text);
 }
 
-/* Waits for signals, so that nothing is ever done inside a signal handler. */
+/* The next signal, or 0 when the deadline has come first. */
+static int next_signal(const struct program *p, int64_t deadline)
+{
+    for (;;) {
+        int left = clk_left_ms(deadline);
+        const struct timespec wait = {left / 1000, left % 1000 * 1000000L};
+        int signal = sigtimedwait(&p->signals, NULL, &wait);
+        if (signal > 0)
+            return signal;
+        if (left == 0)
+            return 0;
+    }
+}
+
+/*
+ * Waits for signals, so that nothing is ever done inside a signal handler. A stop gives calls three
+ * quarters of its time to come to their end; what then still waits for Connect is cut off, so that
+ * the last quarter is left to answer it.
+ */
 static void *signals_main(void *arg)
 {
     struct program *p = arg;
-    for (bool stopping = false;;) {
-        int signal = 0;
-        if (sigwait(&p->signals, &signal) != 0)
-            continue;
+    bool stopping = false;
+    int64_t cut_off = CLK_NEVER;
+    for (;;) {
+        int signal = next_signal(p, cut_off);
         if (signal == SIGUSR2)
             return NULL; /* from main(): it is over */
         if (signal == SIGHUP) {
-            reload(p);
-        } else if (stopping) {
-            log_warn("second signal to stop: calls under way to Connect are cut off");
-            hook_stop(p->hook);
-        } else {
+            if (!stopping)
+                reload(p);
+        } else if (!stopping) {
             log_info("stopping: what was begun is answered first");
             stopping = true;
+            cut_off = clk_mono_ms() + p->stop_timeout_ms * 3 / 4;
             fcgi_stop(p->fcgi);
+        } else {
+            log_warn("%s: calls under way to Connect are cut off",
+                     signal == 0 ? "the time to stop is nearly over" : "second signal to stop");
+            cut_off = CLK_NEVER;
+            hook_stop(p->hook);
         }
     }
 }
@@ -177,6 +202,7 @@ static int serve_fcgi(struct program *p)
     struct why why;
     enum err e = open_hook(p, &conf, &why);
     if (e == ERR_OK) {
+        p->stop_timeout_ms = conf->web.stop_timeout_ms;
         struct fcgi_options o = {
             .listen = conf->web.listen,
             .group = conf->web.group,

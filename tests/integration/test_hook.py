@@ -1,17 +1,27 @@
 """The handler behind nginx: what it refuses, what it stores, and whom it never contacts."""
 
+import concurrent.futures
 import json
 import socket
 import sqlite3
+import threading
 import time
 
 import pytest
 
 import calls
 import servers
+from gate import Gate
 
 RULES = servers.SOURCE / "contrib/rules/fulfillment.rules.yaml"
 ONE_RULE = "- then: { action: skip, reason: looked at }\n"
+# An end for every request that is pending, so that none is looked at twice.
+END_RULES = """\
+- when: eq(status,revoking)
+  then: { action: confirm }
+- then: { action: fail, reason: not today }
+"""
+INLINE_DEADLINE = 3  # seconds
 
 
 def deliveries(conf):
@@ -132,6 +142,69 @@ def test_asks_connect_to_call_again_when_the_api_is_away(configuration, handler,
     answer = connect(url, conf)
     assert answer.status == 503 and int(answer.headers["Retry-After"]) > 0
     assert [row[0] for row in deliveries(conf)] == ["failed"]
+
+
+def is_one_request(method, path):
+    return method == "GET" and path.startswith("/public/v1/requests/")
+
+
+def through_gate(configuration, gate, secret, **sections):
+    """A configuration whose API is behind the gate, without pauses between calls to it."""
+    conf = configuration(api_url=gate.url, secret=secret, **sections)
+    conf.document["accounts"][0]["rate_limit"] = 0
+    conf.save()
+    return conf
+
+
+def test_goes_on_with_the_next_call_when_the_time_of_one_is_over(
+        sim, api, running, configuration, handler, nginx, connect):
+    gate = running.enter_context(Gate(sim)).listen()
+    secret = api.get(f"/notifications/webhooks/{calls.WEBHOOK}")["jwt_secret"]
+    conf = through_gate(configuration, gate, secret, rules=END_RULES,
+                        processing={"inline_deadline": f"{INLINE_DEADLINE}s"})
+    url = nginx(handler(conf)).url
+    listed = api.get(f"/requests?asset.product.id={calls.PRODUCT}&limit=1000")
+    pending = {r["id"] for r in listed if r["status"] in ("pending", "revoking")}
+    gate.hold = is_one_request
+    # Opened when the call's time is surely over: the call had begun when the gate was reached.
+    timer = threading.Timer(INLINE_DEADLINE, gate.open)
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        call = threads.submit(connect, url, conf)
+        assert gate.reached.wait(calls.TIMEOUT)
+        timer.start()
+        answer = call.result()
+    timer.join()
+    problem = answer.json()
+    assert answer.status == problem["status"] == 503 and int(answer.headers["Retry-After"]) > 0
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert problem["detail"] == "the time for one call is over: the next call goes on"
+    assert [e["result"] for e in problem["objects"]] == ["done"]  # what was begun was ended
+    assert deliveries(conf) == [("failed", 1, calls.WEBHOOK)]
+    dealt_with = problem["objects"]
+    while answer.status == 503:  # once, unless the machine is very busy
+        answer = connect(url, conf, claims={"data": {"after": len(dealt_with)}})
+        dealt_with += answer.json()["objects"]
+    assert answer.json()["status"] == "done"
+    assert sorted(e["id"] for e in dealt_with) == sorted(pending)
+    assert {e["result"] for e in dealt_with} == {"done"}
+
+
+def test_a_token_that_failed_for_want_of_the_api_is_done_when_it_comes_again(
+        sim, api, running, configuration, handler, nginx, connect):
+    gate = running.enter_context(Gate(sim))  # its port refuses connections
+    secret = api.get(f"/notifications/webhooks/{calls.WEBHOOK}")["jwt_secret"]
+    conf = through_gate(configuration, gate, secret, rules=END_RULES)
+    url = nginx(handler(conf)).url
+    token = calls.sign(calls.claims_of(conf), secret)
+    for seen in 1, 2:
+        answer = connect(url, conf, token=token)
+        assert (answer.status, answer.json()["objects"]) == (503, [])
+        assert deliveries(conf) == [("failed", seen, calls.WEBHOOK)]
+    gate.listen()
+    answer = connect(url, conf, token=token)
+    assert (answer.status, answer.json()["status"]) == (200, "done")
+    assert {e["result"] for e in answer.json()["objects"]} == {"done"}
+    assert deliveries(conf) == [("done", 3, calls.WEBHOOK)]
 
 
 def test_no_secret_is_written_anywhere(hook, connect, tmp):

@@ -1,10 +1,12 @@
 """The handler's signals under load: a stop loses no call, a reload loses no call."""
 
+import concurrent.futures
 import os
 import signal
 import threading
 
 import calls
+from gate import Gate
 
 ONE_RULE = "- then: { action: skip, reason: looked at }\n"
 CALLERS = 4
@@ -92,3 +94,37 @@ def test_a_stop_answers_what_was_begun(sim, configuration, handler, nginx):
         assert running.process.wait(timeout=40) == 0
     # Begun before the stop: answered. Begun after it: nobody listens, which nginx says with a 502.
     assert {a.status for a in load.answers} <= {200, 502}
+
+
+def stop_while_the_api_is_slow(sim, running, configuration, handler, nginx, stop_timeout, then):
+    """The answer to a call that waits for the API while the handler is told to stop, and the
+    handler's exit status; `then`: what happens to the gate once the handler knows."""
+    gate = running.enter_context(Gate(sim)).listen()
+    conf = configuration(sim, rules=ONE_RULE, web={"stop_timeout": stop_timeout})
+    conf.document["accounts"][0].update(api_url=gate.url, rate_limit=0)
+    conf.save()
+    program = handler(conf)
+    url = nginx(program).url
+    gate.hold = lambda method, path: path.startswith("/public/v1/requests/")
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        call = threads.submit(calls.connect, url, conf)
+        assert gate.reached.wait(calls.TIMEOUT)
+        os.kill(program.pid, signal.SIGTERM)
+        program.wait_until(lambda: "stopping" in program.log)
+        then(gate)
+        return call.result(), program.process.wait(calls.TIMEOUT)
+
+
+def test_a_stop_lets_a_slow_call_come_to_its_end(sim, running, configuration, handler, nginx):
+    answer, status = stop_while_the_api_is_slow(sim, running, configuration, handler, nginx, "30s",
+                                                lambda gate: gate.open())
+    assert (answer.status, answer.json()["status"], status) == (200, "done", 0)
+    assert len(answer.json()["objects"]) > 5
+
+
+def test_a_stop_answers_a_call_whose_api_does_not(sim, running, configuration, handler, nginx):
+    answer, status = stop_while_the_api_is_slow(sim, running, configuration, handler, nginx, "4s",
+                                                lambda gate: None)
+    assert (answer.status, status) == (503, 0), answer
+    assert int(answer.headers["Retry-After"]) > 0
+    assert [e["result"] for e in answer.json()["objects"]] == ["retry"]

@@ -98,10 +98,12 @@ integration_tests = \
 	tests/integration/test_ground.py \
 	tests/integration/test_handler.py \
 	tests/integration/test_hook.py \
+	tests/integration/test_policy.py \
 	tests/integration/test_poll.py \
 	tests/integration/test_quickstart.py \
 	tests/integration/test_send.py \
 	tests/integration/test_signals.py \
+	tests/integration/test_tls.py \
 	tests/integration/test_token.py
 
 # What they share, and what they talk to.

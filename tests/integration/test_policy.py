@@ -1,0 +1,168 @@
+"""connect-webhook policy test: what would be decided about a request, without calling anything."""
+
+import json
+import subprocess
+
+import pytest
+
+import calls
+import servers
+
+TIMEOUT = 30  # seconds
+SHIPPED = servers.SOURCE / "contrib/rules/fulfillment.rules.yaml"
+
+RULES = """\
+- when: eq(type,purchase)
+  then: { action: approve, template_id: TL-1-2-3, params: [ { id: pin, value: "s3cret" } ] }
+- when: and(eq(type,cancel),gt($attempt,2))
+  then: { action: fail, reason: "tried ${$attempt} times" }
+- when: eq($event.data.purpose,demo)
+  then: { action: skip, reason: "only a demonstration" }
+- when: eq(type,change)
+  then: { action: inquire, template_id: "${asset.no_such_path}" }
+- when: eq(type,suspend)
+  then: { action: confirm }
+"""
+LINES = {"purchase": 1, "cancel": 3, "event": 5, "change": 7, "suspend": 9}
+
+
+def request_of(kind, status="pending"):
+    return {"id": "PR-1-2-3", "type": kind, "status": status,
+            "asset": {"product": {"id": calls.PRODUCT},
+                      "params": [{"id": "pin", "type": "password", "value": "old-pin"}]}}
+
+
+@pytest.fixture
+def policy(build, sim, configuration, http):
+    """policy(object, *options): run it on that object; fails if it called Connect's API."""
+    conf = configuration(sim, rules=RULES)
+    api_root = sim.url.removesuffix("/public/v1")
+    before = http("GET", f"{api_root}/_sim/calls").json()
+
+    def run(thing, *options, webhook=calls.WEBHOOK):
+        path = conf.folder / "object.json"
+        path.write_text(thing if isinstance(thing, str) else json.dumps(thing))
+        ran = subprocess.run(
+            [build / "connect-webhook", "policy", "test", "-c", conf.path, "--webhook", webhook,
+             "--object", path, *options], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=TIMEOUT)
+        assert http("GET", f"{api_root}/_sim/calls").json() == before
+        return ran
+
+    run.conf = conf
+    # The key is never used, so it need not be there.
+    (conf.folder / "api.key").unlink()
+    return run
+
+
+def rule(name):
+    """How a rule is named: the file, and the line that it begins in."""
+    return f"test.rules.yaml:{LINES[name]}"
+
+
+@pytest.mark.parametrize("arguments", [
+    [], ["test"], ["ask", "--webhook", "WH-1", "--object", "-"], ["test", "--object", "-"],
+    ["test", "--webhook", "WH-1"], ["test", "--webhook", "WH-1", "--object", "-", "more"],
+    ["test", "--webhook", "WH-1", "--object", "-", "--attempt", "0"],
+    ["test", "--webhook", "WH-1", "--object", "-", "--attempt", "1x"],
+    ["test", "--webhook", "WH-1", "--object", "-", "--class", "fulfillment_request"],
+    ["test", "--webhook", "WH-1", "--object", "-", "--event", "-"],
+    ["test", "--rules", "r.yaml", "--object", "-"], ["test", "--bogus"]], ids=" ".join)
+def test_refuses_a_command_line_it_does_not_understand(build, arguments):
+    ran = subprocess.run([build / "connect-webhook", "policy", *arguments], capture_output=True,
+                         stdin=subprocess.DEVNULL, text=True, timeout=TIMEOUT)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "--help" in ran.stderr
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"id":1,"id":2}', "null"])
+def test_refuses_what_is_no_object(policy, text):
+    ran = policy(text)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "object.json" in ran.stderr
+
+
+def test_refuses_what_is_not_there(policy):
+    ran = policy(request_of("purchase"), webhook="WH-9")
+    assert (ran.returncode, ran.stdout) == (1, "") and "no webhook WH-9" in ran.stderr
+    ran = policy(request_of("purchase"), "--event", "/nonexistent/event.json")
+    assert (ran.returncode, ran.stdout) == (1, "") and "/nonexistent/event.json" in ran.stderr
+    ran = policy(request_of("purchase"), "--rules", "/nonexistent/rules.yaml")
+    assert (ran.returncode, ran.stdout) == (1, "") and "/nonexistent/rules.yaml" in ran.stderr
+
+
+def test_names_the_place_of_a_mistake_in_the_rules(policy):
+    good = "- when: eq(type,change)\n  then: { action: skip }\n"
+    for bad, word in ("- whem: eq(type,purchase)", "whem"), ("- then: { action: deploy }", "deploy"):
+        path = policy.conf.write("test.rules.yaml", f"{good}{bad}\n")
+        ran = policy(request_of("change"))
+        assert (ran.returncode, ran.stdout) == (1, "")
+        assert f"{path}:3:" in ran.stderr and word in ran.stderr
+
+
+def test_names_the_rule_the_decision_and_masks_passwords(policy):
+    ran = policy(request_of("purchase"))
+    assert (ran.returncode, ran.stderr) == (0, "")
+    lines = dict(line.split(maxsplit=1) for line in ran.stdout.splitlines())
+    assert lines["object"] == "PR-1-2-3 (fulfillment_request, pending)"
+    assert lines["rule"] == rule("purchase")
+    assert (lines["action"], lines["template_id"]) == ("approve", "TL-1-2-3")
+    assert lines["allowed"] == "yes, to a vendor"
+    assert "s3cret" not in ran.stdout and "old-pin" not in ran.stdout
+
+
+def test_tells_a_program_the_same(policy):
+    ran = policy(request_of("purchase"), "--json")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    answer = json.loads(ran.stdout)
+    assert len(ran.stdout.splitlines()) == 1
+    assert answer.pop("rule") == rule("purchase")
+    (param,) = answer["decision"].pop("params")
+    assert param["id"] == "pin" and "s3cret" not in ran.stdout
+    assert answer == {"object": "PR-1-2-3", "object_class": "fulfillment_request", "state": "pending",
+                      "side": "vendor", "decision": {"action": "approve", "template_id": "TL-1-2-3"},
+                      "allowed": True, "problem": None}
+
+
+def test_asks_with_the_attempt_and_the_event_it_is_given(policy):
+    nothing = json.loads(policy(request_of("cancel"), "--json").stdout)
+    assert (nothing["rule"], nothing["decision"]["action"]) == (None, "skip")  # none matched
+    third = json.loads(policy(request_of("cancel"), "--json", "--attempt", "3").stdout)
+    assert third["rule"] == rule("cancel")
+    assert third["decision"] == {"action": "fail", "reason": "tried 3 times"}
+    event = policy.conf.write("event.json", '{"data":{"purpose":"demo"}}')
+    shown = json.loads(policy(request_of("cancel"), "--json", "--event", event).stdout)
+    assert shown["rule"] == rule("event")
+
+
+@pytest.mark.parametrize("thing, words", [
+    (request_of("purchase", "approved"), "approve"),  # nothing is left to decide
+    (request_of("suspend"), "confirm"),               # not of a request that is pending
+    (request_of("change"), "asset.no_such_path")])    # quotes what is not there
+def test_ends_with_1_when_it_could_not_be_carried_out(policy, thing, words):
+    ran = policy(thing)
+    assert ran.returncode == 1 and "allowed  " not in ran.stdout
+    assert words in ran.stderr
+    ran = policy(thing, "--json")
+    assert ran.returncode == 1 and words in ran.stderr
+    answer = json.loads(ran.stdout)
+    assert answer["allowed"] is False and words in answer["problem"]
+
+
+def test_without_a_policy_every_object_is_skipped(policy):
+    policy.conf.webhook(calls.WEBHOOK)["policy"] = "none"
+    policy.conf.save()
+    ran = policy(request_of("purchase"), "--json")
+    assert ran.returncode == 0
+    answer = json.loads(ran.stdout)
+    assert (answer["rule"], answer["decision"]["action"]) == (None, "skip")
+
+
+def test_needs_no_configuration_to_try_rules(build, tmp):
+    ran = subprocess.run(
+        [build / "connect-webhook", "policy", "test", "--rules", SHIPPED, "--class",
+         "fulfillment_request", "--object", "-", "--json"],
+        input=json.dumps({**request_of("purchase"), "status": "revoking"}), capture_output=True,
+        text=True, timeout=TIMEOUT, env={"CONNECT_WEBHOOK_CONFIG": str(tmp / "none.yaml")})
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert json.loads(ran.stdout)["decision"] == {"action": "confirm"}

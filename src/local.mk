@@ -112,7 +112,7 @@ connect_webhook_SOURCES = \
 	src/cmd/version.c
 connect_webhook_LDADD = $(archive_libs)
 
-bin_PROGRAMS += connect-webhook.fcgi
+sbin_PROGRAMS += connect-webhook.fcgi
 connect_webhook_fcgi_SOURCES = src/cmd/handler.c
 connect_webhook_fcgi_LDADD = $(archive_libs)
 

@@ -101,6 +101,7 @@ integration_tests = \
 	tests/integration/test_policy.py \
 	tests/integration/test_poll.py \
 	tests/integration/test_quickstart.py \
+	tests/integration/test_readme.py \
 	tests/integration/test_send.py \
 	tests/integration/test_signals.py \
 	tests/integration/test_tls.py \

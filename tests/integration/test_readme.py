@@ -1,0 +1,218 @@
+"""What README.md tells a reader to type or to write, run.
+
+Every fenced snippet, named by its first line, and every command between backticks has an entry
+here; one without fails the test, and so does an entry whose snippet is gone.
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+
+import pytest
+
+import calls
+import servers
+
+READMES = sorted([servers.SOURCE / "README.md", *servers.SOURCE.glob("contrib/**/README*")])
+TIMEOUT = 100  # seconds
+ETC = "/etc/connect-webhook"
+
+# How each snippet is run: the function of this name below gets its text.
+SNIPPETS = {
+    # with --once, as us, over this build's programs: the build itself is not repeated
+    "sudo contrib/quickstart.sh": "quickstart",
+    # with --help alone: it would run this test
+    "sudo contrib/check.sh": "help_of",
+    # its options by configure in a folder of its own; make install of this build, into a DESTDIR
+    "autoreconf -fi && ./configure --sysconfdir=/etc && make && sudo make install": "install",
+    # saved, with the files it names, in a folder instead of /etc/connect-webhook, and checked
+    "accounts:": "check_configuration",
+    # asked about a request for each of its rules
+    "- when: and(eq(type,purchase),eq(asset.connection.type,test))": "ask_rules",
+}
+
+# Commands and settings between backticks in the text.
+INLINE = {
+    "connect-webhook check --print": "run_command",
+    "connect-webhook check --keys": "run_command",
+    "connect-webhook policy test": "shows_help",  # ask_rules runs it
+    "processing: { dry_run: true }": "add_to_configuration",
+    "processing.mode: inline": "is_printed",
+    "man connect-webhook.fcgi": "open_manual",
+    "man connect-webhook": "open_manual",
+}
+
+
+class Reader:
+    """Does what a README says, in a folder of its own."""
+
+    def __init__(self, build, tmp, need):
+        self.build = build
+        self.tmp = tmp
+        self.need = need
+
+    def run(self, *arguments, **kwargs):
+        kwargs.setdefault("stdin", subprocess.DEVNULL)
+        ran = subprocess.run([str(a) for a in arguments], capture_output=True, text=True,
+                             timeout=TIMEOUT, **kwargs)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout
+
+    def needs_clean_source(self):
+        """configure works in a folder of its own only if the source is not configured itself."""
+        if (servers.SOURCE / "config.status").exists():
+            pytest.skip("the source itself is configured: build in another folder")
+
+    def quickstart(self, text):
+        self.need("nginx")
+        self.needs_clean_source()
+        made = self.tmp / "made"
+        made.mkdir()
+        # A build folder that is configured and where nothing is left to make.
+        (made / "config.status").touch()
+        (made / ".options").touch()
+        (made / "Makefile").write_text("all:\n")
+        for program in ("connect-webhook", "connect-webhook.fcgi", "connect-sim"):
+            (made / program).symlink_to(self.build / program)
+        commands = self.tmp / "bin"
+        commands.mkdir()
+        (commands / "dpkg-query").write_text("#!/bin/sh\necho installed\n")
+        (commands / "dpkg-query").chmod(0o755)
+        command = text.removeprefix("sudo ")
+        shown = self.run(servers.SOURCE / command, "--once", cwd=self.tmp,
+                         env={**os.environ, "CW_BUILD_DIR": str(made), "TMPDIR": str(self.tmp),
+                              "PATH": f"{commands}:{os.environ['PATH']}"})
+        assert "nothing left to do" in shown and ".rules.yaml" in shown  # "which rule said so"
+
+    def help_of(self, text):
+        command = text.removeprefix("sudo ")
+        assert self.run(servers.SOURCE / command, "--help").startswith(f"Usage: {command}")
+
+    def install(self, text):
+        self.needs_clean_source()
+        configure = next(c for c in text.split(" && ") if c.startswith("./configure"))
+        folder = self.tmp / "configured"
+        folder.mkdir()
+        self.run(servers.SOURCE / "configure", *shlex.split(configure)[1:], cwd=folder)
+        made_with = (folder / "Makefile").read_text()
+        # What it installs looks for its configuration where the README says.
+        assert re.search(r"^sysconfdir = (.*)$", made_with, re.M).group(1) == os.path.dirname(ETC)
+        assert re.search(r"^prefix = (.*)$", made_with, re.M).group(1) == "/usr/local"
+        root = self.tmp / "root"
+        self.run(self.need("make"), "-C", self.build, "install", f"DESTDIR={root}",
+                 "prefix=/usr/local", "exec_prefix=/usr/local",
+                 env={k: v for k, v in os.environ.items() if not k.startswith("MAKE")})
+        assert os.access(f"{root}{servers.HANDLER}", os.X_OK)  # where contrib/ looks for it
+        assert {p.name for p in (root / "usr/local/bin").iterdir()} >= {"connect-webhook", "connect-sim"}
+        for section, page in (1, "connect-webhook.1"), (8, "connect-webhook.fcgi.8"):
+            assert (root / f"usr/local/share/man/man{section}" / page).exists()
+
+    def save(self, text, rules=None):
+        """The configuration and every file that it names; returns its path."""
+        for path in re.findall(rf"{ETC}/([\w.-]+)", text):
+            file = self.tmp / path
+            file.write_text(calls.SECRET + "\n" if not path.endswith(".yaml") else
+                            rules or "- then: { action: skip, reason: none }\n")
+            file.chmod(0o600)
+        path = self.tmp / "connect-webhook.yaml"
+        path.write_text(text.replace(ETC, str(self.tmp)))
+        return path
+
+    def check_configuration(self, text):
+        shown = self.run(self.build / "connect-webhook", "check", "-c", self.save(text))
+        assert calls.WEBHOOK in shown
+
+    def ask_rules(self, text):
+        rules = self.tmp / "fulfillment.rules.yaml"
+        rules.write_text(text)
+        decided = []
+        for kind, connection in ("purchase", "test"), ("cancel", "production"), ("change", "test"):
+            thing = {"id": "PR-1-2-3", "type": kind, "status": "pending",
+                     "asset": {"connection": {"type": connection}}}
+            shown = self.run(self.build / "connect-webhook", "policy", "test", "--rules", rules, "--class",
+                             "fulfillment_request", "--object", "-", "--json",
+                             input=json.dumps(thing), stdin=None)
+            decided.append(json.loads(shown)["decision"])
+        assert decided == [{"action": "approve", "template_id": "TL-471-184-949"}, {"action": "approve"},
+                           {"action": "skip", "reason": "for a person to decide"}]
+
+    def run_command(self, text):
+        conf = self.save(configuration_of(servers.SOURCE / "README.md"))
+        program, *arguments = text.split()
+        assert len(self.run(self.build / program, *arguments, "-c", conf).splitlines()) > 20
+
+    def shows_help(self, text):
+        program, *arguments = text.split()
+        assert self.run(self.build / program, *arguments, "--help").startswith(f"Usage: {text} ")
+
+    def add_to_configuration(self, text):
+        conf = self.save(configuration_of(servers.SOURCE / "README.md") + text + "\n")
+        shown = self.run(self.build / "connect-webhook", "check", "-c", conf, "--print")
+        assert re.search(r"^\s+dry_run:\s+true$", shown, re.M)
+
+    def is_printed(self, text):
+        section, key, value = re.fullmatch(r"(\w+)\.(\w+): (\w+)", text).groups()
+        conf = self.save(f"{configuration_of(servers.SOURCE / 'README.md')}{section}: {{ {key}: {value} }}\n")
+        shown = self.run(self.build / "connect-webhook", "check", "-c", conf, "--print")
+        assert re.search(rf"^\s+{key}:\s+{value}$", shown, re.M)
+
+    def open_manual(self, text):
+        name = text.split()[1]
+        page, = (p for p in (servers.SOURCE / "doc").iterdir() if p.name in (f"{name}.1", f"{name}.8"))
+        assert page.read_text().replace("\\-", "-").startswith(f".TH {name.upper()} ")
+
+
+def snippets_of(readme):
+    """The fenced ones, by their first line."""
+    found = re.findall(r"^```\w*\n(.*?)^```$", readme.read_text(), re.M | re.S)
+    return {text.splitlines()[0]: text for text in found}
+
+
+def configuration_of(readme):
+    return snippets_of(readme)["accounts:"]
+
+
+def words_of(readme):
+    """What stands between backticks, outside the fenced snippets."""
+    text = re.sub(r"^```.*?^```$", "", readme.read_text(), flags=re.M | re.S)
+    return re.findall(r"`([^`]+)`", text)
+
+
+def is_command(word):
+    """Something to type or to write, with more to it than a name."""
+    return " " in word and not word.startswith("contrib/")
+
+
+@pytest.fixture
+def reader(build, tmp, need):
+    return Reader(build, tmp, need)
+
+
+def test_every_snippet_has_its_entry_and_every_entry_its_snippet():
+    snippets = [first for readme in READMES for first in snippets_of(readme)]
+    assert sorted(snippets) == sorted(SNIPPETS)
+    inline = {word for readme in READMES for word in words_of(readme) if is_command(word)}
+    assert inline == set(INLINE)
+
+
+@pytest.mark.time_limit(120)
+@pytest.mark.parametrize("first, text", [s for readme in READMES for s in snippets_of(readme).items()],
+                         ids=lambda s: "" if "\n" in s else s)
+def test_a_snippet_does_what_the_readme_says(reader, first, text):
+    getattr(reader, SNIPPETS[first])(text.strip() if len(text.splitlines()) == 1 else text)
+
+
+@pytest.mark.parametrize("word", INLINE)
+def test_a_command_in_the_text_works(reader, word):
+    getattr(reader, INLINE[word])(word)
+
+
+def test_every_file_that_a_readme_names_is_shipped():
+    named = {word for readme in READMES for word in words_of(readme)
+             if re.fullmatch(r"contrib/[\w./]*|[A-Z]+(\.md)?", word)}
+    assert len(named) >= 5
+    for name in named:
+        assert (servers.SOURCE / name).exists(), name

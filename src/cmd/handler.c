@@ -166,8 +166,7 @@ static void *signals_main(void *arg)
         if (signal == SIGUSR2)
             return NULL; /* from main(): it is over */
         if (signal == SIGHUP) {
-            if (!stopping)
-                reload(p);
+            reload(p);
         } else if (!stopping) {
             log_info("stopping: what was begun is answered first");
             stopping = true;

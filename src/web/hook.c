@@ -21,8 +21,10 @@
 struct hook {
     struct inbox *inbox;
     struct pool *inline_pool;
-    pthread_mutex_t lock; /* guards `current` */
+    pthread_mutex_t lock; /* guards what follows */
     struct snapshot *current;
+    struct call *sweeping; /* calls that may wait for Connect, with the snapshots they began with */
+    bool stopped;
 };
 
 /* One call on its way; owned by whichever step has it. */
@@ -30,7 +32,8 @@ struct call {
     struct hook *hook;
     struct request *request;
     struct snapshot *snapshot;
-    int64_t started; /* clk_mono_ms */
+    int64_t started;           /* clk_mono_ms */
+    struct call *next, **link; /* in the hook's list `sweeping`, and what points here */
 
     const char *token; /* borrowed from the request */
     size_t token_len;
@@ -279,14 +282,41 @@ static void on_swept(void *ctx, const struct swept *s)
         c->retry_after_s = s->after_s;
 }
 
+/* From here to sweep_ends() a stop finds the call. */
+static void sweep_begins(struct call *c)
+{
+    struct hook *h = c->hook;
+    pthread_mutex_lock(&h->lock);
+    c->next = h->sweeping;
+    c->link = &h->sweeping;
+    if (c->next != NULL)
+        c->next->link = &c->next;
+    h->sweeping = c;
+    if (h->stopped)
+        dispatch_stop(c->snapshot->dispatch);
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void sweep_ends(struct call *c)
+{
+    struct hook *h = c->hook;
+    pthread_mutex_lock(&h->lock);
+    *c->link = c->next;
+    if (c->next != NULL)
+        c->next->link = c->link;
+    pthread_mutex_unlock(&h->lock);
+}
+
 static enum step sweep(struct call *c)
 {
     const struct conf *conf = c->snapshot->conf;
     struct sweep_result result = {.retry_after_s = -1};
     c->objects = json_object_new_array();
+    sweep_begins(c);
     enum err e = dispatch_sweep(c->snapshot->dispatch, c->verified.webhook, c->event.claims,
                                 c->started + conf->processing.inline_deadline_ms,
                                 conf->processing.dry_run, on_swept, c, &result, &c->why);
+    sweep_ends(c);
     if (result.retry_after_s > c->retry_after_s)
         c->retry_after_s = result.retry_after_s;
     if (e == ERR_OK && (c->unfinished || result.left > 0))
@@ -414,7 +444,9 @@ enum err hook_reload(struct hook *h, struct conf *conf, struct why *why)
 void hook_stop(struct hook *h)
 {
     pthread_mutex_lock(&h->lock);
-    dispatch_stop(h->current->dispatch);
+    h->stopped = true;
+    for (struct call *c = h->sweeping; c != NULL; c = c->next)
+        dispatch_stop(c->snapshot->dispatch);
     pthread_mutex_unlock(&h->lock);
 }
 

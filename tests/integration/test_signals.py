@@ -5,6 +5,8 @@ import os
 import signal
 import threading
 
+import pytest
+
 import calls
 from gate import Gate
 
@@ -96,9 +98,11 @@ def test_a_stop_answers_what_was_begun(sim, configuration, handler, nginx):
     assert {a.status for a in load.answers} <= {200, 502}
 
 
-def stop_while_the_api_is_slow(sim, running, configuration, handler, nginx, stop_timeout, then):
+def stop_while_the_api_is_slow(sim, running, configuration, handler, nginx, stop_timeout, then,
+                               reload=False):
     """The answer to a call that waits for the API while the handler is told to stop, and the
-    handler's exit status; `then`: what happens to the gate once the handler knows."""
+    handler's exit status; `then`: what happens to the gate once the handler knows; `reload`: the
+    call began with a configuration that has been replaced since."""
     gate = running.enter_context(Gate(sim)).listen()
     conf = configuration(sim, rules=ONE_RULE, web={"stop_timeout": stop_timeout})
     conf.document["accounts"][0].update(api_url=gate.url, rate_limit=0)
@@ -109,6 +113,9 @@ def stop_while_the_api_is_slow(sim, running, configuration, handler, nginx, stop
     with concurrent.futures.ThreadPoolExecutor() as threads:
         call = threads.submit(calls.connect, url, conf)
         assert gate.reached.wait(calls.TIMEOUT)
+        if reload:
+            os.kill(program.pid, signal.SIGHUP)
+            program.wait_until(lambda: "reloaded" in program.log)
         os.kill(program.pid, signal.SIGTERM)
         program.wait_until(lambda: "stopping" in program.log)
         then(gate)
@@ -122,9 +129,10 @@ def test_a_stop_lets_a_slow_call_come_to_its_end(sim, running, configuration, ha
     assert len(answer.json()["objects"]) > 5
 
 
-def test_a_stop_answers_a_call_whose_api_does_not(sim, running, configuration, handler, nginx):
+@pytest.mark.parametrize("reload", [False, True])
+def test_a_stop_answers_a_call_whose_api_does_not(sim, running, configuration, handler, nginx, reload):
     answer, status = stop_while_the_api_is_slow(sim, running, configuration, handler, nginx, "4s",
-                                                lambda gate: None)
+                                                lambda gate: None, reload)
     assert (answer.status, status) == (503, 0), answer
     assert int(answer.headers["Retry-After"]) > 0
     assert [e["result"] for e in answer.json()["objects"]] == ["retry"]

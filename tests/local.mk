@@ -21,7 +21,8 @@ transport_tests = \
 	tests/unit/test_request \
 	tests/unit/test_response
 
-conf_tests =
+conf_tests = \
+	tests/unit/test_conf
 
 auth_tests = \
 	tests/unit/test_bearer \

@@ -10,7 +10,6 @@
 
 #include <libfyaml.h>
 
-#include "base/buf.h"
 #include "base/yamlx_priv.h"
 
 /* ------------------------------------------------------------------ loading */
@@ -176,6 +175,18 @@ static enum err check_repeated(const struct loader *l, const struct yamlx_node *
                       again->text, first->line);
 }
 
+/* What is not written at all, like the value in "a:": libfyaml gives it no place. */
+static bool is_empty(const struct yamlx_node *n)
+{
+    return n->type == YAMLX_NULL && n->len == 0;
+}
+
+static void borrow_place(struct yamlx_node *n, const struct yamlx_node *from)
+{
+    n->line = from->line;
+    n->column = from->column;
+}
+
 /* The elements of a collection, up to its end event. */
 static enum err read_children(struct loader *l, struct yamlx_node *n)
 {
@@ -190,6 +201,8 @@ static enum err read_children(struct loader *l, struct yamlx_node *n)
         fy_parser_event_free(l->parser, event);
         if (over)
             return n->type == YAMLX_MAPPING ? check_repeated(l, n) : ERR_OK;
+        if (e == ERR_OK && is_empty(child))
+            borrow_place(child, n->count > 0 ? n->children[n->count - 1] : n);
         if (e == ERR_OK && n->type == YAMLX_MAPPING && n->count % 2 == 0)
             e = check_key(l, child);
         if (e == ERR_OK)
@@ -510,4 +523,39 @@ enum err yamlx_bool(const struct yamlx_node *n, bool *ret, struct why *why)
         }
     }
     return yamlx_fail(n, why, ERR_TYPE, "true or false is needed here");
+}
+
+/* ------------------------------------------------------------------ writing */
+
+/* What check_text() refuses, and what readers of YAML take for the end of a line, or drop. */
+static bool needs_escape(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x2028 || c == 0x2029 || c == 0xfeff;
+}
+
+static uint32_t code_point(const unsigned char *s, size_t n)
+{
+    uint32_t c = n == 1 ? s[0] : s[0] & (0xffU >> (n + 1));
+    for (size_t i = 1; i < n; i++)
+        c = c << 6 | (s[i] & 0x3f);
+    return c;
+}
+
+enum err yamlx_quote(struct buf *b, const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    buf_addc(b, '"');
+    for (size_t left = strlen(text), n; left > 0; s += n, left -= n) {
+        n = utf8_sequence(s, left);
+        if (n == 0)
+            return b->err = b->err == ERR_OK ? ERR_ENCODING : b->err;
+        uint32_t c = code_point(s, n);
+        if (needs_escape(c))
+            buf_printf(b, "\\u%04" PRIX32, c);
+        else if (c == '"' || c == '\\')
+            buf_printf(b, "\\%c", (char)c);
+        else
+            buf_add(b, s, n);
+    }
+    return buf_addc(b, '"');
 }

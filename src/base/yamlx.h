@@ -14,6 +14,7 @@
 
 #include <json-c/json.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 #define YAMLX_SIZE_MAX  (1024 * 1024) /* bytes of a file */
@@ -61,6 +62,12 @@ enum err yamlx_bool(const struct yamlx_node *n, bool *ret, struct why *why);
  * number that JSON or 64 bits cannot hold. Decimal fractions keep their spelling where JSON allows.
  */
 enum err yamlx_json(const struct yamlx_node *n, struct json_object **ret, struct why *why);
+
+/*
+ * Append `text` as a double-quoted scalar of one line that reads back as the same text, whatever
+ * is in it. ERR_ENCODING, also left in `b`: not UTF-8, which no YAML file can hold.
+ */
+enum err yamlx_quote(struct buf *b, const char *text);
 
 /* Tell a failure at `n`: writes "FILE:LINE:COLUMN: " and the text; returns `e`. */
 enum err yamlx_fail(const struct yamlx_node *n, struct why *why, enum err e, const char *fmt, ...)

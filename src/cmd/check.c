@@ -126,13 +126,13 @@ static int run(const struct cmd *self, int argc, char **argv)
         return cmd_usage(self, "takes no arguments, but was given '%s'", argv[optind]);
 
     struct conf *conf = NULL;
-    struct why why;
+    struct why why = {""};
     const char *path = conf_path(config);
     enum err e = conf_load(path, CONF_CHECK, &conf, &why);
     if (e == ERR_OK)
         e = check_rules(conf, &why);
-    int status = e != ERR_OK ? cmd_failed(self, "%s", why.text)
-                 : print     ? print_text(self, conf)
+    int status = e != ERR_OK ? cmd_failed(self, "%s", *why.text != '\0' ? why.text : err_text(e))
+                 : print ? print_text(self, conf)
                              : list(self, path, conf, json);
     conf_unref(conf);
     return status;

@@ -1,7 +1,7 @@
 /*
  * conf.h - the configuration: one YAML file, one table, one immutable snapshot.
  *
- * conf.c holds the table of keys (key, type, unit, range, default, help); loading, checking and
+ * keys.c holds the table of keys (key, type, unit, range, default, help); loading, checking and
  * printing all read it. A snapshot never changes; a reload makes a new one, and the old one
  * lives until its last user lets go.
  */
@@ -22,6 +22,7 @@
 #define CONF_WEBHOOKS_MAX 4096
 #define CONF_SECRETS_MAX  16 /* of one webhook, while rotating */
 #define CONF_STATES_MAX   16
+#define CONF_INCLUDE      "webhooks.d/*.yaml" /* unless `include` says otherwise */
 
 /* A secret as configured: where it is, and what it was when the snapshot was made. */
 struct conf_secret {
@@ -133,7 +134,11 @@ void conf_unref(struct conf *c); /* NULL is fine; wipes secrets with the last on
 const struct conf_webhook *conf_webhook(const struct conf *c, const char *id);
 const struct conf_account *conf_account(const struct conf *c, const char *id);
 
-/* The whole configuration as YAML with every default filled in, secrets as their source only. */
+/*
+ * The whole configuration as YAML with every default filled in, secrets as their source only, and
+ * the included webhooks among the others: loaded again, from any folder, it is the same.
+ * ERR_ENCODING: a path is not UTF-8.
+ */
 enum err conf_print(const struct conf *c, struct buf *b);
 /* The table of keys with units, ranges and defaults, for the manual and for --help. */
 enum err conf_print_keys(struct buf *b);

@@ -1,8 +1,10 @@
 /* conf_load.c - from YAML files to a checked snapshot. */
+#include <errno.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/yamlx.h"
 #include "conf/keys.h"
@@ -36,7 +38,24 @@ static enum err text_of(struct load *l, const struct yamlx_node *n, const char *
     return e;
 }
 
-/* The same for a path: a relative one starts where its file is. */
+/* An absolute path, kept: a relative one starts where its file is. ERR_IO, ERR_TOO_BIG. */
+static enum err absolute(struct load *l, const char *text, const char **ret)
+{
+    const char *slash = strrchr(l->file, '/');
+    int folder = text[0] == '/' || slash == NULL ? 0 : (int)(slash - l->file) + 1;
+    char path[PATH_LEN_MAX], here[PATH_LEN_MAX] = "";
+    bool from_here = text[0] != '/' && l->file[0] != '/';
+    if (from_here && getcwd(here, sizeof here) == NULL)
+        return ERR_IO;
+    int len = snprintf(path, sizeof path, "%s%s%.*s%s", here, from_here ? "/" : "", folder, l->file,
+                       text);
+    if (len < 0 || (size_t)len >= sizeof path)
+        return ERR_TOO_BIG;
+    *ret = keep(l, path);
+    return *ret != NULL ? ERR_OK : ERR_NOMEM;
+}
+
+/* A scalar that is a path. */
 static enum err path_of(struct load *l, const struct yamlx_node *n, const char **ret)
 {
     const char *text;
@@ -45,14 +64,19 @@ static enum err path_of(struct load *l, const struct yamlx_node *n, const char *
         return e;
     if (*text == '\0')
         return yamlx_fail(n, l->why, ERR_INVALID, "a path is needed");
-    const char *slash = strrchr(l->file, '/');
-    char path[PATH_LEN_MAX];
-    int folder = text[0] == '/' || slash == NULL ? 0 : (int)(slash - l->file) + 1;
-    int len = snprintf(path, sizeof path, "%.*s%s", folder, l->file, text);
-    if (len < 0 || (size_t)len >= sizeof path)
-        return yamlx_fail(n, l->why, ERR_TOO_BIG, "a path has at most %d bytes", PATH_LEN_MAX - 1);
-    *ret = keep(l, path);
-    return *ret != NULL ? ERR_OK : ERR_NOMEM;
+    e = absolute(l, text, ret);
+    if (e == ERR_TOO_BIG)
+        return yamlx_fail(n, l->why, e, "a path has at most %d bytes", PATH_LEN_MAX - 1);
+    return e == ERR_OK ? e : yamlx_fail(n, l->why, e, "%s", err_text(e));
+}
+
+/* What is opened later, perhaps in the middle of a call, is missed now. */
+static enum err need_readable(struct load *l, const struct yamlx_node *n, const char *key,
+                              const char *path)
+{
+    if (access(path, R_OK) == 0)
+        return ERR_OK;
+    return yamlx_fail(n, l->why, ERR_IO, "%s: %s: %s", key, path, strerror(errno));
 }
 
 static enum err need_mapping(struct load *l, const struct yamlx_node *n, const char *what)
@@ -86,7 +110,7 @@ static enum err read_plain_key(struct load *l, const struct key *k, const struct
         return e;
     e = key_read(k, text, base, &why);
     if (e != ERR_OK)
-        yamlx_fail(n, l->why, e, "%s.%s: %.64s: %s", k->section, k->name, text, why.text);
+        yamlx_fail(n, l->why, e, "%s.%s: %s", k->section, k->name, why.text);
     return e;
 }
 
@@ -136,7 +160,7 @@ static enum err need_id(struct load *l, const char *section, const struct yamlx_
     if (e == ERR_OK)
         e = text_of(l, value, ret);
     if (e == ERR_OK && !object_id_valid(*ret))
-        e = yamlx_fail(value, l->why, ERR_INVALID, "%s.%s: %.64s: an id like %s is needed", section,
+        e = yamlx_fail(value, l->why, ERR_INVALID, "%s.%s: %.64s is no id: %s is needed", section,
                        name, *ret, key_find(section, name)->help);
     return e;
 }
@@ -204,7 +228,7 @@ static enum err read_api_url(struct load *l, const struct yamlx_node *n, const c
     char *trimmed = strndup(url, len);
     *ret = trimmed != NULL && *host != '\0' ? keep(l, trimmed) : NULL;
     free(trimmed);
-    if (*host == '\0' || *host == '/')
+    if (*host == '\0' || *host == '/' || *host == ':')
         return yamlx_fail(n, l->why, ERR_INVALID, "api_url: a host is needed");
     return *ret != NULL ? ERR_OK : ERR_NOMEM;
 }
@@ -214,6 +238,8 @@ static enum err read_account(struct load *l, const struct yamlx_node *n, struct 
     const struct yamlx_node *url, *api_key;
     set_defaults("accounts", a);
     enum err e = read_section(l, "accounts", n, a);
+    if (e == ERR_OK && a->ca_file != NULL)
+        e = need_readable(l, yamlx_get(n, "ca_file"), "accounts.ca_file", a->ca_file);
     if (e == ERR_OK)
         e = need_id(l, "accounts", n, "id", &a->id);
     if (e == ERR_OK && side_of_account(a->id, &a->side) != ERR_OK)
@@ -330,7 +356,8 @@ static enum err read_policy(struct load *l, const struct yamlx_node *n, struct c
                           "webhooks.policy: { rules: PATH } or none is needed (programs and "
                           "services are not in this version)");
     w->policy.kind = CONF_POLICY_RULES;
-    return path_of(l, rules, &w->policy.path);
+    enum err e = path_of(l, rules, &w->policy.path);
+    return e == ERR_OK ? need_readable(l, rules, "webhooks.policy", w->policy.path) : e;
 }
 
 /* A state that this side can do something in. */
@@ -462,16 +489,30 @@ static enum err read_fragment(struct load *l, const char *path)
     return e;
 }
 
+/* For glob(): a folder that is not there has no files; one that cannot be read may have some. */
+static int is_fatal(const char *path, int error)
+{
+    (void)path;
+    return error != ENOENT;
+}
+
+/* `n` is NULL where the file says nothing. Only the default may find nothing: more is a slip. */
 static enum err read_include(struct load *l, const struct yamlx_node *n)
 {
-    const char *pattern;
-    enum err e = path_of(l, n, &pattern);
+    const char *text = CONF_INCLUDE, *pattern = NULL;
+    enum err e = n != NULL ? yamlx_str(n, &text, l->why) : ERR_OK;
+    if (e != ERR_OK || strcmp(text, "none") == 0)
+        return e;
+    e = n != NULL ? path_of(l, n, &pattern) : absolute(l, text, &pattern);
     if (e != ERR_OK)
         return e;
     glob_t found = {0};
-    int failed = glob(pattern, GLOB_ERR, NULL, &found);
-    if (failed != 0 && failed != GLOB_NOMATCH)
-        e = yamlx_fail(n, l->why, ERR_IO, "include: %s cannot be read", pattern);
+    int failed = glob(pattern, 0, is_fatal, &found);
+    if (failed == GLOB_NOMATCH && n != NULL && strcmp(text, CONF_INCLUDE) != 0)
+        e = yamlx_fail(n, l->why, ERR_NOT_FOUND, "include: no file is %s", pattern);
+    else if (failed != 0 && failed != GLOB_NOMATCH)
+        e = n != NULL ? yamlx_fail(n, l->why, ERR_IO, "include: %s cannot be read", pattern)
+                      : why_set(l->why, ERR_IO, "%s: include: %s cannot be read", l->file, pattern);
     for (size_t i = 0; i < found.gl_pathc && e == ERR_OK; i++)
         e = read_fragment(l, found.gl_pathv[i]);
     globfree(&found);
@@ -510,12 +551,13 @@ static enum err read_top(struct load *l, const struct yamlx_node *root)
 static enum err cross_check(struct load *l, const struct yamlx_node *root)
 {
     const struct conf *c = l->conf;
-    if (c->processing.backoff_min_ms > c->processing.backoff_max_ms)
-        return yamlx_fail(yamlx_get(root, "processing"), l->why, ERR_CONFIG,
+    if (c->processing.backoff_min_ms > c->processing.backoff_max_ms) {
+        const struct yamlx_node *processing = yamlx_get(root, "processing");
+        const struct yamlx_node *max = yamlx_get(processing, "backoff_max");
+        return yamlx_fail(max != NULL ? max : yamlx_get(processing, "backoff_min"), l->why,
+                          ERR_CONFIG,
                           "processing.backoff_min is longer than processing.backoff_max");
-    if (strncmp(c->inbox.url, "sqlite:", 7) != 0 || c->inbox.url[7] == '\0')
-        return yamlx_fail(yamlx_get(root, "inbox"), l->why, ERR_CONFIG,
-                          "inbox.url: sqlite:PATH is needed");
+    }
     if (c->webhooks_count == 0)
         return yamlx_fail(root, l->why, ERR_CONFIG,
                           "webhooks: at least one is needed, here or in a file of `include`");
@@ -537,8 +579,8 @@ static enum err read_root(struct load *l, const struct yamlx_node *root)
         e = yamlx_type(n) == YAMLX_SEQUENCE
                 ? add_webhooks(l, n)
                 : yamlx_fail(n, l->why, ERR_TYPE, "webhooks: a list is needed");
-    if (e == ERR_OK && (n = yamlx_get(root, "include")) != NULL)
-        e = read_include(l, n);
+    if (e == ERR_OK)
+        e = read_include(l, yamlx_get(root, "include"));
     return e == ERR_OK ? cross_check(l, root) : e;
 }
 

@@ -1,20 +1,9 @@
 /* conf_print.c - the configuration as YAML, and the table of its keys. */
 #include <string.h>
 
+#include "base/yamlx.h"
 #include "conf/conf.h"
 #include "conf/keys.h"
-
-/* As a double-quoted YAML scalar. Control characters do not survive loading, so none is here. */
-static void quoted(struct buf *b, const char *text)
-{
-    buf_addc(b, '"');
-    for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\')
-            buf_addc(b, '\\');
-        buf_addc(b, *text);
-    }
-    buf_addc(b, '"');
-}
 
 /* Where a secret is, never what it is. */
 static void source(struct buf *b, const struct secret_source *s)
@@ -22,7 +11,7 @@ static void source(struct buf *b, const struct secret_source *s)
     static const char *const kinds[] = {
         [SECRET_FILE] = "file", [SECRET_ENV] = "env", [SECRET_CREDENTIAL] = "credential"};
     buf_printf(b, "{ %s: ", kinds[s->kind]);
-    quoted(b, s->name);
+    yamlx_quote(b, s->name);
     buf_addstr(b, " }");
 }
 
@@ -40,7 +29,7 @@ static void section(struct buf *b, const char *name, const char *indent, const v
 static void account(struct buf *b, const struct conf_account *a)
 {
     buf_printf(b, "  - id: %s\n    api_url: ", a->id);
-    quoted(b, a->api_url);
+    yamlx_quote(b, a->api_url);
     buf_addstr(b, "\n    api_key: ");
     source(b, &a->api_key.source);
     buf_addc(b, '\n');
@@ -61,7 +50,7 @@ static void webhook(struct buf *b, const struct conf_webhook *w)
     }
     if (w->policy.kind == CONF_POLICY_RULES) {
         buf_addstr(b, "    policy: { rules: ");
-        quoted(b, w->policy.path);
+        yamlx_quote(b, w->policy.path);
         buf_addstr(b, " }\n");
     } else {
         buf_addstr(b, "    policy: none\n");
@@ -81,7 +70,7 @@ enum err conf_print(const struct conf *c, struct buf *b)
         buf_printf(b, "%s:\n", sections[i]);
         section(b, sections[i], "  ", c);
     }
-    buf_addstr(b, "accounts:\n");
+    buf_addstr(b, "include: none\naccounts:\n");
     for (size_t i = 0; i < c->accounts_count; i++)
         account(b, &c->accounts[i]);
     buf_addstr(b, "webhooks:\n");
@@ -94,18 +83,23 @@ enum err conf_print_keys(struct buf *b)
 {
     for (const struct key *k = conf_keys; k->name != NULL; k++) {
         bool element = strcmp(k->section, "accounts") == 0 || strcmp(k->section, "webhooks") == 0;
-        buf_printf(b, "%s%s.%s\n    %s\n    ", k->section, element ? "[]" : "", k->name, k->help);
-        if (k->otherwise != NULL)
-            buf_printf(b, "default: %s", k->otherwise);
-        else
-            buf_addstr(b, "must be given");
-        if (k->max > 0 && k->type != KEY_OCTAL) {
-            buf_addstr(b, "; from ");
+        buf_printf(b, "%s%s%s%s\n    %s\n    ", k->section, element ? "[]" : "",
+                   *k->section != '\0' ? "." : "", k->name, k->help);
+        const char *kind = k->type == KEY_INT        ? "number"
+                           : k->type == KEY_DURATION ? "time"
+                           : k->type == KEY_SIZE     ? "size"
+                                                     : NULL;
+        if (kind != NULL) {
+            buf_printf(b, "%s from ", kind);
             key_print_number(b, k->type, k->min);
             buf_addstr(b, " to ");
             key_print_number(b, k->type, k->max);
+            buf_addstr(b, "; ");
         }
-        buf_addc(b, '\n');
+        if (k->otherwise != NULL)
+            buf_printf(b, "default: %s\n", k->otherwise);
+        else
+            buf_addstr(b, "must be given\n");
     }
     return b->err;
 }

@@ -21,9 +21,10 @@
 const struct key conf_keys[] = {
     {"log", "level", KEY_LOG_LEVEL, AT(log.level), "info", 0, 0, "error, warn, info or debug"},
     {"log", "format", KEY_LOG_FORMAT, AT(log.format), "logfmt", 0, 0, "logfmt or json"},
-    {"log", "file", KEY_TEXT, AT(log.file), "stderr", 0, 0, "a path, or stderr"},
+    {"log", "file", KEY_LOG_FILE, AT(log.file), "stderr", 0, 0, "an absolute path, or stderr"},
 
-    {"accounts", "id", KEY_SPECIAL, 0, NULL, 0, 0, "VA-... or PA-..., as Connect shows it"},
+    {"accounts", "id", KEY_SPECIAL, 0, NULL, 0, 0,
+     "VA-... (vendor) or PA-... (distributor), as Connect shows it"},
     {"accounts", "api_url", KEY_SPECIAL, 0, NULL, 0, 0,
      "the endpoint of Connect's API; http:// to loopback only"},
     {"accounts", "api_key", KEY_SPECIAL, 0, NULL, 0, 0,
@@ -34,13 +35,14 @@ const struct key conf_keys[] = {
      5 * MINUTES, "longest wait for a connection"},
     {"accounts", "timeout", KEY_DURATION, ACCOUNT_AT(timeout_ms), "300s", SECONDS, HOURS,
      "longest time of a call; Connect can be slow"},
-    {"accounts", "proxy", KEY_OPTIONAL, ACCOUNT_AT(proxy), "none", 0, 0,
-     "URL of a proxy; the environment is never asked"},
-    {"accounts", "ca_file", KEY_OPTIONAL, ACCOUNT_AT(ca_file), "default", 0, 0,
-     "PEM file of trusted authorities"},
+    {"accounts", "proxy", KEY_PROXY, ACCOUNT_AT(proxy), "none", 0, 0,
+     "http://HOST:PORT or https://HOST:PORT, without a password, or none; the environment is never "
+     "asked"},
+    {"accounts", "ca_file", KEY_CA_FILE, ACCOUNT_AT(ca_file), "default", 0, 0,
+     "absolute path of a PEM file of trusted authorities, or default for the system's"},
 
-    {"inbox", "url", KEY_TEXT, AT(inbox.url), "sqlite:/var/lib/connect-webhook/inbox.db", 0, 0,
-     "sqlite:PATH"},
+    {"inbox", "url", KEY_INBOX, AT(inbox.url), "sqlite:/var/lib/connect-webhook/inbox.db", 0, 0,
+     "sqlite: and an absolute path"},
     {"inbox", "lock_timeout", KEY_DURATION, AT(inbox.lock_timeout_ms), "5s", 0, MINUTES,
      "longest wait for another process"},
     {"inbox", "max_wal", KEY_SIZE, AT(inbox.max_wal), "256MiB", MIB, 64 * GIB,
@@ -75,27 +77,35 @@ const struct key conf_keys[] = {
     {"web", "mode", KEY_OCTAL, AT(web.mode), "0660", 0, 0777,
      "rights of the socket, octal, quoted"},
     {"web", "group", KEY_TEXT, AT(web.group), "www-data", 0, 0,
-     "of the socket: the web server's group"},
+     "group of the socket: the web server's"},
     {"web", "admin_listen", KEY_LISTEN, AT(web.admin_listen), "none", 0, 0,
      "where health is told; none for nowhere"},
-    {"web", "threads", KEY_INT, AT(web.threads), "4", 1, 256, "that take calls"},
+    {"web", "threads", KEY_INT, AT(web.threads), "4", 1, 256, "threads that take calls"},
     {"web", "validation_threads", KEY_INT, AT(web.validation_threads), "8", 1, 256,
-     "that answer validations"},
+     "threads that answer validations"},
     {"web", "inline_threads", KEY_INT, AT(web.inline_threads), "4", 1, 256,
-     "that make sweeps while their call waits"},
+     "threads that make sweeps while their call waits"},
     {"web", "request_timeout", KEY_DURATION, AT(web.request_timeout_ms), "30s", SECONDS, HOURS,
-     "from accept to the last byte read"},
+     "longest time from accept to the last byte read"},
     {"web", "validation_deadline", KEY_DURATION, AT(web.validation_deadline_ms), "20s", SECONDS,
      10 * MINUTES, "longest time of a validation"},
     {"web", "stop_timeout", KEY_DURATION, AT(web.stop_timeout_ms), "30s", 0, HOURS,
-     "for what was begun when a stop is asked for"},
+     "longest time for what was begun when a stop is asked for"},
     {"web", "max_body", KEY_SIZE, AT(web.max_body), "1MiB", KIB, 64 * MIB,
      "largest body of a call"},
 
+    {"", "include", KEY_SPECIAL, 0, CONF_INCLUDE, 0, 0,
+     "pattern of files with more webhooks, one or a list in each, or none; found in the folder of "
+     "the file"},
+
     {"webhooks", "id", KEY_SPECIAL, 0, NULL, 0, 0, "WH-..., as Connect shows it"},
-    {"webhooks", "account", KEY_SPECIAL, 0, NULL, 0, 0, "whose webhook it is"},
-    {"webhooks", "product", KEY_SPECIAL, 0, NULL, 0, 0, "PRD-..."},
-    {"webhooks", "object_class", KEY_SPECIAL, 0, NULL, 0, 0, "one of the six"},
+    {"webhooks", "account", KEY_SPECIAL, 0, NULL, 0, 0,
+     "id of the account whose webhook it is, as in accounts"},
+    {"webhooks", "product", KEY_SPECIAL, 0, NULL, 0, 0,
+     "PRD-..., the product whose queue it watches"},
+    {"webhooks", "object_class", KEY_SPECIAL, 0, NULL, 0, 0,
+     "tier_config_request, fulfillment_request, tier_account_request, listing_request, "
+     "billing_request or usage_file"},
     {"webhooks", "type", KEY_SPECIAL, 0, "event", 0, 0, "event, or one of the validators"},
     {"webhooks", "secrets", KEY_SPECIAL, 0, NULL, 0, 0,
      "list of { file: PATH }, { env: NAME } or { credential: NAME }; several while rotating"},
@@ -182,7 +192,9 @@ static enum err read_number(const struct key *k, const char *text, int64_t *ret,
         return why_set(why, ERR_TYPE, "%s", wanted[k->type]);
     if (errno != 0)
         return out_of_range(k, why);
-    if (value == 0 && *unit == '\0' && k->min == 0) {
+    if (value == 0 && *unit == '\0') { /* needs no unit */
+        if (k->min > 0)
+            return out_of_range(k, why);
         *ret = 0;
         return ERR_OK;
     }
@@ -237,9 +249,39 @@ static enum err read_listen(const struct key *k, const char *text, const char **
                   strtol(colon + 1, NULL, 10) <= 65535;
     if ((!is_unix || text[5] == '\0') && !is_tcp)
         return why_set(why, ERR_INVALID, "unix:PATH or tcp:HOST:PORT is needed");
+    if (is_unix && text[5] != '/')
+        return why_set(why, ERR_INVALID, "the socket's path must be absolute: unix:/...");
     if (is_unix && strlen(text + 5) >= sizeof((struct sockaddr_un *)NULL)->sun_path)
         return why_set(why, ERR_TOO_BIG, "a socket's path has at most %zu bytes",
                        sizeof((struct sockaddr_un *)NULL)->sun_path - 1);
+    *ret = text;
+    return ERR_OK;
+}
+
+/* The handler's working folder is the web server's choice: a path that starts there is a trap. */
+static enum err read_absolute(const char *text, const char *path, const char **ret, struct why *why)
+{
+    if (*path != '/')
+        return why_set(why, ERR_INVALID, "an absolute path is needed");
+    *ret = text;
+    return ERR_OK;
+}
+
+/* Like http://proxy.example.com:3128. A password would be a secret in a file of no secrets. */
+static enum err read_proxy(const char *text, const char **ret, struct why *why)
+{
+    size_t scheme = strncmp(text, "http://", 7) == 0    ? 7
+                    : strncmp(text, "https://", 8) == 0 ? 8
+                                                        : 0;
+    const char *host = text + scheme;
+    size_t len = strcspn(host, "/:");
+    if (strchr(text, '@') != NULL)
+        return why_set(why, ERR_INVALID, "a proxy that wants a password is not supported");
+    for (const char *c = text; *c != '\0'; c++)
+        if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 0x7f)
+            scheme = 0;
+    if (scheme == 0 || (len == 0 && *host != '['))
+        return why_set(why, ERR_INVALID, "http://HOST:PORT, https://HOST:PORT or none is needed");
     *ret = text;
     return ERR_OK;
 }
@@ -254,9 +296,22 @@ enum err key_read(const struct key *k, const char *text, void *base, struct why 
             return why_set(why, ERR_INVALID, "a text is needed");
         *(const char **)at = text;
         return ERR_OK;
-    case KEY_OPTIONAL:
-        *(const char **)at = strcmp(text, k->otherwise) == 0 ? NULL : text;
+    case KEY_LOG_FILE:
+        if (strcmp(text, k->otherwise) != 0)
+            return read_absolute(text, text, at, why);
+        *(const char **)at = text;
         return ERR_OK;
+    case KEY_INBOX:
+        if (strncmp(text, "sqlite:", 7) != 0)
+            return why_set(why, ERR_INVALID, "sqlite:PATH is needed");
+        return read_absolute(text, text + 7, at, why);
+    case KEY_CA_FILE:
+    case KEY_PROXY:
+        *(const char **)at = NULL;
+        if (strcmp(text, k->otherwise) == 0)
+            return ERR_OK;
+        return k->type == KEY_PROXY ? read_proxy(text, at, why)
+                                    : read_absolute(text, text, at, why);
     case KEY_INT:
     case KEY_DURATION:
     case KEY_SIZE:
@@ -300,10 +355,13 @@ void key_print(struct buf *b, const struct key *k, const void *base)
     const char *text;
     switch (k->type) {
     case KEY_TEXT:
-    case KEY_OPTIONAL:
+    case KEY_LOG_FILE:
+    case KEY_CA_FILE:
+    case KEY_PROXY:
+    case KEY_INBOX:
     case KEY_LISTEN:
         text = *(const char *const *)at;
-        buf_printf(b, text != NULL ? "\"%s\"" : "%s", text != NULL ? text : k->otherwise);
+        yamlx_quote(b, text != NULL ? text : k->otherwise);
         break;
     case KEY_INT:
     case KEY_DURATION:

@@ -14,7 +14,10 @@
 /* Sorts of value: what the text may be, and where it goes. */
 enum key_type {
     KEY_TEXT,      /* const char * */
-    KEY_OPTIONAL,  /* const char *, NULL for the key's default word ("none", "default") */
+    KEY_LOG_FILE,  /* const char *: an absolute path, or "stderr" */
+    KEY_CA_FILE,   /* const char *: an absolute path; NULL for "default" */
+    KEY_PROXY,     /* const char *: a URL; NULL for "none" */
+    KEY_INBOX,     /* const char *: sqlite:PATH */
     KEY_INT,       /* int64_t */
     KEY_DURATION,  /* int64_t, ms: 30s, 5m, 2h, 7d, 0 */
     KEY_SIZE,      /* int64_t, bytes: 4096, 64KiB, 1MiB, 2GiB */
@@ -23,13 +26,12 @@ enum key_type {
     KEY_LOG_LEVEL, /* enum log_level */
     KEY_LOG_FORMAT,
     KEY_MODE,   /* enum conf_mode */
-    KEY_LISTEN, /* const char *: unix:PATH or tcp:HOST:PORT; NULL for "none" where that is allowed
-                 */
+    KEY_LISTEN, /* const char *: unix:PATH or tcp:HOST:PORT; NULL for "none" if the default is */
     KEY_SPECIAL /* read by code of its own */
 };
 
 struct key {
-    const char *section; /* "web"; "accounts", "webhooks" for members of their elements */
+    const char *section; /* "web"; "accounts", "webhooks": of their elements; "": of the file */
     const char *name;
     enum key_type type;
     size_t offset;
@@ -47,10 +49,11 @@ void key_names(struct buf *b, const char *section);
 
 /*
  * Read `text` as the key's value into `base`. Strings are kept by reference: the caller owns them.
- * ERR_TYPE, ERR_RANGE, ERR_INVALID; `why` begins with what is allowed, without a place.
+ * ERR_TYPE, ERR_RANGE, ERR_INVALID, ERR_TOO_BIG; `why` says what is allowed, without a place and
+ * without the text, which may hold what a person took for a good place of a password.
  */
 enum err key_read(const struct key *k, const char *text, void *base, struct why *why);
-/* Append the value as the file would have it. */
+/* Append the value as the file would have it, so that key_read() gives the same. */
 void key_print(struct buf *b, const struct key *k, const void *base);
 /* Append a number as the file would have it: "30s", "1MiB". */
 void key_print_number(struct buf *b, enum key_type type, int64_t value);

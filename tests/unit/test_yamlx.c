@@ -117,6 +117,63 @@ static void refuses_scalars_of_another_type(void **state)
     yamlx_free(y);
 }
 
+static void does_not_quote_what_no_file_can_hold(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"\xff", "a\xc3", "\xc0\xaf", "\xed\xa0\x80",
+                                      "\xf4\x90\x80\x80"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct buf b;
+        buf_init(&b, 100);
+        assert_err(yamlx_quote(&b, bad[i]), ERR_ENCODING);
+        assert_err(b.err, ERR_ENCODING);
+        buf_free(&b);
+    }
+    struct buf small;
+    buf_init(&small, 3);
+    assert_err(yamlx_quote(&small, "four"), ERR_TOO_BIG);
+    buf_free(&small);
+}
+
+/* UTF-8 of a code point below 0x110000, with its NUL. */
+static void encode(uint32_t c, char utf8[5])
+{
+    size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    for (size_t i = n; i-- > 1; c >>= 6)
+        utf8[i] = (char)(0x80 | (c & 0x3f));
+    utf8[0] = (char)(n == 1 ? c : (0xf00U >> n) | c);
+    utf8[n] = '\0';
+}
+
+static void what_is_quoted_reads_back_the_same(void **state)
+{
+    (void)state;
+    struct buf b;
+    buf_init(&b, 100);
+    for (uint32_t c = 1; c < 0x110000; c = c < 0x3000 || c > 0xf000 ? c + 1 : c + 97) {
+        if ((c >= 0xd800 && c < 0xe000) || (c > 0x10100 && c % 251 != 0))
+            continue;
+        char utf8[5], text[20];
+        encode(c, utf8);
+        snprintf(text, sizeof text, "%s a%s%s: b ", utf8, utf8, utf8);
+        struct yamlx *y;
+        const char *read;
+        struct why why = {""};
+        buf_reset(&b);
+        assert_err(yamlx_quote(&b, text), ERR_OK);
+        if (parse(b.data, &y, &why) != ERR_OK)
+            fail_msg("U+%04X: %s", c, why.text);
+        assert_err(yamlx_str(yamlx_root(y), &read, NULL), ERR_OK);
+        if (strcmp(read, text) != 0)
+            fail_msg("U+%04X: %s reads back as \"%s\"", c, b.data, read);
+        yamlx_free(y);
+    }
+    buf_reset(&b);
+    assert_err(yamlx_quote(&b, "a \"b\" \\ \n\xc3\xa9\xe2\x80\xa8"), ERR_OK);
+    assert_string_equal(b.data, "\"a \\\"b\\\" \\\\ \\u000A\xc3\xa9\\u2028\"");
+    buf_free(&b);
+}
+
 static void an_empty_file_has_no_root(void **state)
 {
     (void)state;
@@ -155,6 +212,34 @@ static void walks_and_knows_its_places(void **state)
     yamlx_free(y);
 }
 
+/* What is left out stands where the word before it does. */
+static void nothing_has_a_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *at;
+    } nothing[] = {
+        {"a: 1\nb:\n", "f:2:1: "},
+        {"a: 1\nb: { c: 1, d: }\n", "f:2:12: "},
+        {"a: 1\nb:\n  -\n", "f:3:3: "},
+        {"a: 1\nb: ~\n", "f:2:4: "},
+    };
+    for (size_t i = 0; i < sizeof nothing / sizeof nothing[0]; i++) {
+        struct yamlx *y;
+        struct why why;
+        assert_err(parse(nothing[i].text, &y, NULL), ERR_OK);
+        const struct yamlx_node *n = yamlx_get(yamlx_root(y), "b");
+        if (yamlx_type(n) == YAMLX_MAPPING)
+            n = yamlx_get(n, "d");
+        else if (yamlx_type(n) == YAMLX_SEQUENCE)
+            n = yamlx_item(n, 0);
+        assert_int_equal(yamlx_type(n), YAMLX_NULL);
+        yamlx_fail(n, &why, ERR_CONFIG, "nothing");
+        assert_int_equal(strncmp(why.text, nothing[i].at, strlen(nothing[i].at)), 0);
+        yamlx_free(y);
+    }
+}
+
 static void turns_a_tree_into_json(void **state)
 {
     (void)state;
@@ -191,8 +276,11 @@ int main(void)
         cmocka_unit_test(refuses_what_is_not_text),
         cmocka_unit_test(refuses_numbers_that_json_cannot_hold),
         cmocka_unit_test(refuses_scalars_of_another_type),
+        cmocka_unit_test(does_not_quote_what_no_file_can_hold),
+        cmocka_unit_test(what_is_quoted_reads_back_the_same),
         cmocka_unit_test(an_empty_file_has_no_root),
         cmocka_unit_test(walks_and_knows_its_places),
+        cmocka_unit_test(nothing_has_a_place),
         cmocka_unit_test(turns_a_tree_into_json),
         cmocka_unit_test(reads_numbers_by_the_core_schema),
     };

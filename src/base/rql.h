@@ -86,6 +86,8 @@ int rql_compare(const struct rql *q, const struct json_object *a, const struct j
 
 /* Append the query in its canonical form; rql_parse() of it gives an equal query. */
 enum err rql_print(struct buf *b, const struct rql *q);
+/* Its filter and ordering alone: what the queries for the pages of one list have in common. */
+enum err rql_print_list(struct buf *b, const struct rql *q);
 
 /*
  * Write one value into a query under construction, quoted where RQL needs it, then

@@ -88,18 +88,26 @@ static void separate(struct buf *b, size_t start)
         buf_addc(b, '&');
 }
 
+enum err rql_print_list(struct buf *b, const struct rql *q)
+{
+    size_t start = b->len;
+    if (q->filter != NULL)
+        print_node(b, q->filter);
+    if (q->ordering != NULL) {
+        separate(b, start);
+        print_keys(b, "ordering", q->ordering);
+    }
+    return b->err;
+}
+
 enum err rql_print(struct buf *b, const struct rql *q)
 {
     size_t start = b->len;
     if (q->select != NULL)
         print_keys(b, "select", q->select);
-    if (q->filter != NULL) {
+    if (q->filter != NULL || q->ordering != NULL) {
         separate(b, start);
-        print_node(b, q->filter);
-    }
-    if (q->ordering != NULL) {
-        separate(b, start);
-        print_keys(b, "ordering", q->ordering);
+        rql_print_list(b, q);
     }
     if (q->limit >= 0) {
         separate(b, start);

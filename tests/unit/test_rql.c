@@ -707,6 +707,31 @@ static void prints_one_form_for_all(void **state)
     }
 }
 
+static void prints_what_pages_have_in_common(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to;
+    } cases[] = {
+        {"", ""},
+        {"limit=5&offset=10", ""},
+        {"select(d)&limit=5", ""},
+        {"a=b&limit=5", "eq(a,b)"},
+        {"offset=10&ordering(-b,c)&a=b&select(d)&limit=5", "eq(a,b)&ordering(-b,c)"},
+        {"ordering(b)&limit=0", "ordering(b)"},
+        {"a='limit=5'&offset=0", "eq(a,\"limit=5\")"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct rql *q = parse(cases[i].from);
+        struct buf b;
+        buf_init(&b, RQL_LEN_MAX);
+        assert_err(rql_print_list(&b, q), ERR_OK);
+        assert_string_equal(b.data, cases[i].to);
+        buf_free(&b);
+        rql_free(q);
+    }
+}
+
 /* A random query, from a seed: a small grammar turned the other way round. */
 static unsigned next(unsigned *seed, unsigned n)
 {
@@ -926,6 +951,7 @@ int main(void)
         cmocka_unit_test(reads_order_and_page),
         cmocka_unit_test(orders_documents),
         cmocka_unit_test(prints_one_form_for_all),
+        cmocka_unit_test(prints_what_pages_have_in_common),
         cmocka_unit_test(prints_what_parses_to_the_same),
         cmocka_unit_test(survives_mutilation),
         cmocka_unit_test(decodes_a_query_that_is_encoded_as_a_whole),

@@ -118,15 +118,32 @@ connect_webhook_fcgi_LDADD = $(archive_libs)
 
 bin_PROGRAMS += connect-sim
 connect_sim_SOURCES = \
+	src/sim/call.c \
+	src/sim/calls.c src/sim/calls.h \
 	src/sim/catalog.c \
+	src/sim/faults.c src/sim/faults.h \
+	src/sim/list.c \
 	src/sim/requests.c \
-	src/sim/seed.c \
 	src/sim/server.c \
 	src/sim/sim.c src/sim/sim.h \
-	src/sim/store.c \
+	src/sim/store.c src/sim/store.h src/sim/store_priv.h \
+	src/sim/trigger.c \
+	src/sim/verbs.c \
 	src/sim/webhooks.c
+nodist_connect_sim_SOURCES = src/sim/seed_json.c
 connect_sim_CFLAGS = $(AM_CFLAGS) $(MICROHTTPD_CFLAGS) -Wno-overlength-strings
 connect_sim_LDADD = $(archive_libs) $(MICROHTTPD_LIBS)
 
+# What connect-sim begins with: a text in the program.
+EXTRA_DIST += src/sim/seed.json
+CLEANFILES += src/sim/seed_json.c
+src/sim/seed_json.c: src/sim/seed.json
+	$(AM_V_GEN)$(MKDIR_P) src/sim && { \
+	  echo '/* Made of seed.json. */ /* clang-format off */'; \
+	  echo '#include "sim/sim.h"'; \
+	  echo 'const char sim_seed[] ='; \
+	  sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $(srcdir)/src/sim/seed.json; \
+	  echo ';'; } >$@.new && mv $@.new $@
+
 # The manual.
-dist_man_MANS += doc/connect-webhook.1 doc/connect-webhook.fcgi.8
+dist_man_MANS += doc/connect-sim.1 doc/connect-webhook.1 doc/connect-webhook.fcgi.8

@@ -105,6 +105,8 @@ integration_tests = \
 	tests/integration/test_readme.py \
 	tests/integration/test_send.py \
 	tests/integration/test_signals.py \
+	tests/integration/test_sim.py \
+	tests/integration/test_sim_faults.py \
 	tests/integration/test_tls.py \
 	tests/integration/test_token.py
 

@@ -3,170 +3,22 @@
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clk.h"
-#include "base/jsonx.h"
 #include "base/log.h"
 #include "sim/sim.h"
 
-#define API_PATH      "/public/v1/"
-#define IDLE_TIMEOUT  60   /* s of a silent connection */
-#define PATH_LEN_MAX  512  /* bytes of a request's path */
-#define QUERY_LEN_MAX 4096 /* bytes of its query */
-#define ANSWER_MAX    (64 * 1024 * 1024)
+#define IDLE_TIMEOUT  60    /* s of a silent connection */
+#define QUERY_LEN_MAX 16384 /* bytes of a request's query */
 
-/* A request while its body arrives. */
+/* A request while it arrives. */
 struct incoming {
+    bool is_read; /* its head */
+    char *query;  /* as it was sent; NULL: too long */
     struct buf body;
-    char query[QUERY_LEN_MAX]; /* as sent */
 };
-
-bool sim_ok(struct sim_call *c, int status, struct json_object *answer)
-{
-    c->status = status;
-    c->answer = answer;
-    return true;
-}
-
-bool sim_error(struct sim_call *c, int status, const char *code, const char *fmt, ...)
-{
-    char text[512];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    struct json_object *o = json_object_new_object(), *errors = json_object_new_array();
-    json_object_array_add(errors, json_object_new_string(text));
-    json_object_object_add(o, "error_code", json_object_new_string(code));
-    json_object_object_add(o, "errors", errors);
-    return sim_ok(c, status, o);
-}
-
-/* "ApiKey SU-...:...", as --api-key has it. */
-static bool is_authorized(const struct sim *s, const char *header)
-{
-    static const char word[] = "ApiKey ";
-    return header != NULL && strncmp(header, word, strlen(word)) == 0 &&
-           strcmp(header + strlen(word), s->options.api_key) == 0;
-}
-
-static void remember(struct sim *s, const struct sim_call *c, const char *path)
-{
-    if (json_object_array_length(s->calls) >= SIM_CALLS_MAX)
-        return;
-    struct json_object *o = json_object_new_object();
-    json_object_object_add(o, "method", json_object_new_string(c->method));
-    json_object_object_add(o, "path", json_object_new_string(path));
-    json_object_object_add(o, "query", json_object_new_string(c->query));
-    json_object_object_add(o, "status", json_object_new_int(c->status));
-    json_object_object_add(o, "effect", json_object_new_boolean(c->effect && c->status < 300));
-    json_object_object_add(o, "at", sim_now());
-    json_object_array_add(s->calls, o);
-}
-
-/* Split "requests/PR-1/approve/" in place; an empty last part is a slash at the end. */
-static bool split(char *path, const char *parts[], size_t max)
-{
-    size_t n = 0;
-    for (char *save = NULL, *part = strtok_r(path, "/", &save); part != NULL;
-         part = strtok_r(NULL, "/", &save)) {
-        if (n + 1 == max)
-            return false;
-        parts[n++] = part;
-    }
-    parts[n] = NULL;
-    return true;
-}
-
-static void route(struct sim_call *c, const struct incoming *in)
-{
-    struct why why;
-    if (in->body.err != ERR_OK) {
-        sim_error(c, 413, "SYS_413", "The body is too large.");
-        return;
-    }
-    if (in->body.len > 0 &&
-        jsonx_parse(in->body.data, in->body.len, SIM_BODY_MAX, &c->body, &why) != ERR_OK) {
-        sim_error(c, 400, "VAL_001", "JSON parse error - %s", why.text);
-        return;
-    }
-    if (!sim_requests(c) && !sim_webhooks(c) && !sim_catalog(c))
-        sim_error(c, 404, "SYS_404", "Not found.");
-}
-
-/* Serve one call into `out`; the answer is printed while nothing can change it. */
-static void serve(struct sim_call *c, const char *url, const struct incoming *in,
-                  const char *authorization, struct buf *out)
-{
-    struct sim *s = c->sim;
-    char path[PATH_LEN_MAX];
-    bool sim_path = strcmp(url, "/_sim/calls") == 0;
-    snprintf(path, sizeof path, "%s", url);
-    const char *api = url + strlen(API_PATH) - 1; /* "/requests..." */
-    bool is_api = strncmp(url, API_PATH, strlen(API_PATH)) == 0 && strlen(url) < sizeof path &&
-                  split(path + strlen(API_PATH), c->parts, sizeof c->parts / sizeof c->parts[0]);
-
-    if (is_api && is_authorized(s, authorization) && sim_is_trigger(c))
-        sim_trigger(c);
-    pthread_mutex_lock(&s->lock);
-    if (sim_path)
-        sim_ok(c, 200, json_object_get(s->calls));
-    else if (!is_api)
-        sim_error(c, 404, "SYS_404", "Not found.");
-    else if (!is_authorized(s, authorization))
-        sim_error(c, 401, "AUTH_001", "API request is unauthorized.");
-    else if (c->status == 0)
-        route(c, in);
-    if (is_api)
-        remember(s, c, api);
-    if (c->answer != NULL)
-        jsonx_print(out, c->answer);
-    json_object_put(c->answer);
-    json_object_put(c->body);
-    pthread_mutex_unlock(&s->lock);
-}
-
-static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url,
-                                  const char *method, const char *version, const char *data,
-                                  size_t *size, void **con_cls)
-{
-    (void)version;
-    struct incoming *in = *con_cls;
-    if (in == NULL)
-        return MHD_NO;
-    if (in->query[0] == '\1') { /* the first of several calls: only the head is there */
-        const char *found = strchr(in->query + 1, '?');
-        memmove(in->query, found != NULL ? found + 1 : "",
-                found != NULL ? strlen(found + 1) + 1 : 1);
-        return MHD_YES;
-    }
-    if (*size > 0) {
-        buf_add(&in->body, data, *size);
-        *size = 0;
-        return MHD_YES;
-    }
-    struct sim_call c = {.sim = ctx, .method = method, .query = in->query};
-    struct buf out;
-    buf_init(&out, ANSWER_MAX);
-    serve(&c, url, in, MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization"),
-          &out);
-    log_debug("%s %s: %d", method, url, c.status);
-    struct MHD_Response *r = MHD_create_response_from_buffer(out.len, out.data,
-                                                             MHD_RESPMEM_MUST_COPY);
-    if (out.len > 0)
-        MHD_add_response_header(r, "Content-Type", "application/json");
-    MHD_add_response_header(r, "Connect-Version", "37.0");
-    if (c.content_range[0] != '\0')
-        MHD_add_response_header(r, "Content-Range", c.content_range);
-    enum MHD_Result queued = MHD_queue_response(connection, (unsigned)c.status, r);
-    MHD_destroy_response(r);
-    buf_free(&out);
-    return queued;
-}
 
 /* The only place that sees the query before it is decoded and split. */
 static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *connection)
@@ -174,12 +26,12 @@ static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *connectio
     (void)ctx;
     (void)connection;
     struct incoming *in = calloc(1, sizeof *in);
-    if (in == NULL || strlen(uri) + 2 > sizeof in->query) {
-        free(in);
+    if (in == NULL)
         return NULL;
-    }
+    const char *mark = strchr(uri, '?');
+    const char *query = mark != NULL ? mark + 1 : "";
+    in->query = strlen(query) <= QUERY_LEN_MAX ? strdup(query) : NULL;
     buf_init(&in->body, SIM_BODY_MAX);
-    snprintf(in->query, sizeof in->query, "\1%s", uri);
     return in;
 }
 
@@ -193,8 +45,104 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **co
     if (in == NULL)
         return;
     buf_free(&in->body);
+    free(in->query);
     free(in);
     *con_cls = NULL;
+}
+
+/* Half of an answer, then the end of the connection. */
+struct half {
+    size_t len;
+    char text[];
+};
+
+static ssize_t read_half(void *ctx, uint64_t from, char *to, size_t max)
+{
+    const struct half *half = ctx;
+    size_t left = from < half->len ? half->len - (size_t)from : 0;
+    if (left == 0)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    left = left < max ? left : max;
+    memcpy(to, half->text + from, left);
+    return (ssize_t)left;
+}
+
+static struct MHD_Response *truncated(const struct buf *text)
+{
+    struct half *half = malloc(sizeof *half + text->len);
+    if (half == NULL)
+        return NULL;
+    half->len = text->len / 2;
+    memcpy(half->text, text->data, half->len);
+    struct MHD_Response *r = MHD_create_response_from_callback(text->len, half->len + 1, read_half,
+                                                               half, free);
+    if (r == NULL)
+        free(half);
+    return r;
+}
+
+static struct MHD_Response *response_of(const struct sim_call *c)
+{
+    static char garbage[] = "<html><body>This is not what was asked for.";
+    if (c->fault.body == FAULT_BODY_GARBAGE)
+        return MHD_create_response_from_buffer(strlen(garbage), garbage, MHD_RESPMEM_PERSISTENT);
+    if (c->fault.body == FAULT_BODY_TRUNCATED && c->out.len > 0)
+        return truncated(&c->out);
+    return MHD_create_response_from_buffer(c->out.len, c->out.data, MHD_RESPMEM_MUST_COPY);
+}
+
+static enum MHD_Result send_answer(struct MHD_Connection *connection, const struct sim_call *c)
+{
+    if (c->fault.close)
+        return MHD_NO;
+    struct MHD_Response *r = response_of(c);
+    if (r == NULL)
+        return MHD_NO;
+    if (c->status != 204)
+        MHD_add_response_header(r, "Content-Type", "application/json");
+    MHD_add_response_header(r, "Connect-Version", "37.0");
+    if (c->content_range[0] != '\0')
+        MHD_add_response_header(r, "Content-Range", c->content_range);
+    if (c->fault.retry_after >= 0) {
+        char seconds[16];
+        snprintf(seconds, sizeof seconds, "%d", c->fault.retry_after);
+        MHD_add_response_header(r, "Retry-After", seconds);
+    }
+    enum MHD_Result queued = MHD_queue_response(connection, (unsigned)c->status, r);
+    MHD_destroy_response(r);
+    return queued;
+}
+
+/* Called with the head, then with each piece of the body, then at its end. */
+static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *size, void **con_cls)
+{
+    (void)version;
+    struct incoming *in = *con_cls;
+    if (in == NULL)
+        return MHD_NO;
+    if (!in->is_read) {
+        in->is_read = true;
+        return MHD_YES;
+    }
+    if (*size > 0) {
+        buf_add(&in->body, data, *size);
+        *size = 0;
+        return MHD_YES;
+    }
+    struct sim_call c = {
+        .sim = ctx,
+        .method = method,
+        .url = url,
+        .query = in->query,
+        .key = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization"),
+        .sent = &in->body};
+    sim_call(&c);
+    log_debug("%s %s: %d", method, url, c.status);
+    enum MHD_Result result = send_answer(connection, &c);
+    sim_call_free(&c);
+    return result;
 }
 
 /* "127.0.0.1:0". */
@@ -251,6 +199,12 @@ enum err sim_serve(struct sim *s, const char *listen, struct why *why)
 
     int signal;
     sigwait(&stop, &signal);
+    /* Whoever waits for a webhook's answer, or for a fault's delay, waits no longer. */
+    http_stop(s->http);
+    pthread_mutex_lock(&s->lock);
+    s->is_stopping = true;
+    pthread_cond_broadcast(&s->stop);
+    pthread_mutex_unlock(&s->lock);
     MHD_stop_daemon(daemon);
     return ERR_OK;
 }

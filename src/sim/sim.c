@@ -7,12 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/http.h"
 #include "base/jsonx.h"
 #include "base/log.h"
-
-#define SEED_IDS 1000 /* where the ids of new objects begin */
 
 static const char help[] =
     "Usage: connect-sim --listen 127.0.0.1:PORT [OPTION]...\n"
@@ -34,7 +33,9 @@ static const char help[] =
     "\n"
     "When it serves it prints one line: "
     "{\"ready\":true,\"url\":\"http://127.0.0.1:PORT/public/v1\"}.\n"
-    "GET /_sim/calls lists every API call it received. SIGTERM or Ctrl-C stops it.\n"
+    "GET /_sim/calls lists every API call it received; POST /_sim/faults makes answers late, "
+    "wrong\n"
+    "or missing: see connect-sim(1). SIGTERM or Ctrl-C stops it.\n"
     "\n"
     "Example:\n"
     "  connect-sim --listen 127.0.0.1:8090\n"
@@ -47,22 +48,56 @@ static int usage_error(const char *text, const char *what)
     return 2;
 }
 
+/* Fill the store with the objects of a file, or with the built-in ones. */
+static enum err load(struct sim *s, const char *file, struct why *why)
+{
+    struct json_object *seed = NULL;
+    enum err e = file != NULL ? jsonx_parse_file(file, SIM_SEED_MAX, &seed, why)
+                              : jsonx_parse(sim_seed, strlen(sim_seed), SIM_SEED_MAX, &seed, why);
+    if (e != ERR_OK)
+        return e; /* the story names the file */
+    e = store_new(seed, &s->store, why);
+    json_object_put(seed); /* the store has its share of it */
+    return e == ERR_OK ? e : why_prefix(why, e, "--seed %s", file != NULL ? file : "(built-in)");
+}
+
+static enum err start(struct sim *s, const char *seed, struct why *why)
+{
+    static const struct http_options options = {.user_agent = "connect-sim/" PACKAGE_VERSION,
+                                                .connect_timeout_ms = 10 * 1000,
+                                                .timeout_ms = SIM_PROCESSING_TIMEOUT * 1000,
+                                                .answer_max = SIM_RESPONSE_MAX};
+    if (calls_new(&s->calls) != ERR_OK || faults_new(&s->faults) != ERR_OK)
+        return why_set(why, ERR_NOMEM, "out of memory");
+    enum err e = http_new(&options, &s->http, why);
+    return e == ERR_OK ? load(s, seed, why) : e;
+}
+
 static int serve(struct sim *s, const char *listen, const char *seed)
 {
     struct why why = {""};
-    enum err e = seed != NULL
-                     ? jsonx_parse_file(seed, SIM_SEED_MAX, &s->store, &why)
-                     : jsonx_parse(sim_seed, strlen(sim_seed), SIM_SEED_MAX, &s->store, &why);
-    if (e == ERR_OK && !json_object_is_type(s->store, json_type_object))
-        e = why_set(&why, ERR_TYPE, "--seed %s: an object of collections is needed", seed);
+    enum err e = start(s, seed, &why);
     if (e == ERR_OK)
         e = sim_serve(s, listen, &why);
-    json_object_put(s->store);
-    json_object_put(s->calls);
+    store_free(s->store);
+    calls_free(s->calls);
+    faults_free(s->faults);
+    http_free(s->http);
     if (e == ERR_OK)
         return EXIT_SUCCESS;
     fprintf(stderr, "connect-sim: %s\n", why.text);
     return EXIT_FAILURE;
+}
+
+/* The lock, and what delayed answers wait for, by the clock that never steps. */
+static void init_lock(struct sim *s)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->stop, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&s->lock, NULL);
 }
 
 int main(int argc, char **argv)
@@ -73,8 +108,7 @@ int main(int argc, char **argv)
         {"plural", no_argument, NULL, 'p'},        {"allow-remote", no_argument, NULL, 'r'},
         {"verbose", no_argument, NULL, 'v'},       {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},       {0}};
-    struct sim s = {.options = {.api_key = SIM_API_KEY, .auth_header = "Authentication"},
-                    .next_id = SEED_IDS};
+    struct sim s = {.options = {.api_key = SIM_API_KEY, .auth_header = "Authentication"}};
     const char *listen = NULL, *seed = NULL;
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
         switch (c) {
@@ -119,9 +153,9 @@ int main(int argc, char **argv)
     struct why why;
     if (sodium_init() < 0 || http_global_init(&why) != ERR_OK)
         return usage_error("the libraries do not start", "");
-    pthread_mutex_init(&s.lock, NULL);
-    s.calls = json_object_new_array();
+    init_lock(&s);
     int status = serve(&s, listen, seed);
+    pthread_cond_destroy(&s.stop);
     pthread_mutex_destroy(&s.lock);
     http_global_free();
     return status;

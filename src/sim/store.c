@@ -1,124 +1,210 @@
-/* store.c - collections of JSON documents, and their lists. */
-#include <stdio.h>
+/* store.c - collections of JSON documents. */
+#include "sim/store.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clk.h"
 #include "base/jsonx.h"
 #include "base/rql.h"
-#include "sim/sim.h"
+#include "sim/store_priv.h"
 
-#define PAGE_DEFAULT 100
-#define PAGE_MAX     1000
+#define FIRST_CAP   16 /* places of the first allocation */
+#define TABLE_FIRST 16 /* entries that a table begins with */
 
-struct json_object *sim_collection(struct sim *s, const char *name)
+static const struct {
+    const char *name, *key;
+} kinds[] = {
+#define X(code, name, key) {name, key},
+    STORE_LIST(X)
+#undef X
+};
+
+const char *store_second_key(enum store_name n)
 {
-    struct json_object *all = jsonx_array(s->store, name);
-    if (all == NULL) {
-        all = json_object_new_array();
-        json_object_object_add(s->store, name, all);
-    }
-    return all;
+    return kinds[n].key;
 }
 
-struct json_object *sim_find(struct sim *s, const char *collection, const char *id)
+uint32_t place_of(struct lh_table *table, const char *text)
 {
-    struct json_object *all = sim_collection(s, collection);
-    for (size_t i = 0; i < json_object_array_length(all); i++) {
-        struct json_object *o = json_object_array_get_idx(all, i);
-        if (strcmp(jsonx_str(o, "id", ""), id) == 0)
-            return o;
-    }
+    void *found = NULL;
+    return lh_table_lookup_ex(table, text, &found) ? (uint32_t)((uintptr_t)found - 1) : NOWHERE;
+}
+
+/* The keys of a table are texts of stored documents, and live as long as these. */
+static enum err note(struct lh_table *table, const char *text, size_t place)
+{
+    struct lh_entry *known = lh_table_lookup_entry(table, text);
+    if (known != NULL)
+        known->v = (void *)(uintptr_t)(place + 1);
+    else if (lh_table_insert(table, text, (void *)(uintptr_t)(place + 1)) != 0)
+        return ERR_NOMEM;
+    return ERR_OK;
+}
+
+static const char *second_key(enum store_name n, struct json_object *object)
+{
+    struct json_object *value = kinds[n].key != NULL ? rql_lookup(kinds[n].key, object, NULL)
+                                                     : NULL;
+    return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
+}
+
+static enum err grow(struct collection *c)
+{
+    if (c->count < c->cap)
+        return ERR_OK;
+    size_t cap = c->cap > 0 ? c->cap * 2 : FIRST_CAP;
+    struct place *places = cap < NOWHERE ? realloc(c->places, cap * sizeof *places) : NULL;
+    if (places == NULL)
+        return ERR_NOMEM;
+    c->places = places;
+    c->cap = cap;
+    return ERR_OK;
+}
+
+enum err store_add(struct store *s, enum store_name n, struct json_object *object)
+{
+    struct collection *c = &s->collections[n];
+    const char *id = jsonx_str(object, "id", NULL), *key = second_key(n, object);
+    if (id == NULL || *id == '\0')
+        return ERR_TYPE;
+    if (place_of(c->by_id, id) != NOWHERE)
+        return ERR_DUPLICATE;
+    enum err e = grow(c);
+    uint32_t older = key != NULL ? place_of(c->newest, key) : NOWHERE;
+    if (e == ERR_OK)
+        e = note(c->by_id, id, c->count);
+    if (e == ERR_OK && key != NULL)
+        e = note(c->newest, key, c->count);
+    if (e != ERR_OK)
+        return e;
+    c->places[c->count++] = (struct place){json_object_get(object), ++c->version, older};
+    return ERR_OK;
+}
+
+static struct json_object *object_at(const struct collection *c, uint32_t place)
+{
+    return place != NOWHERE ? c->places[place].object : NULL;
+}
+
+struct json_object *store_find(const struct store *s, enum store_name n, const char *id)
+{
+    const struct collection *c = &s->collections[n];
+    return object_at(c, place_of(c->by_id, id));
+}
+
+struct json_object *store_first(const struct store *s, enum store_name n)
+{
+    const struct collection *c = &s->collections[n];
+    for (size_t i = 0; i < c->count; i++)
+        if (c->places[i].object != NULL)
+            return c->places[i].object;
     return NULL;
 }
 
-void sim_new_id(struct sim *s, const char *prefix, char text[40])
+struct json_object *store_newest(const struct store *s, enum store_name n, const char *key)
 {
-    int64_t n = ++s->next_id;
-    snprintf(text, 40, "%.8s-%04d-%04d-001", prefix, (int)(n / 10000 % 10000), (int)(n % 10000));
+    const struct collection *c = &s->collections[n];
+    return object_at(c, place_of(c->newest, key));
 }
 
-struct json_object *sim_now(void)
+struct json_object *store_older(const struct store *s, enum store_name n,
+                                const struct json_object *object)
 {
-    char text[CLK_ISO_MAX];
-    clk_iso(clk_wall_s(), text);
-    return json_object_new_string(text);
+    const struct collection *c = &s->collections[n];
+    uint32_t place = place_of(c->by_id, jsonx_str(object, "id", ""));
+    return place != NOWHERE ? object_at(c, c->places[place].older) : NULL;
 }
 
-bool sim_is(const struct sim_call *c, const char *method, int count)
+void store_changed(struct store *s, enum store_name n, const struct json_object *object)
 {
-    int parts = 0;
-    while (c->parts[parts] != NULL)
-        parts++;
-    return parts == count && strcmp(c->method, method) == 0;
+    struct collection *c = &s->collections[n];
+    uint32_t place = place_of(c->by_id, jsonx_str(object, "id", ""));
+    if (place != NOWHERE)
+        c->places[place].changed = ++c->version;
 }
 
-/* The object with the short names that Connect's older filters use. */
-static struct json_object *with_aliases(struct json_object *o)
+/* Only of collections without a second key: their objects need not be found by it any more. */
+void store_remove(struct store *s, enum store_name n, const struct json_object *object)
 {
-    struct json_object *view = json_object_new_object();
-    struct json_object *asset = jsonx_object(o, "asset");
-    struct json_object_iterator it = json_object_iter_begin(o), end = json_object_iter_end(o);
-    for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
-        json_object_object_add(view, json_object_iter_peek_name(&it),
-                               json_object_get(json_object_iter_peek_value(&it)));
-    if (asset != NULL) {
-        json_object_object_add(view, "product_id",
-                               json_object_get(jsonx_at(asset, "product", "id", NULL)));
-        json_object_object_add(view, "asset_id", json_object_get(jsonx_get(asset, "id")));
+    struct collection *c = &s->collections[n];
+    const char *id = jsonx_str(object, "id", "");
+    uint32_t place = place_of(c->by_id, id);
+    if (place == NOWHERE)
+        return;
+    lh_table_delete(c->by_id, id);
+    json_object_put(c->places[place].object);
+    c->places[place] = (struct place){NULL, ++c->version, NOWHERE};
+}
+
+/* ------------------------------------------------------------------- a seed */
+
+static enum err load(struct store *s, enum store_name n, struct json_object *objects,
+                     struct why *why)
+{
+    if (!json_object_is_type(objects, json_type_array))
+        return why_set(why, ERR_TYPE, "%s: an array is needed", kinds[n].name);
+    for (size_t i = 0; i < json_object_array_length(objects); i++) {
+        struct json_object *o = json_object_array_get_idx(objects, i);
+        enum err e = store_add(s, n, o);
+        if (e == ERR_TYPE)
+            return why_set(why, e, "%s[%zu]: an object with an id is needed", kinds[n].name, i);
+        if (e != ERR_OK)
+            return why_set(why, e, "%s[%zu]: %.80s: %s", kinds[n].name, i, jsonx_str(o, "id", ""),
+                           err_text(e));
     }
-    return view;
+    return ERR_OK;
 }
 
-struct found {
-    struct json_object *object;
-    const struct rql *query;
-    size_t index;
-};
-
-static int by_ordering(const void *a, const void *b)
+static enum err load_member(struct store *s, const char *name, struct json_object *objects,
+                            struct why *why)
 {
-    const struct found *x = a, *y = b;
-    int order = rql_compare(x->query, x->object, y->object);
-    return order != 0 ? order : (x->index > y->index) - (x->index < y->index);
+    for (int n = 0; n < STORE__COUNT; n++)
+        if (strcmp(kinds[n].name, name) == 0)
+            return load(s, (enum store_name)n, objects, why);
+    return why_set(why, ERR_INVALID, "%.80s: there is no such collection", name);
 }
 
-static size_t filter(const struct rql *q, struct json_object *all, struct found *found)
+enum err store_new(struct json_object *seed, struct store **ret, struct why *why)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < json_object_array_length(all); i++) {
-        struct json_object *o = json_object_array_get_idx(all, i), *view = with_aliases(o);
-        if (rql_match(q, view, NULL))
-            found[count++] = (struct found){o, q, i};
-        json_object_put(view);
+    if (seed != NULL && !json_object_is_type(seed, json_type_object))
+        return why_set(why, ERR_TYPE, "an object of collections is needed");
+    struct store *s = calloc(1, sizeof *s);
+    enum err e = s != NULL ? ERR_OK : ERR_NOMEM;
+    for (int n = 0; e == ERR_OK && n < STORE__COUNT; n++) {
+        s->collections[n].by_id = lh_kchar_table_new(TABLE_FIRST, NULL);
+        s->collections[n].newest = lh_kchar_table_new(TABLE_FIRST, NULL);
+        if (s->collections[n].by_id == NULL || s->collections[n].newest == NULL)
+            e = ERR_NOMEM;
     }
-    qsort(found, count, sizeof *found, by_ordering);
-    return count;
+    if (e == ERR_OK && seed != NULL) {
+        struct json_object_iterator it = json_object_iter_begin(seed),
+                                    end = json_object_iter_end(seed);
+        for (; e == ERR_OK && !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
+            e = load_member(s, json_object_iter_peek_name(&it), json_object_iter_peek_value(&it),
+                            why);
+    }
+    if (e == ERR_NOMEM)
+        why_set(why, e, "out of memory");
+    if (e == ERR_OK)
+        *ret = s;
+    else
+        store_free(s);
+    return e;
 }
 
-bool sim_list(struct sim_call *c, struct json_object *all)
+void store_free(struct store *s)
 {
-    struct rql *q = NULL;
-    struct why why;
-    if (rql_parse_url(c->query, strlen(c->query), &q, &why) != ERR_OK)
-        return sim_error(c, 400, "VAL_001", "query: %s", why.text);
-    struct found *found = calloc(json_object_array_length(all) + 1, sizeof *found);
-    if (found == NULL) {
-        rql_free(q);
-        return sim_error(c, 500, "SYS_001", "out of memory");
+    for (int n = 0; s != NULL && n < STORE__COUNT; n++) {
+        struct collection *c = &s->collections[n];
+        for (size_t i = 0; i < STORE_VIEWS; i++)
+            view_free(&c->views[i]);
+        if (c->by_id != NULL)
+            lh_table_free(c->by_id);
+        if (c->newest != NULL)
+            lh_table_free(c->newest);
+        for (size_t i = 0; i < c->count; i++)
+            json_object_put(c->places[i].object);
+        free(c->places);
     }
-    size_t total = filter(q, all, found);
-    size_t offset = (size_t)rql_offset(q, 0), limit = (size_t)rql_limit(q, PAGE_DEFAULT);
-    limit = limit > PAGE_MAX ? PAGE_MAX : limit;
-    struct json_object *page = json_object_new_array();
-    size_t end = offset + limit < total ? offset + limit : total;
-    for (size_t i = offset; i < end; i++)
-        json_object_array_add(page, json_object_get(found[i].object));
-    /* An empty page: "items 0-0/0", "items 0-0/N" for limit=0, "items N-N/T" beyond the end. */
-    size_t first = limit == 0 || total == 0 ? 0 : offset;
-    size_t last = end > offset ? end - 1 : first;
-    snprintf(c->content_range, sizeof c->content_range, "items %zu-%zu/%zu", first, last, total);
-    free(found);
-    rql_free(q);
-    return sim_ok(c, 200, page);
+    free(s);
 }

@@ -43,6 +43,7 @@ INLINE = {
     "processing.mode: inline": "is_printed",
     "man connect-webhook.fcgi": "open_manual",
     "man connect-webhook": "open_manual",
+    "man connect-sim": "open_manual",
 }
 
 

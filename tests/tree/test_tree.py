@@ -85,6 +85,19 @@ def test_every_command_explains_itself(name):
         assert option in manual, f"{name} {option} is not in doc/connect-webhook.1"
 
 
+def options_of(text):
+    return set(re.findall(r"--[a-z][a-z-]*", text))
+
+
+def test_connect_sim_and_its_manual_have_the_same_options():
+    ran = subprocess.run([BUILD / "connect-sim", "--help"], capture_output=True, text=True)
+    assert ran.returncode == 0 and ran.stderr == ""
+    assert ran.stdout.startswith("Usage: connect-sim ")
+    manual = (ROOT / "doc/connect-sim.1").read_text().replace("\\-", "-")
+    listed = re.search(r"^\.SH OPTIONS$(.*?)^\.SH", manual, re.M | re.S).group(1)
+    assert options_of("\n".join(re.findall(r"^\.BR? .*", listed, re.M))) == options_of(ran.stdout)
+
+
 def test_nothing_is_left_for_later():
     words = re.compile(r"\b(TO" "DO|FIX" "ME|XX" "X|HA" "CK)\\b")
     wrong = [f"{name_of(f)}: {line.strip()}" for top in ("src", "tests", "contrib", "doc")

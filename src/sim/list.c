@@ -1,0 +1,241 @@
+/*
+ * list.c - lists of a collection by query, page by page.
+ *
+ * A client that reads 100,000 objects in pages asks the same query a thousand times, and changes
+ * objects in between. So what a query finds is kept as a view, and before each page it is mended:
+ * places that changed since are dropped, looked at again, and merged in. That costs a pass over
+ * numbers, and a look at the few documents that changed.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jsonx.h"
+#include "base/rql.h"
+#include "sim/store_priv.h"
+
+#define PAGE_DEFAULT 100
+#define PAGE_MAX     1000
+
+void view_free(struct view *v)
+{
+    rql_free(v->query);
+    free(v->text);
+    free(v->found);
+    *v = (struct view){0};
+}
+
+/* The object with the short names that Connect's older filters use. */
+static struct json_object *with_aliases(struct json_object *o)
+{
+    struct json_object *view = json_object_new_object();
+    struct json_object *asset = jsonx_object(o, "asset");
+    struct json_object_iterator it = json_object_iter_begin(o), end = json_object_iter_end(o);
+    for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
+        json_object_object_add(view, json_object_iter_peek_name(&it),
+                               json_object_get(json_object_iter_peek_value(&it)));
+    if (asset != NULL) {
+        json_object_object_add(view, "product_id",
+                               json_object_get(jsonx_at(asset, "product", "id", NULL)));
+        json_object_object_add(view, "asset_id", json_object_get(jsonx_get(asset, "id")));
+    }
+    return view;
+}
+
+static bool matches(const struct view *v, struct json_object *object)
+{
+    if (object == NULL)
+        return false;
+    struct json_object *seen = with_aliases(object);
+    bool holds = rql_match(v->query, seen, NULL);
+    json_object_put(seen);
+    return holds;
+}
+
+struct order {
+    const struct collection *collection;
+    const struct rql *query;
+};
+
+/* By the query's ordering, then as they came. */
+static int compare(uint32_t a, uint32_t b, const struct order *o)
+{
+    const struct place *places = o->collection->places;
+    int order = rql_compare(o->query, places[a].object, places[b].object);
+    return order != 0 ? order : (a > b) - (a < b);
+}
+
+static int by_order(const void *a, const void *b, void *order)
+{
+    return compare(*(const uint32_t *)a, *(const uint32_t *)b, order);
+}
+
+static enum err reserve(struct view *v, size_t count)
+{
+    if (count <= v->cap)
+        return ERR_OK;
+    size_t cap = v->cap > 0 ? v->cap : 64;
+    while (cap < count)
+        cap *= 2;
+    uint32_t *found = realloc(v->found, cap * sizeof *found);
+    if (found == NULL)
+        return ERR_NOMEM;
+    v->found = found;
+    v->cap = cap;
+    return ERR_OK;
+}
+
+/* Merge found[known..count) into the sorted found[0..known), from the end: what is new is mostly
+ * last. */
+static enum err merge(struct view *v, const struct collection *c, size_t known)
+{
+    struct order order = {c, v->query};
+    size_t fresh = v->count - known, to = v->count;
+    if (fresh == 0)
+        return ERR_OK;
+    uint32_t *news = malloc(fresh * sizeof *news);
+    if (news == NULL)
+        return ERR_NOMEM;
+    memcpy(news, v->found + known, fresh * sizeof *news);
+    size_t sorted = 1; /* objects mostly come in the order that is asked for */
+    while (sorted < fresh && compare(news[sorted - 1], news[sorted], &order) < 0)
+        sorted++;
+    if (sorted < fresh)
+        qsort_r(news, fresh, sizeof *news, by_order, &order);
+    while (fresh > 0) {
+        bool old_is_last = known > 0 && compare(v->found[known - 1], news[fresh - 1], &order) > 0;
+        v->found[--to] = old_is_last ? v->found[--known] : news[--fresh];
+    }
+    free(news);
+    return ERR_OK;
+}
+
+static enum err mend(struct view *v, const struct collection *c)
+{
+    if (v->version == c->version)
+        return ERR_OK;
+    size_t known = 0;
+    for (size_t i = 0; i < v->count; i++)
+        if (c->places[v->found[i]].changed <= v->version)
+            v->found[known++] = v->found[i];
+    v->count = known;
+    for (size_t i = 0; i < c->count; i++) {
+        if (c->places[i].changed <= v->version || !matches(v, c->places[i].object))
+            continue;
+        if (reserve(v, v->count + 1) != ERR_OK)
+            return ERR_NOMEM;
+        v->found[v->count++] = (uint32_t)i;
+    }
+    enum err e = merge(v, c, known);
+    if (e == ERR_OK)
+        v->version = c->version;
+    return e;
+}
+
+/* Those with one second key: few, so nothing is kept. */
+static enum err gather(struct view *v, const struct collection *c, const char *key)
+{
+    for (uint32_t at = place_of(c->newest, key); at != NOWHERE; at = c->places[at].older) {
+        if (!matches(v, c->places[at].object))
+            continue;
+        if (reserve(v, v->count + 1) != ERR_OK)
+            return ERR_NOMEM;
+        v->found[v->count++] = at;
+    }
+    return merge(v, c, 0);
+}
+
+/* The view of a query, or the one least recently used, emptied for it. Takes the query. */
+static enum err view_of(struct collection *c, struct rql *query, struct view **ret)
+{
+    struct buf text;
+    buf_init(&text, 2 * RQL_LEN_MAX);
+    enum err e = rql_print_list(&text, query);
+    struct view *v = &c->views[0];
+    for (size_t i = 0; e == ERR_OK && i < STORE_VIEWS; i++) {
+        struct view *one = &c->views[i];
+        if (one->query != NULL && strcmp(one->text, text.data) == 0) {
+            v = one;
+            break;
+        }
+        v = one->used < v->used ? one : v;
+    }
+    if (e == ERR_OK && v->query != NULL && strcmp(v->text, text.data) == 0) {
+        rql_free(query);
+    } else {
+        view_free(v);
+        *v = (struct view){.query = query, .text = e == ERR_OK ? strdup(text.data) : NULL};
+        if (v->text == NULL) {
+            view_free(v);
+            e = e != ERR_OK ? e : ERR_NOMEM;
+        }
+    }
+    buf_free(&text);
+    v->used = ++c->clock;
+    if (e == ERR_OK)
+        *ret = v;
+    return e;
+}
+
+/* "instance_id=PR-1" or "instance_id=PR-1&...": the value of the second key, "" if the query does
+ * not begin so. */
+static void asked_key(enum store_name n, const char *query, char ret[64])
+{
+    const char *path = store_second_key(n);
+    size_t len = path != NULL ? strlen(path) : 0;
+    ret[0] = '\0';
+    if (len == 0 || strncmp(query, path, len) != 0 || query[len] != '=')
+        return;
+    const char *value = query + len + 1;
+    size_t size = strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-");
+    if (size > 0 && size < 64 && (value[size] == '\0' || value[size] == '&')) {
+        memcpy(ret, value, size);
+        ret[size] = '\0';
+    }
+}
+
+static enum err cut(const struct view *v, const struct collection *c, int64_t from, int64_t wanted,
+                    struct store_page *ret)
+{
+    size_t limit = wanted < PAGE_MAX ? (size_t)wanted : PAGE_MAX, offset = (size_t)from;
+    size_t count = offset < v->count ? v->count - offset : 0;
+    count = count < limit ? count : limit;
+    struct json_object *page = json_object_new_array_ext((int)count + 1);
+    if (page == NULL)
+        return ERR_NOMEM;
+    for (size_t i = offset; i < offset + count; i++)
+        json_object_array_add(page, json_object_get(c->places[v->found[i]].object));
+    /* An empty page: "items 0-0/0", "items 0-0/N" for limit=0, "items N-N/T" beyond the end. */
+    size_t first = limit == 0 || v->count == 0 ? 0 : offset;
+    *ret = (struct store_page){page, first, count > 0 ? offset + count - 1 : first, v->count};
+    return ERR_OK;
+}
+
+enum err store_page(struct store *s, enum store_name n, const char *key, const char *query,
+                    struct store_page *ret, struct why *why)
+{
+    struct collection *c = &s->collections[n];
+    struct rql *q = NULL;
+    enum err e = rql_parse_url(query, strlen(query), &q, why);
+    if (e != ERR_OK)
+        return e;
+    int64_t offset = rql_offset(q, 0), limit = rql_limit(q, PAGE_DEFAULT);
+    char asked[64];
+    asked_key(n, query, asked);
+    if (key == NULL && asked[0] != '\0')
+        key = asked;
+    if (key != NULL) {
+        struct view few = {.query = q};
+        e = gather(&few, c, key);
+        if (e == ERR_OK)
+            e = cut(&few, c, offset, limit, ret);
+        view_free(&few);
+        return e == ERR_OK ? e : why_set(why, e, "%s", err_text(e));
+    }
+    struct view *v = NULL;
+    e = view_of(c, q, &v);
+    if (e == ERR_OK)
+        e = mend(v, c);
+    if (e == ERR_OK)
+        e = cut(v, c, offset, limit, ret);
+    return e == ERR_OK ? e : why_set(why, e, "%s", err_text(e));
+}

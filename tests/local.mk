@@ -92,6 +92,7 @@ PY_LOG_COMPILER = $(top_builddir)/tests/integration/run-pytest
 check_SCRIPTS += tests/integration/run-pytest
 integration_tests = \
 	tests/integration/test_cgi.py \
+	tests/integration/test_check.py \
 	tests/integration/test_contrib.py \
 	tests/integration/test_end_to_end.py \
 	tests/integration/test_fcgi.py \
@@ -137,6 +138,7 @@ contrib_files = \
 	contrib/apache/mod_fcgid.conf \
 	contrib/apache/mod_proxy_fcgi.conf \
 	contrib/check.sh \
+	contrib/connect-webhook.yaml \
 	contrib/lib.sh \
 	contrib/nginx/connect-webhook.conf \
 	contrib/nginx/nginx.conf \

@@ -32,7 +32,7 @@ def test_the_unit_is_well_confined(tmp, need):
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-@pytest.mark.parametrize("page", ["connect-webhook.1", "connect-webhook.fcgi.8"])
+@pytest.mark.parametrize("page", ["connect-webhook.1", "connect-webhook.yaml.5", "connect-webhook.fcgi.8"])
 def test_the_manual_formats_without_a_warning(need, page):
     ran = run(need("groff"), "-man", "-Tutf8", "-ww", "-z", servers.SOURCE / "doc" / page)
     assert ran.returncode == 0 and ran.stderr == ""

@@ -43,6 +43,7 @@ INLINE = {
     "processing.mode: inline": "is_printed",
     "man connect-webhook.fcgi": "open_manual",
     "man connect-webhook": "open_manual",
+    "man connect-webhook.yaml": "open_manual",
     "man connect-sim": "open_manual",
 }
 
@@ -108,7 +109,7 @@ class Reader:
                  env={k: v for k, v in os.environ.items() if not k.startswith("MAKE")})
         assert os.access(f"{root}{servers.HANDLER}", os.X_OK)  # where contrib/ looks for it
         assert {p.name for p in (root / "usr/local/bin").iterdir()} >= {"connect-webhook", "connect-sim"}
-        for section, page in (1, "connect-webhook.1"), (8, "connect-webhook.fcgi.8"):
+        for section, page in (1, "connect-webhook.1"), (5, "connect-webhook.yaml.5"), (8, "connect-webhook.fcgi.8"):
             assert (root / f"usr/local/share/man/man{section}" / page).exists()
 
     def save(self, text, rules=None):
@@ -162,7 +163,7 @@ class Reader:
 
     def open_manual(self, text):
         name = text.split()[1]
-        page, = (p for p in (servers.SOURCE / "doc").iterdir() if p.name in (f"{name}.1", f"{name}.8"))
+        page, = (p for p in (servers.SOURCE / "doc").iterdir() if p.name in [f"{name}.{n}" for n in (1, 5, 8)])
         assert page.read_text().replace("\\-", "-").startswith(f".TH {name.upper()} ")
 
 

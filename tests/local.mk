@@ -54,6 +54,10 @@ web_tests = \
 
 cmd_tests =
 
+sim_tests = \
+	tests/unit/test_calls \
+	tests/unit/test_store
+
 # The server that tests of clients talk to.
 fake_http = tests/unit/fake_http.c tests/unit/fake_http.h
 tests_unit_test_api_SOURCES = tests/unit/test_api.c $(fake_http)
@@ -64,9 +68,14 @@ tests_unit_test_fulfillment_request_SOURCES = tests/unit/test_fulfillment_reques
 tests_unit_test_http_SOURCES = tests/unit/test_http.c $(fake_http)
 tests_unit_test_sweep_SOURCES = tests/unit/test_sweep.c $(fake_http)
 
+# Rooms of connect-sim, which are in no archive.
+tests_unit_test_calls_SOURCES = tests/unit/test_calls.c src/sim/calls.c src/sim/calls.h
+tests_unit_test_store_SOURCES = tests/unit/test_store.c src/sim/list.c src/sim/store.c \
+	src/sim/store.h src/sim/store_priv.h
+
 unit_tests = $(base_tests) $(event_tests) $(transport_tests) $(conf_tests) $(auth_tests) \
 	$(inbox_tests) $(api_tests) $(policy_tests) $(processors_tests) $(tasks_tests) \
-	$(web_tests) $(cmd_tests)
+	$(web_tests) $(cmd_tests) $(sim_tests)
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests)

@@ -5,7 +5,7 @@
  *
  *     method       "POST"; without it any
  *     path         fnmatch(3) pattern of the path below /public/v1, where a star matches slashes,
- *                  too: "/requests/STAR/approve"; without it any
+ *                  too: "/requests/PR-*"; without it any
  *     status       answer this one (200 to 599), with a body as Connect's errors have it
  *     retry_after  with status: the header, in seconds
  *     delay_ms     wait; before the effect, unless `effect` is true

@@ -195,22 +195,30 @@ static void perform(struct sim_call *c, const char *path)
     c->body = NULL;
 }
 
+/* The fault for this call; a slash at the end does not count here either. */
+static struct fault meet(struct sim_call *c, const char *path)
+{
+    char plain[PATH_LEN_MAX];
+    snprintf(plain, sizeof plain, "%s", path);
+    size_t len = strlen(plain);
+    if (len > 1 && plain[len - 1] == '/')
+        plain[len - 1] = '\0';
+    pthread_mutex_lock(&c->sim->lock);
+    struct fault fault = faults_meet(c->sim->faults, c->method, plain);
+    pthread_mutex_unlock(&c->sim->lock);
+    return fault;
+}
+
 static void serve_api(struct sim_call *c)
 {
     struct sim *s = c->sim;
     const char *path = c->url + strlen(API_PATH) - 1; /* "/requests..." */
-    char parts[PATH_LEN_MAX], pattern_of[PATH_LEN_MAX];
+    char parts[PATH_LEN_MAX];
     snprintf(parts, sizeof parts, "%s", path);
-    snprintf(pattern_of, sizeof pattern_of, "%s", path);
-    size_t len = strlen(pattern_of);
-    if (len > 1 && pattern_of[len - 1] == '/')
-        pattern_of[len - 1] = '\0';
     bool fits = strlen(path) < sizeof parts &&
                 split(parts, c->parts, sizeof c->parts / sizeof c->parts[0]);
 
-    pthread_mutex_lock(&s->lock);
-    c->fault = faults_meet(s->faults, c->method, pattern_of);
-    pthread_mutex_unlock(&s->lock);
+    c->fault = meet(c, path);
     if (c->fault.delay_ms > 0 && !c->fault.is_late)
         wait_ms(s, c->fault.delay_ms);
     if (!fits)

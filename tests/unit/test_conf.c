@@ -371,6 +371,11 @@ static void refuses_a_wrong_line_and_says_where(void **state)
          "  - { id: WH-2, account: VA-1, product: PRD-1, object_class: fulfillment_request,\n"
          "      secrets: [ { env: HOOK_SECRET } ], policy: { rules: a.rules.yaml } }",
          ERR_CONFIG, "11:5", "webhooks.policy: WH-2 and WH-1 ("},
+        {11,
+         "    policy: { rules: b.rules.yaml }\n"
+         "  - { id: WH-2, account: VA-1, product: PRD-1, object_class: fulfillment_request,\n"
+         "      secrets: [ { env: HOOK_SECRET } ], policy: { rules: a.rules.yaml } }",
+         ERR_CONFIG, "12:5", "c.yaml:6) watch the same queue: they must name the same policy"},
         /* more files */
         {11, "include: [ a.yaml ]", ERR_TYPE, "11:10", "a text is needed here"},
         {11, "include: \"\"", ERR_INVALID, "11:10", "a path is needed"},

@@ -114,6 +114,7 @@ integration_tests = \
 	tests/integration/test_quickstart.py \
 	tests/integration/test_readme.py \
 	tests/integration/test_send.py \
+	tests/integration/test_shims.py \
 	tests/integration/test_signals.py \
 	tests/integration/test_sim.py \
 	tests/integration/test_sim_faults.py \
@@ -126,8 +127,26 @@ integration_helpers = \
 	tests/integration/conftest.py \
 	tests/integration/fcgi_client.py \
 	tests/integration/gate.py \
+	tests/integration/powerloss.py \
 	tests/integration/responder.py \
 	tests/integration/servers.py
+
+# Shims for LD_PRELOAD: faults that tests put into programs. A sanitizer must come before every
+# other library, so a build that has one has no shims, and the tests that need them are skipped.
+shim_flags = -std=gnu11 -D_GNU_SOURCE -O2 -fPIC -shared $(WARN_CFLAGS) $(CURL_CFLAGS) $(SQLITE_CFLAGS)
+EXTRA_DIST += tests/shims/crash.c tests/shims/powerloss.c
+check_PROGRAMS += tests/shims/sql
+tests_shims_sql_LDADD = $(SQLITE_LIBS)
+if !SANITIZE
+check_SCRIPTS += tests/shims/crash.so tests/shims/powerloss.so
+CLEANFILES += tests/shims/crash.so tests/shims/powerloss.so
+endif
+tests/shims/crash.so: tests/shims/crash.c
+	$(AM_V_CCLD)$(MKDIR_P) tests/shims && $(CC) $(shim_flags) -o $@ \
+	    $(srcdir)/tests/shims/crash.c $(CURL_LIBS) $(SQLITE_LIBS) -ldl
+tests/shims/powerloss.so: tests/shims/powerloss.c
+	$(AM_V_CCLD)$(MKDIR_P) tests/shims && $(CC) $(shim_flags) -o $@ \
+	    $(srcdir)/tests/shims/powerloss.c -ldl
 
 # Rules about the tree itself.
 tree_tests = tests/tree/test_tree.py

@@ -1,0 +1,270 @@
+"""The shims of tests/shims: that they do what the tests that use them rely on."""
+
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+import calls
+import powerloss
+from fcgi_client import Connection
+from responder import Responder
+
+KILLED = -signal.SIGKILL
+# An end for every request that is pending, without a call that changes anything before it.
+END_RULES = """\
+- when: eq(status,revoking)
+  then: { action: confirm }
+- then: { action: fail, reason: not today }
+"""
+TABLES = ["CREATE TABLE delivery (n)", "CREATE TABLE task (state, wakes)",
+          "INSERT INTO task VALUES ('ready', 0)"]
+# Statements by which the inbox makes these steps, as far as the shim looks at them.
+STATEMENTS = {
+    "insert": "INSERT INTO delivery VALUES (1)",
+    "claim": "UPDATE task SET state = 'running'",
+    "mark": "UPDATE task SET state = CASE WHEN wakes > 0 THEN 'ready' ELSE 'done' END",
+}
+
+
+@pytest.fixture(autouse=True)
+def no_sanitizer(build):
+    ran = subprocess.run([build / "connect-webhook", "version"], capture_output=True, text=True)
+    if "sanitizer: no" not in " ".join(ran.stdout.split()):
+        pytest.skip("a sanitizer must come before every other library: such a build has no shims")
+
+
+@pytest.fixture
+def crash(build):
+    """crash("before:commit"): the environment that makes it so."""
+    def environment(what, **more):
+        return {"LD_PRELOAD": str(build / "tests/shims/crash.so"), "CW_CRASH": what, **more}
+    return environment
+
+
+@pytest.fixture
+def sql(build, tmp):
+    """sql(statements, env): its status, and how many statements it has answered with ok."""
+    def run(statements, env):
+        ran = subprocess.run([build / "tests/shims/sql", tmp / "test.db"], env=env, text=True,
+                             input="".join(s + "\n" for s in statements), capture_output=True)
+        answers = ran.stdout.splitlines()
+        assert set(answers) <= {"ok"}
+        return ran.returncode, len(answers)
+    return run
+
+
+def rows(path, query):
+    db = sqlite3.connect(path)
+    try:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        return db.execute(query).fetchall()
+    finally:
+        db.close()
+
+
+# ------------------------------------------------------------------------- crash
+
+@pytest.mark.parametrize("what", [
+    "", "before", "before:", "during:commit", "before:lunch", "before:commits", "before:commit:",
+    "before:commit:0", "before:commit:-1", "before:commit:x", "before:commit:1x", "after:insertion"])
+def test_refuses_a_step_that_it_does_not_know(crash, what):
+    ran = subprocess.run(["true"], env=crash(what), capture_output=True, text=True)
+    assert ran.returncode == 2 and f"CW_CRASH={what} is not" in ran.stderr
+
+
+@pytest.mark.parametrize("step", STATEMENTS)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_dies_around_a_statement(crash, sql, tmp, when, step):
+    seen = "SELECT count(*), (SELECT state FROM task) FROM delivery"
+    assert sql(TABLES, None) == (0, 3)
+    assert sql([STATEMENTS[step]], crash(f"{when}:{step}")) == (KILLED, 0)
+    changed = {"insert": (1, "ready"), "claim": (0, "running"), "mark": (0, "done")}[step]
+    assert rows(tmp / "test.db", seen) == [changed if when == "after" else (0, "ready")]
+
+
+@pytest.mark.parametrize("when, stored", [("before", 0), ("after", 1)])
+def test_dies_around_a_commit(crash, sql, tmp, when, stored):
+    statements = [*TABLES, "BEGIN", STATEMENTS["insert"], "COMMIT"]
+    assert sql(statements, crash(f"{when}:commit")) == (KILLED, 5)
+    assert rows(tmp / "test.db", "SELECT count(*) FROM delivery") == [(stored,)]
+
+
+def test_counts_runs_of_a_statement_and_not_its_rows(crash, sql, tmp):
+    three = "INSERT INTO delivery VALUES (1), (2), (3) RETURNING n"
+    assert sql([*TABLES, three, three], crash("before:insert:2")) == (KILLED, 4)
+    assert sql([three, three], crash("before:insert:3")) == (0, 2)
+    assert rows(tmp / "test.db", "SELECT count(*) FROM delivery") == [(9,)]
+
+
+def test_dies_once(crash, sql, tmp):
+    once = tmp / "died"
+    env = crash("before:insert", CW_CRASH_ONCE=str(once))
+    assert sql(TABLES, env) == (0, 3) and not once.exists()
+    assert sql([STATEMENTS["insert"]], env) == (KILLED, 0) and once.exists()
+    assert sql([STATEMENTS["insert"]], env) == (0, 1)
+
+
+def test_the_handler_dies_at_a_commit(configuration, build, crash):
+    """The first is made when the inbox is opened."""
+    conf = configuration()
+    ran = subprocess.run([build / "connect-webhook.fcgi", "-c", conf.path], env=crash("before:commit"),
+                         stdin=subprocess.DEVNULL, capture_output=True)
+    assert ran.returncode == KILLED
+    assert rows(conf.state / "inbox.db", "SELECT count(*) FROM sqlite_schema") == [(0,)]
+
+
+def ended(api):
+    listed = api.get(f"/requests?asset.product.id={calls.PRODUCT}&limit=1000")
+    return sum(r["status"] in ("failed", "revoked") for r in listed)
+
+
+@pytest.mark.parametrize("step, status, stored, sent", [
+    ("before:insert", 502, 0, 0),
+    ("after:insert", 502, 0, 0),
+    ("before:api", 502, 1, 0),
+    ("after:api", 502, 1, 1),
+    ("before:api:2", 502, 1, 1),
+    ("before:answer", 502, 1, None),
+    ("after:answer", 200, 1, None)])
+def test_the_handler_dies(sim, api, configuration, handler, nginx, connect, crash,
+                          step, status, stored, sent):
+    """What its caller, its inbox and Connect then know."""
+    conf = configuration(sim, rules=END_RULES, processing={"mode": "inline"})
+    conf.document["accounts"][0]["rate_limit"] = 0
+    conf.save()
+    before = ended(api)
+    running = handler(conf, expect=KILLED, env=crash(step))
+    assert connect(nginx(running).url, conf).status == status
+    assert running.process.wait(30) == KILLED
+    assert rows(conf.state / "inbox.db", "SELECT count(*) FROM delivery") == [(stored,)]
+    now = ended(api) - before
+    assert now == sent if sent is not None else now > 1
+
+
+@pytest.mark.parametrize("size", [100, 100_000])
+def test_finds_an_answer_of_any_size(crash, size):
+    """libfcgi sends the small ones, our loop the others."""
+    with Responder(env=crash("before:answer:2"), expect=KILLED) as responder, \
+            Connection(responder.address) as connection:
+        assert len(connection.ask(QUERY_STRING=f"big={size}").body) == size
+        with pytest.raises((EOFError, ConnectionError)):
+            connection.ask(QUERY_STRING=f"big={size}")
+        responder.wait()
+
+
+# --------------------------------------------------------------------- powerloss
+
+WRITER = """
+import os, signal, sys
+def file(name):
+    return os.open(os.path.join(sys.argv[1], name), os.O_RDWR | os.O_CREAT)
+exec(sys.argv[2])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def write(build, folder, program):
+    ran = subprocess.run([sys.executable, "-c", WRITER, folder, program], capture_output=True, text=True,
+                         env=powerloss.environment(build, folder))
+    assert ran.returncode == KILLED, ran.stderr
+
+
+def test_what_was_not_synced_is_lost(build, tmp):
+    f = tmp / "data" / "f"
+    f.parent.mkdir()
+    f.write_bytes(b"0123456789")
+    # Overwrites, lengthens, leaves a hole, shortens; and another process after it.
+    write(build, f.parent, "a = file('f'); os.pwrite(a, b'ab', 2); os.fsync(a); os.pwrite(a, b'XY', 3);"
+                           "os.lseek(a, 0, 2); os.write(a, b'end'); os.pwrite(a, b'far', 5000);"
+                           "os.ftruncate(a, 4)")
+    write(build, f.parent, "b = os.open(sys.argv[1] + '/f', os.O_RDWR | os.O_APPEND);"
+                           "os.write(b, b'more'); os.write(file('g'), b'new')")
+    assert f.read_bytes() == b"01aXmore" and (f.parent / "g").read_bytes() == b"new"
+    (f.parent / "f-shm").write_bytes(b"a map")
+    assert powerloss.lose_power(f.parent) == 6
+    assert f.read_bytes() == b"01ab456789" and (f.parent / "g").read_bytes() == b""
+    assert sorted(p.name for p in f.parent.iterdir()) == ["f", "g"]
+
+
+@pytest.mark.parametrize("sync", ["fsync", "fdatasync"])
+def test_what_was_synced_stays(build, tmp, sync):
+    write(build, tmp, f"a = file('f'); os.write(a, b'kept'); os.{sync}(a); os.write(file('g'), b'lost')")
+    assert powerloss.lose_power(tmp) == 1
+    assert ((tmp / "f").read_bytes(), (tmp / "g").read_bytes()) == (b"kept", b"")
+
+
+def test_a_removed_file_takes_its_log_with_it(build, tmp):
+    write(build, tmp, "os.write(file('f'), b'old'); os.unlink(sys.argv[1] + '/f');"
+                      "a = file('f'); os.write(a, b'kept'); os.fsync(a)")
+    assert powerloss.lose_power(tmp) == 0 and (tmp / "f").read_bytes() == b"kept"
+
+
+def test_some_sectors_of_what_was_not_synced_may_survive(build, tmp):
+    data = tmp / "data"
+    data.mkdir()
+    write(build, data, "a = file('f'); os.write(a, b'o' * 2048); os.fsync(a); os.pwrite(a, b'n' * 1024, 512)")
+    found = set()
+    for seed in range(40):
+        copy = shutil.copytree(data, tmp / str(seed))
+        powerloss.lose_power(copy, keep=random.Random(seed))
+        content = (copy / "f").read_bytes()
+        assert len(content) == 2048
+        sectors = [content[at:at + 512] for at in range(0, 2048, 512)]
+        assert all(len(set(s)) == 1 for s in sectors) and content[:512] + content[1536:] == b"o" * 1024
+        found.add(content[512:1536:512])
+    assert found == {b"oo", b"on", b"no", b"nn"}
+
+
+COMMITS = 40
+
+
+def commit_and_die(build, folder, synchronous):
+    """Commits, checkpoints among them, then a transaction too large for memory, and SIGKILL in it."""
+    folder.mkdir()
+    statements = ["PRAGMA journal_mode = WAL", f"PRAGMA synchronous = {synchronous}",
+                  "PRAGMA wal_autocheckpoint = 20", "PRAGMA cache_size = 2",
+                  "CREATE TABLE delivery (n INTEGER PRIMARY KEY, body)",
+                  *(f"INSERT INTO delivery VALUES ({n}, randomblob(3000))" for n in range(COMMITS)),
+                  "BEGIN", "UPDATE delivery SET body = randomblob(9000)"]
+    process = subprocess.Popen([build / "tests/shims/sql", folder / "test.db"], text=True,
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               env=powerloss.environment(build, folder))
+    try:
+        for statement in statements:
+            process.stdin.write(statement + "\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == "ok\n"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def kept(folder):
+    return [n for n, in rows(folder / "test.db", "SELECT n FROM delivery ORDER BY n")]
+
+
+def test_sqlite_with_full_synchronization_loses_no_commit(build, tmp):
+    data = tmp / "data"
+    commit_and_die(build, data, "FULL")
+    for seed in range(20):
+        copy = shutil.copytree(data, tmp / str(seed))
+        assert powerloss.lose_power(copy, keep=random.Random(seed)) > 0
+        assert kept(copy) == [*range(COMMITS)]
+    assert powerloss.lose_power(data) > 0
+    assert kept(data) == [*range(COMMITS)]
+
+
+def test_sqlite_without_it_loses_commits(build, tmp):
+    """The same as above can fail: NORMAL loses what came after the last checkpoint, OFF all."""
+    commit_and_die(build, tmp / "normal", "NORMAL")
+    powerloss.lose_power(tmp / "normal")
+    survivors = kept(tmp / "normal")
+    assert 0 < len(survivors) < COMMITS and survivors == [*range(len(survivors))]
+    commit_and_die(build, tmp / "off", "OFF")
+    powerloss.lose_power(tmp / "off")
+    assert rows(tmp / "off/test.db", "SELECT * FROM sqlite_schema") == []

@@ -125,6 +125,7 @@ integration_tests = \
 integration_helpers = \
 	tests/integration/calls.py \
 	tests/integration/conftest.py \
+	tests/integration/crash.py \
 	tests/integration/fcgi_client.py \
 	tests/integration/gate.py \
 	tests/integration/powerloss.py \

@@ -1,5 +1,6 @@
 """The shims of tests/shims: that they do what the tests that use them rely on."""
 
+import functools
 import random
 import shutil
 import signal
@@ -10,6 +11,7 @@ import sys
 import pytest
 
 import calls
+import crash
 import powerloss
 from fcgi_client import Connection
 from responder import Responder
@@ -39,11 +41,9 @@ def no_sanitizer(build):
 
 
 @pytest.fixture
-def crash(build):
-    """crash("before:commit"): the environment that makes it so."""
-    def environment(what, **more):
-        return {"LD_PRELOAD": str(build / "tests/shims/crash.so"), "CW_CRASH": what, **more}
-    return environment
+def dying(build):
+    """dying("before:commit"): the environment that makes it so."""
+    return functools.partial(crash.environment, build)
 
 
 @pytest.fixture
@@ -56,6 +56,14 @@ def sql(build, tmp):
         assert set(answers) <= {"ok"}
         return ran.returncode, len(answers)
     return run
+
+
+def unhurried(configuration, sim, **sections):
+    """A configuration without the pauses that the account's rate limit makes."""
+    conf = configuration(sim, **sections)
+    conf.document["accounts"][0]["rate_limit"] = 0
+    conf.save()
+    return conf
 
 
 def rows(path, query):
@@ -72,47 +80,47 @@ def rows(path, query):
 @pytest.mark.parametrize("what", [
     "", "before", "before:", "during:commit", "before:lunch", "before:commits", "before:commit:",
     "before:commit:0", "before:commit:-1", "before:commit:x", "before:commit:1x", "after:insertion"])
-def test_refuses_a_step_that_it_does_not_know(crash, what):
-    ran = subprocess.run(["true"], env=crash(what), capture_output=True, text=True)
+def test_refuses_a_step_that_it_does_not_know(dying, what):
+    ran = subprocess.run(["true"], env=dying(what), capture_output=True, text=True)
     assert ran.returncode == 2 and f"CW_CRASH={what} is not" in ran.stderr
 
 
 @pytest.mark.parametrize("step", STATEMENTS)
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_dies_around_a_statement(crash, sql, tmp, when, step):
+def test_dies_around_a_statement(dying, sql, tmp, when, step):
     seen = "SELECT count(*), (SELECT state FROM task) FROM delivery"
     assert sql(TABLES, None) == (0, 3)
-    assert sql([STATEMENTS[step]], crash(f"{when}:{step}")) == (KILLED, 0)
+    assert sql([STATEMENTS[step]], dying(f"{when}:{step}")) == (KILLED, 0)
     changed = {"insert": (1, "ready"), "claim": (0, "running"), "mark": (0, "done")}[step]
     assert rows(tmp / "test.db", seen) == [changed if when == "after" else (0, "ready")]
 
 
 @pytest.mark.parametrize("when, stored", [("before", 0), ("after", 1)])
-def test_dies_around_a_commit(crash, sql, tmp, when, stored):
+def test_dies_around_a_commit(dying, sql, tmp, when, stored):
     statements = [*TABLES, "BEGIN", STATEMENTS["insert"], "COMMIT"]
-    assert sql(statements, crash(f"{when}:commit")) == (KILLED, 5)
+    assert sql(statements, dying(f"{when}:commit")) == (KILLED, 5)
     assert rows(tmp / "test.db", "SELECT count(*) FROM delivery") == [(stored,)]
 
 
-def test_counts_runs_of_a_statement_and_not_its_rows(crash, sql, tmp):
+def test_counts_runs_of_a_statement_and_not_its_rows(dying, sql, tmp):
     three = "INSERT INTO delivery VALUES (1), (2), (3) RETURNING n"
-    assert sql([*TABLES, three, three], crash("before:insert:2")) == (KILLED, 4)
-    assert sql([three, three], crash("before:insert:3")) == (0, 2)
+    assert sql([*TABLES, three, three], dying("before:insert:2")) == (KILLED, 4)
+    assert sql([three, three], dying("before:insert:3")) == (0, 2)
     assert rows(tmp / "test.db", "SELECT count(*) FROM delivery") == [(9,)]
 
 
-def test_dies_once(crash, sql, tmp):
+def test_dies_once(dying, sql, tmp):
     once = tmp / "died"
-    env = crash("before:insert", CW_CRASH_ONCE=str(once))
+    env = dying("before:insert", once=once)
     assert sql(TABLES, env) == (0, 3) and not once.exists()
     assert sql([STATEMENTS["insert"]], env) == (KILLED, 0) and once.exists()
     assert sql([STATEMENTS["insert"]], env) == (0, 1)
 
 
-def test_the_handler_dies_at_a_commit(configuration, build, crash):
+def test_the_handler_dies_at_a_commit(configuration, build, dying):
     """The first is made when the inbox is opened."""
     conf = configuration()
-    ran = subprocess.run([build / "connect-webhook.fcgi", "-c", conf.path], env=crash("before:commit"),
+    ran = subprocess.run([build / "connect-webhook.fcgi", "-c", conf.path], env=dying("before:commit"),
                          stdin=subprocess.DEVNULL, capture_output=True)
     assert ran.returncode == KILLED
     assert rows(conf.state / "inbox.db", "SELECT count(*) FROM sqlite_schema") == [(0,)]
@@ -131,14 +139,12 @@ def ended(api):
     ("before:api:2", 502, 1, 1),
     ("before:answer", 502, 1, None),
     ("after:answer", 200, 1, None)])
-def test_the_handler_dies(sim, api, configuration, handler, nginx, connect, crash,
+def test_the_handler_dies(sim, api, configuration, handler, nginx, connect, dying,
                           step, status, stored, sent):
     """What its caller, its inbox and Connect then know."""
-    conf = configuration(sim, rules=END_RULES, processing={"mode": "inline"})
-    conf.document["accounts"][0]["rate_limit"] = 0
-    conf.save()
+    conf = unhurried(configuration, sim, rules=END_RULES, processing={"mode": "inline"})
     before = ended(api)
-    running = handler(conf, expect=KILLED, env=crash(step))
+    running = handler(conf, expect=KILLED, env=dying(step))
     assert connect(nginx(running).url, conf).status == status
     assert running.process.wait(30) == KILLED
     assert rows(conf.state / "inbox.db", "SELECT count(*) FROM delivery") == [(stored,)]
@@ -147,14 +153,41 @@ def test_the_handler_dies(sim, api, configuration, handler, nginx, connect, cras
 
 
 @pytest.mark.parametrize("size", [100, 100_000])
-def test_finds_an_answer_of_any_size(crash, size):
+def test_finds_an_answer_of_any_size(dying, size):
     """libfcgi sends the small ones, our loop the others."""
-    with Responder(env=crash("before:answer:2"), expect=KILLED) as responder, \
+    with Responder(env=dying("before:answer:2"), expect=KILLED) as responder, \
             Connection(responder.address) as connection:
         assert len(connection.ask(QUERY_STRING=f"big={size}").body) == size
         with pytest.raises((EOFError, ConnectionError)):
             connection.ask(QUERY_STRING=f"big={size}")
         responder.wait()
+
+
+def test_what_was_killed_is_started_again_and_keeps_its_promises(
+        sim, configuration, build, tmp, nginx, dying):
+    conf = unhurried(configuration, sim)
+    arguments = [build / "connect-webhook.fcgi", "-c", conf.path]
+    env = dying("before:answer:3", once=tmp / "died")
+    with crash.Restarted(arguments, tmp / "handler.log", env) as handler:
+        ledger = crash.Ledger(nginx(conf).url, conf)
+        for _ in range(5):
+            ledger.call_until_accepted(ledger.token())
+    assert handler.deaths == 1
+    assert [*ledger.promised.values()] == [1] * 5 and ledger.broken() == {}
+
+
+def test_a_broken_promise_is_found(sim, configuration, handler, nginx):
+    conf = unhurried(configuration, sim)
+    with handler(conf) as running:
+        ledger = crash.Ledger(nginx(running).url, conf)
+        kept, lost, less = tokens = [ledger.token() for _ in range(3)]
+        assert all(ledger.call(token) for token in [*tokens, less])
+    forget = "UPDATE delivery SET seen = seen - 1 WHERE seen = 2", "DELETE FROM delivery WHERE id = 2"
+    with sqlite3.connect(conf.state / "inbox.db") as db:
+        for statement in forget:
+            db.execute(statement)
+    db.close()
+    assert ledger.broken() == {lost: (1, 0), less: (2, 1)} and kept in ledger.promised
 
 
 # --------------------------------------------------------------------- powerloss
@@ -207,7 +240,8 @@ def test_a_removed_file_takes_its_log_with_it(build, tmp):
 def test_some_sectors_of_what_was_not_synced_may_survive(build, tmp):
     data = tmp / "data"
     data.mkdir()
-    write(build, data, "a = file('f'); os.write(a, b'o' * 2048); os.fsync(a); os.pwrite(a, b'n' * 1024, 512)")
+    write(build, data, "a = file('f'); os.write(a, b'o' * 2048); os.fsync(a);"
+                       "os.pwrite(a, b'n' * 1024, 512)")
     found = set()
     for seed in range(40):
         copy = shutil.copytree(data, tmp / str(seed))
@@ -268,3 +302,18 @@ def test_sqlite_without_it_loses_commits(build, tmp):
     commit_and_die(build, tmp / "off", "OFF")
     powerloss.lose_power(tmp / "off")
     assert rows(tmp / "off/test.db", "SELECT * FROM sqlite_schema") == []
+
+
+@pytest.mark.parametrize("step", ["before:answer:4", "after:insert:4", "after:commit:20"])
+def test_the_handlers_promises_outlive_the_loss_of_power(
+        sim, configuration, build, handler, nginx, dying, step):
+    """Both shims at once: dead at a step, and nothing kept but what was synced."""
+    conf = unhurried(configuration, sim)
+    env = crash.together(dying(step), powerloss.environment(build, conf.state))
+    running = handler(conf, expect=KILLED, env=env)
+    ledger = crash.Ledger(nginx(running).url, conf)
+    while ledger.call(ledger.token()):
+        continue
+    assert running.process.wait(30) == KILLED
+    powerloss.lose_power(conf.state)
+    assert sum(ledger.promised.values()) > 0 and ledger.broken() == {}

@@ -7,7 +7,7 @@ base_sources = \
 	src/base/clk.c src/base/clk.h \
 	src/base/err.c src/base/err.h \
 	src/base/http.c src/base/http.h \
-	src/base/jsonx.c src/base/jsonx.h \
+	src/base/jsonx.c src/base/jsonx.h src/base/jsonx_each.c \
 	src/base/log.c src/base/log.h \
 	src/base/rql.h src/base/rql_match.c src/base/rql_parse.c src/base/rql_print.c \
 	src/base/rql_priv.h src/base/rql_scan.c src/base/rql_scan.h src/base/rql_value.c \

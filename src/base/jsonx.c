@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,8 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define QUOTED_MAX 40   /* bytes of a key that an error quotes */
-#define READ_CHUNK 4096 /* bytes asked for at once when a file is read */
+#define QUOTED_MAX 40     /* bytes of a key that an error quotes */
+#define READ_CHUNK 4096   /* bytes asked for at once when a file is read */
+#define EXACT_MAX  0x1p53 /* up to here a double holds every whole number */
 
 /*
  * One pass over the bytes checks and builds at once: what is needed to be sure of a document
@@ -261,36 +263,33 @@ static bool skip_digits(struct reader *r)
     return r->at > start;
 }
 
-/* The integer spelled from `start`, its sign included, to where the reader stands. */
-static enum err integer_value(struct reader *r, const char *start, struct json_object **ret)
-{
-    bool negative = *start == '-';
-    uint64_t value = 0, max = negative ? (uint64_t)INT64_MAX + 1 : UINT64_MAX;
-    for (const char *s = start + negative; s < r->at; s++) {
-        unsigned digit = (unsigned)(*s - '0');
-        if (value > (max - digit) / 10)
-            return fail(r, start, ERR_RANGE, "integer beyond 64 bits");
-        value = value * 10 + digit;
-    }
-    if (value <= INT64_MAX)
-        *ret = json_object_new_int64(negative ? -(int64_t)value : (int64_t)value);
-    else
-        *ret = negative ? json_object_new_int64(INT64_MIN) : json_object_new_uint64(value);
-    return *ret != NULL ? ERR_OK : no_memory(r);
-}
-
-/* The same for other numbers: their value, and their spelling to print. */
-static enum err double_value(struct reader *r, const char *start, struct json_object **ret)
+/* The number from `start` to where the reader stands: its value, and its spelling to print. */
+static enum err spelled_value(struct reader *r, const char *start, struct json_object **ret)
 {
     size_t mark = r->scratch.len;
     if (buf_add(&r->scratch, start, (size_t)(r->at - start)) != ERR_OK)
         return no_memory(r);
     const char *spelling = r->scratch.data + mark;
-    double value = strtod(spelling, NULL);
+    *ret = json_object_new_double_s(strtod(spelling, NULL), spelling);
     r->scratch.len = mark;
-    if (isinf(value))
-        return fail(r, start, ERR_RANGE, "number too large");
-    *ret = json_object_new_double_s(value, spelling);
+    return *ret != NULL ? ERR_OK : no_memory(r);
+}
+
+/* The same for an integer. One that int64_t cannot hold is a number with a spelling, too. */
+static enum err integer_value(struct reader *r, const char *start, struct json_object **ret)
+{
+    bool negative = *start == '-';
+    uint64_t value = 0, max = negative ? (uint64_t)INT64_MAX + 1 : INT64_MAX;
+    for (const char *s = start + negative; s < r->at; s++) {
+        unsigned digit = (unsigned)(*s - '0');
+        if (value > (max - digit) / 10)
+            return spelled_value(r, start, ret);
+        value = value * 10 + digit;
+    }
+    if (value <= INT64_MAX)
+        *ret = json_object_new_int64(negative ? -(int64_t)value : (int64_t)value);
+    else
+        *ret = json_object_new_int64(INT64_MIN);
     return *ret != NULL ? ERR_OK : no_memory(r);
 }
 
@@ -319,7 +318,7 @@ static enum err number_value(struct reader *r, struct json_object **ret)
         if (!skip_digits(r))
             return expected(r, "a digit");
     }
-    return integer ? integer_value(r, start, ret) : double_value(r, start, ret);
+    return integer ? integer_value(r, start, ret) : spelled_value(r, start, ret);
 }
 
 static enum err read_value(struct reader *r, struct json_object **ret);
@@ -590,13 +589,43 @@ const char *jsonx_str(const struct json_object *obj, const char *key, const char
     return value != NULL ? json_object_get_string(value) : otherwise;
 }
 
+const char *jsonx_spelling(const struct json_object *value)
+{
+    return json_object_is_type(value, json_type_double)
+               ? json_object_get_userdata((struct json_object *)(uintptr_t)value)
+               : NULL;
+}
+
+/* Do so few digits pass through a double unchanged, whatever they are? */
+static bool is_exact(const char *spelling)
+{
+    int digits = 0;
+    for (const char *s = spelling; *s != '\0' && *s != 'e' && *s != 'E'; s++)
+        digits += isdigit((unsigned char)*s) != 0;
+    return digits <= DBL_DIG;
+}
+
+bool jsonx_whole(const struct json_object *value, int64_t *ret)
+{
+    if (json_object_is_type(value, json_type_int)) {
+        *ret = json_object_get_int64(value);
+        return true;
+    }
+    const char *spelling = jsonx_spelling(value);
+    if (spelling == NULL || !is_exact(spelling))
+        return false;
+    double d = json_object_get_double(value);
+    bool is_zero = spelling[strspn(spelling, "0.")] == '\0';
+    if (fabs(d) > EXACT_MAX || d != trunc(d) || (d == 0 && !is_zero))
+        return false;
+    *ret = (int64_t)d;
+    return true;
+}
+
 int64_t jsonx_int(const struct json_object *obj, const char *key, int64_t otherwise)
 {
-    struct json_object *value = get_typed(obj, key, json_type_int);
-    /* json-c would saturate an integer that only an unsigned one can hold. */
-    if (value == NULL || json_object_get_uint64(value) > INT64_MAX)
-        return otherwise;
-    return json_object_get_int64(value);
+    int64_t n;
+    return jsonx_whole(jsonx_get(obj, key), &n) ? n : otherwise;
 }
 
 bool jsonx_bool(const struct json_object *obj, const char *key, bool otherwise)

@@ -4,7 +4,8 @@
  * json-c lets through what RFC 8259 and I-JSON (RFC 7493) do not: duplicate keys, NUL
  * in keys, overlong UTF-8, lone surrogates, NaN, single quotes, numbers that saturate.
  * So jsonx_parse() reads by itself and makes json-c objects only of what is sound. Numbers
- * that are not integers keep their spelling, so that a document is echoed digit for digit.
+ * that are no integers of 64 bits keep their spelling, so that a document is echoed digit for
+ * digit; who asks for one as a number gets it only if nothing of it would be lost.
  *
  * Getters never fail: an absent key, a null and a value of another type all give the
  * default. Objects they return are borrowed from the document.
@@ -30,8 +31,7 @@
  *
  *     ERR_TOO_BIG    longer than `max`          ERR_SYNTAX     not RFC 8259, or trailing bytes
  *     ERR_TOO_DEEP   beyond JSONX_DEPTH_MAX     ERR_ENCODING   bad UTF-8, surrogate, NUL, BOM
- *     ERR_DUPLICATE  a key twice in an object   ERR_RANGE      integer beyond 64 bits, 1e400
- *     ERR_NOMEM
+ *     ERR_DUPLICATE  a key twice in an object   ERR_NOMEM
  *
  * `why` tells line and column.
  */
@@ -42,6 +42,22 @@ enum err jsonx_parse(const char *text, size_t len, size_t max, struct json_objec
 enum err jsonx_parse_file(const char *path, size_t max, struct json_object **ret_root,
                           struct why *why);
 
+/*
+ * Take an array element by element: `fn` gets the bytes of each, for jsonx_parse(), so that what is
+ * refused in one costs no other. Return false to stop. Nothing is passed of an array whose elements
+ * cannot be told apart (ERR_SYNTAX), or that is longer than `max` (ERR_TOO_BIG).
+ */
+typedef bool jsonx_element_fn(void *ctx, const char *text, size_t len);
+enum err jsonx_each(const char *text, size_t len, size_t max, jsonx_element_fn *fn, void *ctx,
+                    struct why *why);
+
+/*
+ * A text that is a member of an object, looked for so loosely that it is found even in an object
+ * that jsonx_parse() refuses. For telling people which one that is, and for nothing else. False if
+ * there is none, or not one of printable ASCII that fits `size` bytes with its NUL.
+ */
+bool jsonx_loose_text(const char *text, size_t len, const char *key, char *ret, size_t size);
+
 /* Append `root` to `b` as compact JSON. NULL is `null`. */
 enum err jsonx_print(struct buf *b, const struct json_object *root);
 
@@ -51,7 +67,15 @@ struct json_object *jsonx_get(const struct json_object *obj, const char *key);
 struct json_object *jsonx_at(const struct json_object *obj, ...) __attribute__((sentinel));
 /* A member that is a string, else `otherwise`. The string is borrowed. */
 const char *jsonx_str(const struct json_object *obj, const char *key, const char *otherwise);
-/* A member that is an integer of 64 bits with its sign, else `otherwise`. */
+/*
+ * A number that is a whole one of 64 bits, however it is spelled (1590573843.0); false for any
+ * other value, and for one of which a double has not kept every digit.
+ */
+bool jsonx_whole(const struct json_object *value, int64_t *ret);
+/* How a number that is no integer of 64 bits stood in its document; NULL for all others. Reads
+ * only, so that threads may share the document. Borrowed. */
+const char *jsonx_spelling(const struct json_object *value);
+/* A member that is such a whole number, else `otherwise`. */
 int64_t jsonx_int(const struct json_object *obj, const char *key, int64_t otherwise);
 bool jsonx_bool(const struct json_object *obj, const char *key, bool otherwise);
 /* A member that is an array or an object, else NULL. */

@@ -6,24 +6,21 @@
 #include <string.h>
 
 #include "base/clk.h"
+#include "base/jsonx.h"
 #include "base/rql_priv.h"
 
-static void print_integer(struct rql_scalar *s, struct json_object *value)
-{
-    int64_t n = json_object_get_int64(value);
-    if (n == INT64_MAX) /* or more: json-c saturates */
-        snprintf(s->room, sizeof s->room, "%" PRIu64, json_object_get_uint64(value));
-    else
-        snprintf(s->room, sizeof s->room, "%" PRId64, n);
-}
-
-/* The shortest of the usual spellings that gives the number back: 0.1 is "0.1". */
+/* As its document spells it, else the shortest of the usual spellings that gives the number back:
+ * 0.1 is "0.1". */
 static void print_double(struct rql_scalar *s, struct json_object *value)
 {
+    s->text = jsonx_spelling(value);
+    if (s->text != NULL)
+        return;
     double d = json_object_get_double(value);
     snprintf(s->room, sizeof s->room, "%.15g", d);
     if (strtod(s->room, NULL) != d)
         snprintf(s->room, sizeof s->room, "%.17g", d);
+    s->text = s->room;
 }
 
 /* Only getters that write nothing into the document: it may be shared between threads. */
@@ -40,7 +37,7 @@ void rql_scalar(struct rql_scalar *s, struct json_object *value)
         break;
     case json_type_int:
         s->kind = RQL_IS_NUMBER;
-        print_integer(s, value);
+        snprintf(s->room, sizeof s->room, "%" PRId64, json_object_get_int64(value));
         break;
     case json_type_double:
         s->kind = RQL_IS_NUMBER;

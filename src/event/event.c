@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/jsonx.h"
+
 #define NAME_MAX_BYTES 1024 /* of a webhook's name: 100 characters in Connect */
 #define WORD_MAX_BYTES 64   /* of a class or a time */
 #define URL_MAX_BYTES  4096 /* Connect's own limit */
@@ -45,11 +47,9 @@ static enum err read_text(const struct json_object *claims, const struct text_cl
 
 static enum err read_exp(const struct json_object *claims, int64_t *ret, struct why *why)
 {
-    struct json_object *value;
-    if (!json_object_object_get_ex(claims, "exp", &value) ||
-        !json_object_is_type(value, json_type_int))
-        return why_set(why, ERR_TOKEN_CLAIMS, "claim exp: must be there, an integer");
-    *ret = json_object_get_int64(value);
+    if (!jsonx_whole(jsonx_get(claims, "exp"), ret))
+        return why_set(why, ERR_TOKEN_CLAIMS,
+                       "claim exp: must be there, a moment in whole seconds");
     return ERR_OK;
 }
 

@@ -166,9 +166,7 @@ static enum err check_span(const struct json_object *value, const char *text, in
                            struct why *why)
 {
     int64_t s;
-    if (json_object_is_type(value, json_type_int))
-        s = json_object_get_int64(value);
-    else if (text == NULL || !parse_span(text, &s))
+    if (!jsonx_whole(value, &s) && (text == NULL || !parse_span(text, &s)))
         return why_set(why, ERR_POLICY, "after: must be seconds, or a text like 30s, 5m, 2h, 1d");
     if (s < POLICY_RESCHEDULE_MIN || s > POLICY_RESCHEDULE_MAX)
         return why_set(why, ERR_POLICY, "after: must be from %d s to %d days",

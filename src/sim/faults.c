@@ -58,10 +58,8 @@ typedef enum err read_fn(struct planned *p, struct json_object *value);
 
 static enum err read_int(struct json_object *value, int64_t min, int64_t max, int64_t *ret)
 {
-    if (!json_object_is_type(value, json_type_int))
-        return ERR_INVALID;
-    int64_t n = json_object_get_int64(value);
-    if (n < min || n > max)
+    int64_t n;
+    if (!jsonx_whole(value, &n) || n < min || n > max)
         return ERR_INVALID;
     *ret = n;
     return ERR_OK;

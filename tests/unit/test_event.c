@@ -102,6 +102,18 @@ static void refuses_texts_that_are_too_long(void **state)
         }
 }
 
+static void reads_a_moment_however_it_is_spelled(void **state)
+{
+    (void)state;
+    struct event event;
+    assert_err(read_claims("{'webhook_id':'WH-1','exp':1590573843.0,'data':{'external_id':"
+                           "1234567890123456789012345}}",
+                           &event, NULL),
+               ERR_OK);
+    assert_int_equal(event.exp, 1590573843);
+    event_free(&event);
+}
+
 static void reads_the_fewest_claims(void **state)
 {
     (void)state;
@@ -159,6 +171,7 @@ int main(void)
         cmocka_unit_test(refuses_claims_of_the_wrong_type_by_name),
         cmocka_unit_test(refuses_texts_that_hide_something),
         cmocka_unit_test(refuses_texts_that_are_too_long),
+        cmocka_unit_test(reads_a_moment_however_it_is_spelled),
         cmocka_unit_test(reads_the_fewest_claims),
         cmocka_unit_test(reads_all_claims_and_takes_null_as_absent),
     };

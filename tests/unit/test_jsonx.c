@@ -178,20 +178,61 @@ static void refuses_a_key_given_twice(void **state)
     refuse_all(bad, COUNT(bad), ERR_DUPLICATE);
 }
 
-static void refuses_numbers_that_would_change(void **state)
+/* What neither int64_t nor double could print back digit for digit is given as no number. */
+static void gives_no_number_that_would_have_changed(void **state)
 {
     (void)state;
-    static const struct text bad[] = {
-        T("18446744073709551616"),
-        T("-9223372036854775809"),
-        T("99999999999999999999"),
-        T("123456789012345678901234567890"),
-        T("1e400"),
-        T("-1e400"),
-        T("[1e999999999999999999999]"),
-        T("1000000000000000000000000e300"),
+    static const char *const bad[] = {
+        "9223372036854775808",
+        "-9223372036854775809",
+        "1234567890123456789012345",
+        "1e400",
+        "-1e400",
+        "1000000000000000000000000e300",
+        "1590573843.0000000000000000001",
+        "9007199254740993.0",
+        "1e16",
+        "1590573843.5",
+        "1e-400",
+        "-0",
+        "-0.0",
     };
-    refuse_all(bad, COUNT(bad), ERR_RANGE);
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct json_object *root;
+        int64_t untouched = 4711;
+        assert_err(parse(bad[i], strlen(bad[i]), &root, NULL), ERR_OK);
+        assert_false(jsonx_whole(root, &untouched));
+        assert_int_equal(untouched, 4711);
+        assert_string_equal(jsonx_spelling(root), bad[i]);
+        json_object_put(root);
+    }
+    static const struct {
+        const char *text;
+        int64_t value;
+    } good[] = {
+        {"9223372036854775807", INT64_MAX},
+        {"-9223372036854775808", INT64_MIN},
+        {"1590573843.0", 1590573843},
+        {"1590573843.000", 1590573843},
+        {"17e8", 1700000000},
+        {"-1.5e1", -15},
+        {"0.0", 0},
+    };
+    for (size_t i = 0; i < COUNT(good); i++) {
+        struct json_object *root;
+        int64_t value = 4711;
+        assert_err(parse(good[i].text, strlen(good[i].text), &root, NULL), ERR_OK);
+        assert_true(jsonx_whole(root, &value));
+        assert_int_equal(value, good[i].value);
+        json_object_put(root);
+    }
+    struct json_object *text = json_object_new_string("7");
+    int64_t value;
+    assert_false(jsonx_whole(text, &value));
+    assert_false(jsonx_whole(NULL, &value));
+    assert_null(jsonx_spelling(text));
+    assert_null(jsonx_spelling(NULL));
+    json_object_put(text);
 }
 
 static void refuses_to_go_too_deep(void **state)
@@ -268,6 +309,12 @@ static void echoes_a_document_as_it_came(void **state)
         "9223372036854775808",
         "18446744073709551615",
         "-9223372036854775808",
+        "18446744073709551616",
+        "-9223372036854775809",
+        "1234567890123456789012345",
+        "1e400",
+        "-1e400",
+        "[1e999999999999999999999]",
         "-0",
         "1.0",
         "1.10",
@@ -350,8 +397,9 @@ static void takes_a_million_keys_in_one_object(void **state)
 static void getters_give_the_default(void **state)
 {
     (void)state;
-    const char *text = "{\"s\":\"x\",\"i\":7,\"u\":18446744073709551615,\"d\":1.0,\"t\":true,"
-                       "\"n\":null,\"a\":[1],\"o\":{\"p\":{\"q\":\"deep\"}}}";
+    const char *text =
+        "{\"s\":\"x\",\"i\":7,\"u\":18446744073709551615,\"d\":1.5,\"w\":8.0,\"t\":true,"
+        "\"n\":null,\"a\":[1],\"o\":{\"p\":{\"q\":\"deep\"}}}";
     struct json_object *o;
     assert_err(parse(text, strlen(text), &o, NULL), ERR_OK);
 
@@ -360,6 +408,7 @@ static void getters_give_the_default(void **state)
     for (size_t i = 0; i < COUNT(no_string); i++)
         assert_null(jsonx_str(o, no_string[i], NULL));
     assert_int_equal(jsonx_int(o, "i", -1), 7);
+    assert_int_equal(jsonx_int(o, "w", -1), 8);
     static const char *const no_integer[] = {"s", "u", "d", "t", "n", "a", "o", "absent"};
     for (size_t i = 0; i < COUNT(no_integer); i++)
         assert_int_equal(jsonx_int(o, no_integer[i], -1), -1);
@@ -378,6 +427,108 @@ static void getters_give_the_default(void **state)
     assert_null(jsonx_at(o, "s", "x", NULL));
     assert_null(jsonx_copy(NULL));
     json_object_put(o);
+}
+
+/* ---------------------------------------------------------------- element by element */
+
+static char elements[1000];
+
+static bool note_element(void *ctx, const char *text, size_t len)
+{
+    size_t *left = ctx;
+    struct json_object *value = NULL;
+    enum err e = jsonx_parse(text, len, len, &value, NULL);
+    size_t n = strlen(elements);
+    snprintf(elements + n, sizeof elements - n, "%s;",
+             e != ERR_OK     ? err_name(e)
+             : value == NULL ? "null"
+                             : json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
+    json_object_put(value);
+    return --*left > 0;
+}
+
+static enum err each(const char *text, size_t len, size_t most)
+{
+    char *copy = malloc(len);
+    memcpy(copy, text, len);
+    elements[0] = '\0';
+    enum err e = jsonx_each(copy, len, JSONX_SIZE_MAX, note_element, &most, NULL);
+    free(copy);
+    return e;
+}
+
+static void refuses_an_array_whose_elements_run_together(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        " ",   "{}",   "1",    "[",        "[1",      "[1,",    "[1}",    "[\"a]",
+        "[{]", "[1]x", "[1],", "[\"\\\"]", "[1,2}]3", "[\"a\\", "<html>", "[{\"a\":1]"};
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        assert_err(each(bad[i], strlen(bad[i]), 100), ERR_SYNTAX);
+        assert_string_equal(elements, "");
+    }
+    struct why why;
+    assert_err(jsonx_each("[1]", 3, 2, note_element, NULL, &why), ERR_TOO_BIG);
+    assert_non_null(strstr(why.text, "3 bytes"));
+}
+
+static void passes_what_is_sound_beside_what_is_not(void **state)
+{
+    (void)state;
+    static const struct {
+        struct text text;
+        const char *want;
+    } cases[] = {
+        {T("[]"), ""},
+        {T(" [ ] "), ""},
+        {T("[1 , \"a,]}\",{\"b\":[1,{\"c\":\"]\\\"}\"}]} ,null]\n"),
+         "1;\"a,]}\";{\"b\":[1,{\"c\":\"]\\\"}\"}]};null;"},
+        {T("[{\"a\":1,\"a\":2},2]"), "duplicate;2;"},
+        {T("[{\"a\":\"\xff\"},2]"), "encoding;2;"},
+        {T("[{\"a\":\"x\0y\"},{\"b\":\"\\ud800\"},3]"), "encoding;encoding;3;"},
+        {T("[{\"a\":NaN},{'b':1},,4]"), "syntax;syntax;syntax;4;"},
+        {T("[1,]"), "1;syntax;"},
+        {T("[{\"a\":[}},5]"), "syntax;5;"},
+        {T("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]],6]"),
+         "too-deep;6;"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_err(each(cases[i].text.bytes, cases[i].text.len, 100), ERR_OK);
+        assert_string_equal(elements, cases[i].want);
+    }
+    assert_err(each("[1,2,3]", 7, 2), ERR_OK);
+    assert_string_equal(elements, "1;2;");
+}
+
+static void finds_an_id_in_what_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        struct text text;
+        const char *want;
+    } cases[] = {
+        {T("{\"id\":\"PR-1\",\"id\":\"PR-2\"}"), "PR-1"},
+        {T("{\"a\":{\"id\":\"AS-1\"},\"b\":\"\xff\", \"id\" : \"PR-3\"}"), "PR-3"},
+        {T("{\"x\":\"id\",\"y\":[\"id\"],\"id\":\"PR-4\""), "PR-4"},
+        {T("{\"id\":\"1559115188\"}"), "1559115188"},
+        {T("{\"id\":\"PR-\xff\"}"), NULL},
+        {T("{\"id\":\"PR-\\u0041\"}"), NULL},
+        {T("{\"id\":\"a-name-that-is-longer-than-its-room\"}"), NULL},
+        {T("{\"id\":7}"), NULL},
+        {T("{\"id\":"), NULL},
+        {T("{\"id\""), NULL},
+        {T("{\"id\":\"PR-5"), NULL},
+        {T("{\"idx\":\"PR-6\"}"), NULL},
+        {T("[{\"id\":\"PR-7\"}]"), NULL},
+        {T(""), NULL},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char got[16] = "none";
+        bool found = jsonx_loose_text(cases[i].text.bytes, cases[i].text.len, "id", got,
+                                      sizeof got);
+        assert_int_equal(found, cases[i].want != NULL);
+        assert_string_equal(got, found ? cases[i].want : "none");
+    }
 }
 
 static void prints_within_the_ceiling(void **state)
@@ -422,7 +573,7 @@ int main(void)
         cmocka_unit_test(refuses_what_rfc_8259_does_not_allow),
         cmocka_unit_test(refuses_bad_encodings),
         cmocka_unit_test(refuses_a_key_given_twice),
-        cmocka_unit_test(refuses_numbers_that_would_change),
+        cmocka_unit_test(gives_no_number_that_would_have_changed),
         cmocka_unit_test(refuses_to_go_too_deep),
         cmocka_unit_test(refuses_what_is_longer_than_allowed),
         cmocka_unit_test(tells_line_and_column),
@@ -431,6 +582,9 @@ int main(void)
         cmocka_unit_test(keeps_keys_apart),
         cmocka_unit_test(takes_a_million_keys_in_one_object),
         cmocka_unit_test(getters_give_the_default),
+        cmocka_unit_test(refuses_an_array_whose_elements_run_together),
+        cmocka_unit_test(passes_what_is_sound_beside_what_is_not),
+        cmocka_unit_test(finds_an_id_in_what_is_refused),
         cmocka_unit_test(prints_within_the_ceiling),
         cmocka_unit_test(reads_files),
     };

@@ -349,8 +349,6 @@ static void refuses_what_parsers_read_differently(void **state)
         P("{'exp':1700000600}"),
         P("{\"exp\":1700000600,\"x\":NaN}"),
         P("{\"exp\":1700000600,}"),
-        P("{\"exp\":1e400}"),
-        P("{\"exp\":99999999999999999999}"),
         P("[{\"exp\":1700000600}]"),
         P("\"exp\""),
         P("1700000600"),
@@ -381,9 +379,11 @@ static void refuses_an_exp_that_is_no_moment(void **state)
         "{\"exp\":null}",
         "{\"exp\":true}",
         "{\"exp\":\"1700000600\"}",
-        "{\"exp\":1700000600.0}",
+        "{\"exp\":1700000600.5}",
         "{\"exp\":1.5}",
-        "{\"exp\":17e8}",
+        "{\"exp\":1e400}",
+        "{\"exp\":99999999999999999999}",
+        "{\"exp\":1700000600.00000000000000000001}",
         "{\"exp\":-0}",
         "{\"exp\":-1}",
         "{\"exp\":-9223372036854775808}",
@@ -398,6 +398,11 @@ static void refuses_an_exp_that_is_no_moment(void **state)
     for (size_t i = 0; i < COUNT(bad); i++)
         assert_err(verify_parts(HEADER, bad[i], NOW), ERR_TOKEN_CLAIMS);
     assert_err(verify_parts(HEADER, "{\"exp\":0}", NOW), ERR_TOKEN_EXPIRED);
+    assert_err(verify_parts(HEADER, "{\"exp\":1700000600.0}", NOW), ERR_OK);
+    assert_err(verify_parts(HEADER, "{\"exp\":17.000006e8,\"nbf\":1.7e9}", NOW), ERR_OK);
+    assert_err(verify_parts(
+                   HEADER, "{\"exp\":1700000600,\"data\":{\"id\":1234567890123456789012345}}", NOW),
+               ERR_OK);
     assert_err(verify_parts(HEADER, "{\"exp\":1700000600,\"nbf\":1700000060}", NOW), ERR_OK);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/jsonx.h"
 #include "base/rql.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -21,8 +22,8 @@ static struct rql *parse(const char *text)
 
 static struct json_object *json(const char *text)
 {
-    struct json_object *o = json_tokener_parse(text);
-    assert_non_null(o);
+    struct json_object *o;
+    assert_err(jsonx_parse(text, strlen(text), JSONX_SIZE_MAX, &o, NULL), ERR_OK);
     return o;
 }
 
@@ -439,7 +440,9 @@ static void compares_numbers_as_numbers(void **state)
     struct json_object *o = json(
         "{\"n\":100,\"s\":\"100\",\"d\":8.0,\"tenth\":0.1,\"big\":\"12345678901234567890\",\"max\":"
         "18446744073709551615,\"min\":-9223372036854775808,\"zip\":\"00123\",\"phone\":\"+34600\","
-        "\"huge\":1e300,\"minus\":\"-5\",\"zero\":\"-0.0\",\"hex\":\"12e4\",\"word\":\"abc\"}");
+        "\"huge\":1e300,\"minus\":\"-5\",\"zero\":\"-0.0\",\"hex\":\"12e4\",\"word\":\"abc\","
+        "\"long\":"
+        "1234567890123456789012345,\"fine\":0.12345678901234567891}");
     static const char *const yes[] = {
         "n=100",
         "n=100.0",
@@ -463,6 +466,9 @@ static void compares_numbers_as_numbers(void **state)
         "ne(big,12345678901234567891)",
         "lt(big,12345678901234567891)",
         "max=18446744073709551615",
+        "long=1234567890123456789012345",
+        "lt(long,1234567890123456789012346)",
+        "fine=0.12345678901234567891",
         "min=-9223372036854775808",
         "ne(zip,123)",
         "zip=00123",
@@ -473,10 +479,20 @@ static void compares_numbers_as_numbers(void **state)
         "gt(word,100)", /* one side is a text: as texts */
         "lt(s,abc)",
     };
-    static const char *const no[] = {"gt(s,100)",  "lt(s,100)",    "lt(n,9)",
-                                     "lt(d,8)",    "n=10",         "n=1000",
-                                     "minus=5",    "gt(minus,-5)", "lt(zero,0)",
-                                     "lt(huge,5)", "lt(s,99)",     "max=18446744073709551614"};
+    static const char *const no[] = {"gt(s,100)",
+                                     "lt(s,100)",
+                                     "lt(n,9)",
+                                     "lt(d,8)",
+                                     "n=10",
+                                     "n=1000",
+                                     "minus=5",
+                                     "gt(minus,-5)",
+                                     "lt(zero,0)",
+                                     "lt(huge,5)",
+                                     "lt(s,99)",
+                                     "max=18446744073709551614",
+                                     "long=1234567890123456789012346",
+                                     "fine=0.1234567890123456789"};
     assert_all_hold(yes, COUNT(yes), o);
     assert_all_fail(no, COUNT(no), o);
     json_object_put(o);

@@ -130,7 +130,8 @@ integration_helpers = \
 	tests/integration/gate.py \
 	tests/integration/powerloss.py \
 	tests/integration/responder.py \
-	tests/integration/servers.py
+	tests/integration/servers.py \
+	tests/integration/small_connect.py
 
 # Shims for LD_PRELOAD: faults that tests put into programs. A sanitizer must come before every
 # other library, so a build that has one has no shims, and the tests that need them are skipped.

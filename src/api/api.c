@@ -49,7 +49,8 @@ static enum err fill(struct api *a, const struct api_options *o, struct why *why
     struct http_options h = {.proxy = o->proxy,
                              .ca_file = o->ca_file,
                              .connect_timeout_ms = o->connect_timeout_ms,
-                             .timeout_ms = o->timeout_ms};
+                             .timeout_ms = o->timeout_ms,
+                             .answer_max = o->answer_max};
     size_t url_len = strlen(o->url);
     while (url_len > 0 && o->url[url_len - 1] == '/')
         url_len--;
@@ -110,7 +111,6 @@ bool api_transient(enum err e)
     case ERR_STOPPED:
     case ERR_NOMEM:
     case ERR_IO:
-    case ERR_TOO_BIG:
     case ERR_HTTP_AUTH:
     case ERR_HTTP_THROTTLED:
     case ERR_HTTP_SERVER:
@@ -191,15 +191,29 @@ enum err api_list(struct api *a, struct api_call *call, enum object_class c, con
 enum err api_get(struct api *a, struct api_call *call, enum object_class c, const char *id,
                  struct json_object **ret)
 {
-    char path[API_PATH_MAX], range[64];
+    char path[API_PATH_MAX];
     enum err e = object_path(call, c, id, NULL, path);
-    return e == ERR_OK ? exchange_get(a, call, path, json_type_object, ret, range) : e;
+    return e == ERR_OK ? exchange_get_json(a, call, path, json_type_object, ret) : e;
 }
 
-static bool collect(void *ctx, struct json_object *object)
+/* A list that is needed as a whole. */
+struct collection {
+    struct json_object *all; /* owned */
+    enum err err;
+    struct why why;
+};
+
+static bool collect(void *ctx, const struct api_element *element)
 {
-    struct json_object *array = ctx;
-    return json_object_array_add(array, json_object_get(object)) == 0;
+    struct collection *c = ctx;
+    if (element->object == NULL) {
+        c->err = why_set(&c->why, element->err, "place %lld: %s", (long long)element->place,
+                         element->why);
+    } else if (json_object_array_add(c->all, json_object_get(element->object)) != 0) {
+        json_object_put(element->object);
+        c->err = why_set(&c->why, ERR_NOMEM, "%s", err_text(ERR_NOMEM));
+    }
+    return c->err == ERR_OK;
 }
 
 enum err api_templates(struct api *a, struct api_call *call, const char *product_id,
@@ -218,14 +232,17 @@ enum err api_templates(struct api *a, struct api_call *call, const char *product
         buf_free(&path);
         return invalid(call, "a scope or type that no query can hold");
     }
-    struct json_object *all = json_object_new_array();
-    e = all != NULL ? page_each(a, call, path.data, collect, all)
-                    : why_set(&call->why, ERR_NOMEM, "out of memory");
+    struct collection c = {.all = json_object_new_array()};
+    e = c.all != NULL ? page_each(a, call, path.data, collect, &c)
+                      : why_set(&call->why, ERR_NOMEM, "out of memory");
+    if (e == ERR_OK &&
+        c.err != ERR_OK) /* the one that cannot be read might be the one that counts */
+        e = why_set(&call->why, c.err, "GET /products/%s/templates: %s", product_id, c.why.text);
     buf_free(&path);
     if (e == ERR_OK)
-        *ret = all;
+        *ret = c.all;
     else
-        json_object_put(all);
+        json_object_put(c.all);
     return e;
 }
 
@@ -301,13 +318,15 @@ struct last_message {
     int64_t created_us;
 };
 
-static bool look_at_message(void *ctx, struct json_object *message)
+/* One that cannot be read says nothing that we would say. */
+static bool look_at_message(void *ctx, const struct api_element *element)
 {
     struct last_message *last = ctx;
+    struct json_object *message = element->object;
     const char *author = jsonx_str(jsonx_object(message, "account"), "id", last->account_id);
     const char *created = jsonx_str(message, "created", "");
     int64_t us = last->created_us; /* without a time, the order of the list counts */
-    if (strcmp(author, last->account_id) != 0 ||
+    if (message == NULL || strcmp(author, last->account_id) != 0 ||
         strcmp(jsonx_str(message, "type", "message"), "state_change") == 0)
         return true;
     (void)clk_parse_iso(created, strlen(created), &us);
@@ -337,10 +356,10 @@ static enum err said_before(struct api *a, struct api_call *call, const char *pa
 static enum err find_conversation(struct api *a, struct api_call *call, const char *object_id,
                                   char ret_path[static API_PATH_MAX])
 {
-    char path[API_PATH_MAX], range[64];
+    char path[API_PATH_MAX];
     struct json_object *list;
     snprintf(path, sizeof path, "/conversations?instance_id=%s", object_id);
-    enum err e = exchange_get(a, call, path, json_type_array, &list, range);
+    enum err e = exchange_get_json(a, call, path, json_type_array, &list);
     ret_path[0] = '\0';
     if (e != ERR_OK)
         return e == ERR_HTTP_NOT_FOUND ? ERR_OK : e;
@@ -367,7 +386,9 @@ enum err api_message(struct api *a, struct api_call *call, const char *object_id
         e = said_before(a, call, path, text, &said);
     if (e != ERR_OK)
         return e;
-    if (path[0] == '\0' || said) {
+    if (path[0] == '\0')
+        return why_set(&call->why, ERR_NOT_FOUND, "%s has no open conversation", object_id);
+    if (said) {
         *ret_posted = false;
         return ERR_OK;
     }

@@ -46,6 +46,7 @@ struct api_options {
     int64_t rate_limit;     /* calls in any one second; 0 is no limit */
     int64_t backoff_min_ms; /* 0 is API_BACKOFF_MIN */
     int64_t backoff_max_ms; /* 0 is API_BACKOFF_MAX */
+    size_t answer_max;      /* bytes of one answer; 0 is HTTP_ANSWER_MAX */
 };
 
 enum err api_new(const struct api_options *options, struct api **ret, struct why *why);
@@ -69,13 +70,24 @@ struct api_call {
     struct why why; /* "GET /requests/PR-1: 404: ..." */
 };
 
-/* Called for each object of a list; the object is borrowed. Return false to stop. */
-typedef bool api_each_fn(void *ctx, struct json_object *object);
+/* What stands at one place of a list; all of it is borrowed. */
+struct api_element {
+    struct json_object *object; /* NULL if it cannot be used */
+    const char *id;             /* found even in what cannot be used; "" if there is none */
+    int64_t place;              /* in the list, from 0 */
+    enum err err;               /* why it cannot: what jsonx_parse() says, ERR_TYPE for what is no
+                                   object, ERR_TOO_BIG for one that no answer holds */
+    const char *why;            /* the story; "" if there is an object */
+};
+
+/* Called for each element of a list. Return false to stop. */
+typedef bool api_each_fn(void *ctx, const struct api_element *element);
 
 /*
  * List the objects of a class for a product in any of `states` (NULL-terminated), oldest
  * first, page by page until the end; every object is passed once, even where pages shift
- * because objects leave the list meanwhile. Objects are passed as their page arrives: some may
+ * because objects leave the list meanwhile. One that cannot be read, or is too big, is passed as
+ * such and costs no other its place. Objects are passed as their page arrives: some may
  * have been passed when a later page fails. The filter is the class's own (connect's name for
  * product and state differ). ERR_INVALID for a class that is not listed yet.
  */
@@ -101,18 +113,22 @@ enum err api_act(struct api *a, struct api_call *call, enum object_class c, cons
                  const char *verb, struct json_object *body, struct json_object **ret_object);
 
 /* GET /products/{id}/templates?scope=..&type=.. ("asset"; "fulfillment", "inquire", "pending").
- * An array, owned. */
+ * An array, owned. One that cannot be read fails the call: nobody could say which is the only. */
 enum err api_templates(struct api *a, struct api_call *call, const char *product_id,
                        const char *scope, const char *type, struct json_object **ret);
 
-/* Post to the object's conversation, unless our last message there says the same. An object
- * without a conversation, or with a closed one, is no error: *ret_posted is false. */
+/*
+ * Post to the object's open conversation (of type `conversation`, or of none as in old payloads),
+ * unless our last message there says the same: then *ret_posted is false. ERR_NOT_FOUND if there
+ * is none.
+ */
 enum err api_message(struct api *a, struct api_call *call, const char *object_id, const char *text,
                      bool *ret_posted);
 
 /*
  * Does the fault lie outside of what was asked (network, server, key, machine), so that the same
- * call may do later? Else (4xx, an invalid argument) it needs another object or decision.
+ * call may do later? Else (4xx, an answer that no reader takes, an invalid argument) it needs
+ * another object or decision.
  */
 bool api_transient(enum err e);
 

@@ -19,8 +19,10 @@ static enum err map_status(int status)
 {
     if (status >= 200 && status < 300)
         return ERR_OK;
-    if (status == 401 || status == 403)
+    if (status == 401)
         return ERR_HTTP_AUTH;
+    if (status == 403)
+        return ERR_HTTP_FORBIDDEN;
     if (status == 404)
         return ERR_HTTP_NOT_FOUND;
     if (status == 429 || status == 503)
@@ -194,9 +196,12 @@ enum err exchange_parse(struct api_call *call, const char *method, const char *p
     enum err e = jsonx_parse(answer->body.data, answer->body.len, HTTP_ANSWER_MAX, &root, &why);
     if (e == ERR_NOMEM)
         return why_set(&call->why, e, "%s %.*s: out of memory", method, path_len, path);
+    /* No JSON at all is a gateway's word, or half an answer; bad JSON is how the object is kept. */
+    if (e == ERR_SYNTAX)
+        e = ERR_HTTP_ANSWER;
     if (e != ERR_OK)
-        return why_set(&call->why, ERR_HTTP_ANSWER, "%s %.*s: %d: not the JSON we need (%s): %s",
-                       method, path_len, path, answer->status,
+        return why_set(&call->why, e, "%s %.*s: %d: not the JSON we need (%s): %s", method,
+                       path_len, path, answer->status,
                        answer->content_type[0] != '\0' ? answer->content_type : "no content type",
                        why.text);
     if (json_object_get_type(root) != type) {
@@ -223,25 +228,11 @@ static int64_t backoff_ms(const struct api *a, int try)
     return (int64_t)randombytes_uniform((uint32_t)bound + 1);
 }
 
-static enum err get_once(struct api *a, struct api_call *call, const char *path,
-                         enum json_type type, struct json_object **ret_root,
-                         char ret_range[static 64])
-{
-    struct http_response answer;
-    enum err e = exchange(a, call, "GET", path, NULL, &answer);
-    if (e != ERR_OK)
-        return e;
-    e = exchange_parse(call, "GET", path, &answer, type, ret_root);
-    memcpy(ret_range, answer.content_range, sizeof answer.content_range);
-    http_response_free(&answer);
-    return e;
-}
-
-enum err exchange_get(struct api *a, struct api_call *call, const char *path, enum json_type type,
-                      struct json_object **ret_root, char ret_range[static 64])
+enum err exchange_get(struct api *a, struct api_call *call, const char *path,
+                      struct http_response *ret_answer)
 {
     for (int try = 0;; try++) {
-        enum err e = get_once(a, call, path, type, ret_root, ret_range);
+        enum err e = exchange(a, call, "GET", path, NULL, ret_answer);
         if (!of_the_moment(e) || try + 1 == API_GET_TRIES)
             return e;
         /* After a 429 the account is halted, and the next try waits for its turn besides. */
@@ -251,4 +242,16 @@ enum err exchange_get(struct api *a, struct api_call *call, const char *path, en
         if (rate_sleep(a->rate, again) != ERR_OK)
             return why_set(&call->why, ERR_STOPPED, "GET: %s", err_text(ERR_STOPPED));
     }
+}
+
+enum err exchange_get_json(struct api *a, struct api_call *call, const char *path,
+                           enum json_type type, struct json_object **ret_root)
+{
+    struct http_response answer;
+    enum err e = exchange_get(a, call, path, &answer);
+    if (e != ERR_OK)
+        return e;
+    e = exchange_parse(call, "GET", path, &answer, type, ret_root);
+    http_response_free(&answer);
+    return e;
 }

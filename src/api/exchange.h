@@ -29,15 +29,21 @@ enum err exchange(struct api *a, struct api_call *call, const char *method, cons
                   struct json_object *body, struct http_response *ret_answer);
 
 /*
- * GET a JSON value of this type, with further tries while the failure is one of the moment.
- * *ret_root is owned. `ret_range` takes the Content-Range.
+ * GET, with further tries while the failure is one of the moment. *ret_answer as above.
  */
-enum err exchange_get(struct api *a, struct api_call *call, const char *path, enum json_type type,
-                      struct json_object **ret_root, char ret_range[static 64]);
+enum err exchange_get(struct api *a, struct api_call *call, const char *path,
+                      struct http_response *ret_answer);
 
-/* The body of a 2xx as JSON of this type. ERR_HTTP_ANSWER. *ret_root is owned. */
+/*
+ * The body of a 2xx as JSON of this type. ERR_HTTP_ANSWER for what is no JSON, or another type;
+ * what jsonx_parse() refuses for another reason is its error. *ret_root is owned.
+ */
 enum err exchange_parse(struct api_call *call, const char *method, const char *path,
                         const struct http_response *answer, enum json_type type,
                         struct json_object **ret_root);
+
+/* GET and parse. */
+enum err exchange_get_json(struct api *a, struct api_call *call, const char *path,
+                           enum json_type type, struct json_object **ret_root);
 
 #endif

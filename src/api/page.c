@@ -8,7 +8,8 @@
 #include "api/exchange.h"
 #include "base/jsonx.h"
 
-#define PAGES_MAX (2 * API_LIST_MAX / API_PAGE_SIZE)
+#define PAGES_MAX  (2 * API_LIST_MAX / API_PAGE_SIZE)
+#define GIANTS_MAX 16 /* objects too big to be read; a list with more is one too big itself */
 
 /* "items 0-9/120" */
 struct range {
@@ -16,14 +17,22 @@ struct range {
 };
 
 struct list {
+    struct api_call *call;
     const char *path;
     api_each_fn *fn;
     void *ctx;
-    struct json_object *seen; /* a set: ids that were passed */
+    struct json_object *seen; /* a set: ids that were passed, and places of what has none */
+    int64_t limit;            /* objects asked for at once */
     int64_t offset;           /* of the page to read next */
     int64_t total;            /* as told last; -1 if the server does not tell */
     int64_t furthest;         /* where the furthest page so far ended */
+    int giants;
     bool done;
+
+    /* The page that is being passed. */
+    int64_t count;
+    size_t fresh; /* elements of it that were not passed before */
+    enum err err;
 };
 
 static bool parse_range(const char *text, struct range *ret)
@@ -39,44 +48,82 @@ static bool parse_range(const char *text, struct range *ret)
     return true;
 }
 
-static enum err nonsense(struct api_call *call, const struct list *l, const char *what)
+static enum err nonsense(const struct list *l, const char *what)
 {
-    return why_set(&call->why, ERR_HTTP_ANSWER, "GET %.*s: offset %" PRId64 ": %s",
+    return why_set(&l->call->why, ERR_HTTP_ANSWER, "GET %.*s: offset %" PRId64 ": %s",
                    (int)strcspn(l->path, "?"), l->path, l->offset, what);
 }
 
-/* Pass the objects of one page that were not passed before; count them. */
-static enum err pass(struct api_call *call, struct list *l, struct json_object *page, size_t *fresh)
+static enum err no_memory(const struct list *l)
 {
-    for (size_t i = 0; i < json_object_array_length(page) && !l->done; i++) {
-        struct json_object *object = json_object_array_get_idx(page, i);
-        const char *id = jsonx_str(object, "id", NULL);
-        if (id == NULL)
-            return nonsense(call, l, "an object without an id");
-        if (json_object_object_get_ex(l->seen, id, NULL))
-            continue;
-        if (json_object_object_add(l->seen, id, NULL) != 0)
-            return why_set(&call->why, ERR_NOMEM, "out of memory");
-        ++*fresh;
-        if (json_object_object_length(l->seen) > API_LIST_MAX)
-            return nonsense(call, l, "the list is too long");
-        l->done = !l->fn(l->ctx, object);
-    }
+    return why_set(&l->call->why, ERR_NOMEM, "out of memory");
+}
+
+/* ---------------------------------------------------------------------- one element */
+
+/* Pass what was not passed before. */
+static enum err pass(struct list *l, const struct api_element *e)
+{
+    char place[32];
+    snprintf(place, sizeof place, "#%" PRId64, e->place);
+    const char *key = e->id[0] != '\0' ? e->id : place;
+    if (json_object_object_get_ex(l->seen, key, NULL))
+        return ERR_OK;
+    if (json_object_object_add(l->seen, key, NULL) != 0)
+        return no_memory(l);
+    l->fresh++;
+    if (json_object_object_length(l->seen) > API_LIST_MAX)
+        return nonsense(l, "the list is too long");
+    l->done = !l->fn(l->ctx, e);
     return ERR_OK;
 }
 
+/* An id is a text; a number that stands for one is what people would look for. */
+static const char *id_of(struct json_object *object)
+{
+    struct json_object *id = jsonx_get(object, "id");
+    bool is_word = json_object_is_type(id, json_type_string) ||
+                   json_object_is_type(id, json_type_int) ||
+                   json_object_is_type(id, json_type_double);
+    return is_word ? json_object_get_string(id) : "";
+}
+
+static bool take_element(void *ctx, const char *text, size_t len)
+{
+    struct list *l = ctx;
+    struct json_object *value = NULL;
+    struct why why = {""};
+    char loose[OBJECT_ID_MAX] = "";
+    struct api_element element = {.id = "", .place = l->offset + l->count++, .why = why.text};
+    element.err = jsonx_parse(text, len, len, &value, &why);
+    if (element.err == ERR_OK && !json_object_is_type(value, json_type_object))
+        element.err = why_set(&why, ERR_TYPE, "is no object");
+    if (element.err == ERR_OK) {
+        element.object = value;
+        element.id = id_of(value);
+    } else if (jsonx_loose_text(text, len, "id", loose, sizeof loose)) {
+        element.id = loose;
+    }
+    l->err = element.err == ERR_NOMEM ? no_memory(l) : pass(l, &element);
+    json_object_put(value);
+    return l->err == ERR_OK && !l->done;
+}
+
+/* ------------------------------------------------------------------------- one page */
+
 /* Where the next page begins, if there is one. */
-static enum err advance(struct api_call *call, struct list *l, int64_t n, size_t fresh,
-                        const char *range_text)
+static enum err advance(struct list *l, const char *range_text)
 {
     struct range r;
+    int64_t n = l->count;
     bool told = parse_range(range_text, &r);
     if (told && n > 0 && r.first != l->offset)
-        return nonsense(call, l, "the server gave another page than the one asked for");
+        return nonsense(l, "the server gave another page than the one asked for");
     if (told && n > 0 && r.last - r.first + 1 != n)
-        return nonsense(call, l, "Content-Range does not count what the page holds");
-    if (n > 0 && fresh == 0 && l->offset >= l->furthest)
-        return nonsense(call, l, "the server repeats itself");
+        return nonsense(l, "Content-Range does not count what the page holds");
+    bool repeats = n > 0 && l->fresh == 0 && l->offset >= l->furthest;
+    if (repeats && told)
+        return nonsense(l, "the server repeats itself");
 
     int64_t end = l->offset + n;
     int64_t left_list = told && l->total > r.total ? l->total - r.total : 0;
@@ -87,41 +134,77 @@ static enum err advance(struct api_call *call, struct list *l, int64_t n, size_t
         l->offset = left_list < l->offset ? l->offset - left_list : 0;
         return ERR_OK;
     }
-    /* A server may cut pages shorter than asked for: only its own total ends such a list. */
-    l->done = n == 0 || (told ? end >= r.total : n < API_PAGE_SIZE);
+    /*
+     * A server, or a gateway before it, may cut pages shorter than asked for: such a list ends
+     * where its total says, else at an empty page. One that knows no pages gives all of it again.
+     */
+    l->done = n == 0 || repeats || (told && end >= r.total);
     l->offset = end;
     return ERR_OK;
 }
 
-static enum err read_page(struct api *a, struct api_call *call, struct list *l)
+/* The page does not fit an answer: ask for fewer, down to the one object that does not fit itself.
+ */
+static enum err shrink(struct list *l)
 {
-    char path[API_PATH_MAX], range[64];
-    struct json_object *page;
-    int len = snprintf(path, sizeof path, "%s&limit=%d&offset=%" PRId64, l->path, API_PAGE_SIZE,
+    if (l->limit > 1) {
+        l->limit /= 2;
+        return ERR_OK;
+    }
+    if (++l->giants > GIANTS_MAX)
+        return why_prefix(&l->call->why, ERR_TOO_BIG, "more than %d objects are", GIANTS_MAX);
+    const struct api_element giant = {
+        .id = "", .place = l->offset, .err = ERR_TOO_BIG, .why = "is larger than an answer may be"};
+    enum err e = pass(l, &giant);
+    l->offset++;
+    l->limit = API_PAGE_SIZE;
+    return e;
+}
+
+static enum err read_page(struct api *a, struct list *l)
+{
+    struct http_response answer;
+    char path[API_PATH_MAX];
+    struct why why;
+    int len = snprintf(path, sizeof path, "%s&limit=%" PRId64 "&offset=%" PRId64, l->path, l->limit,
                        l->offset);
     if (len < 0 || (size_t)len >= sizeof path)
-        return why_set(&call->why, ERR_TOO_BIG, "the query of the list is too long");
-    enum err e = exchange_get(a, call, path, json_type_array, &page, range);
+        return why_set(&l->call->why, ERR_INVALID, "the query of the list is too long");
+    enum err e = exchange_get(a, l->call, path, &answer);
+    if (e == ERR_TOO_BIG)
+        return shrink(l);
     if (e != ERR_OK)
         return e;
-    size_t fresh = 0;
-    e = pass(call, l, page, &fresh);
-    if (e == ERR_OK && !l->done)
-        e = advance(call, l, (int64_t)json_object_array_length(page), fresh, range);
-    json_object_put(page);
+    l->count = 0;
+    l->fresh = 0;
+    l->err = ERR_OK;
+    e = jsonx_each(answer.body.data, answer.body.len, HTTP_ANSWER_MAX, take_element, l, &why);
+    if (e != ERR_OK)
+        e = why_set(&l->call->why, ERR_HTTP_ANSWER, "GET %.*s: %d: not the JSON we need (%s): %s",
+                    (int)strcspn(l->path, "?"), l->path, answer.status,
+                    answer.content_type[0] != '\0' ? answer.content_type : "no content type",
+                    why.text);
+    else if (l->err != ERR_OK)
+        e = l->err;
+    else if (!l->done)
+        e = advance(l, answer.content_range);
+    http_response_free(&answer);
     return e;
 }
 
 enum err page_each(struct api *a, struct api_call *call, const char *path, api_each_fn *fn,
                    void *ctx)
 {
-    struct list l = {.path = path, .fn = fn, .ctx = ctx, .total = -1};
-    enum err e = ERR_OK;
-    l.seen = json_object_new_object();
-    if (l.seen == NULL)
-        return why_set(&call->why, ERR_NOMEM, "out of memory");
+    struct list l = {.call = call,
+                     .path = path,
+                     .fn = fn,
+                     .ctx = ctx,
+                     .seen = json_object_new_object(),
+                     .limit = API_PAGE_SIZE,
+                     .total = -1};
+    enum err e = l.seen != NULL ? ERR_OK : no_memory(&l);
     for (int pages = 0; e == ERR_OK && !l.done; pages++)
-        e = pages < PAGES_MAX ? read_page(a, call, &l) : nonsense(call, &l, "the list never ends");
+        e = pages < PAGES_MAX ? read_page(a, &l) : nonsense(&l, "the list never ends");
     json_object_put(l.seen);
     return e;
 }

@@ -51,7 +51,8 @@
     X(ERR_NETWORK, "network", "no answer from the network")                                \
     X(ERR_TLS, "tls", "the peer's certificate was not accepted")                           \
     X(ERR_HTTP_CLIENT, "http-client", "the server refused the request (4xx)")              \
-    X(ERR_HTTP_AUTH, "http-auth", "the server did not accept our key (401, 403)")          \
+    X(ERR_HTTP_AUTH, "http-auth", "the server did not accept our key (401)")               \
+    X(ERR_HTTP_FORBIDDEN, "http-forbidden", "our key may not do this (403)")               \
     X(ERR_HTTP_NOT_FOUND, "http-not-found", "the server knows no such object (404)")       \
     X(ERR_HTTP_THROTTLED, "http-throttled", "the server asked us to slow down (429, 503)") \
     X(ERR_HTTP_SERVER, "http-server", "the server failed (5xx)")                           \

@@ -644,6 +644,22 @@ struct json_object *jsonx_object(const struct json_object *obj, const char *key)
     return get_typed(obj, key, json_type_object);
 }
 
+bool jsonx_add(struct json_object *object, const char *key, struct json_object *value)
+{
+    if (value != NULL && object != NULL && json_object_object_add(object, key, value) == 0)
+        return true;
+    json_object_put(value);
+    return false;
+}
+
+bool jsonx_append(struct json_object *array, struct json_object *value)
+{
+    if (value != NULL && array != NULL && json_object_array_add(array, value) == 0)
+        return true;
+    json_object_put(value);
+    return false;
+}
+
 struct json_object *jsonx_copy(const struct json_object *root)
 {
     struct json_object *copy = NULL;

@@ -82,6 +82,14 @@ bool jsonx_bool(const struct json_object *obj, const char *key, bool otherwise);
 struct json_object *jsonx_array(const struct json_object *obj, const char *key);
 struct json_object *jsonx_object(const struct json_object *obj, const char *key);
 
+/*
+ * Put a value into an object or at the end of an array, which then owns it. False if there is no
+ * value, no object or no memory: the value is gone then, too, so that making and adding it is one
+ * step. A null is added by json-c itself.
+ */
+bool jsonx_add(struct json_object *object, const char *key, struct json_object *value);
+bool jsonx_append(struct json_object *array, struct json_object *value);
+
 /* A deep copy, owned by the caller; NULL for NULL or when memory ran out. */
 struct json_object *jsonx_copy(const struct json_object *root);
 

@@ -20,26 +20,27 @@ static int run(const struct cmd *self, int argc, char **argv);
 const struct cmd cmd_poll = {
     .name = "poll",
     .summary = "look after all that is pending, without waiting for a call",
-    .help = "Usage: connect-webhook poll --once [OPTION]...\n"
-            "Make the sweep that a webhook's call makes: ask Connect what is pending, ask the\n"
-            "policy what to do with each object, do it, and show what became of it. A queue that\n"
-            "several webhooks watch is swept once. The queues are taken in Connect's order: tier\n"
-            "configurations first, for fulfillment requests wait for them.\n"
-            "\n"
-            "  --once               one round (needed: polling on a timer is not built in yet)\n"
-            "  -c FILE              the configuration\n"
-            "  --webhook ID         only this webhook's queue; may be given several times\n"
-            "  --dry-run            ask and show what would be done, and change nothing\n"
-            "  --json               one JSON object a line instead of a table\n"
-            "  --help               show this help\n"
-            "\n"
-            "Ends with 0 if everything is done or left on purpose, else with 1: something has to\n"
-            "be tried again, or is for you to look at.\n"
-            "\n"
-            "Examples:\n"
-            "  connect-webhook poll --once --dry-run\n"
-            "  connect-webhook poll --once --webhook WH-623-978-334\n"
-            "  connect-webhook poll --once --json | jq 'select(.outcome == \"reject\")'\n",
+    .help =
+        "Usage: connect-webhook poll --once [OPTION]...\n"
+        "Make the sweep that a webhook's call makes: ask Connect what is pending, ask the\n"
+        "policy what to do with each object, do it, and show what became of it. A queue that\n"
+        "several webhooks watch is swept once. The queues are taken in Connect's order: tier\n"
+        "configurations first, for fulfillment requests wait for them.\n"
+        "\n"
+        "  --once               one round (needed: polling on a timer is not built in yet)\n"
+        "  -c FILE              the configuration\n"
+        "  --webhook ID         only this webhook's queue; may be given several times\n"
+        "  --dry-run            ask and show what would be done, and change nothing\n"
+        "  --json               one JSON object a line instead of a table\n"
+        "  --help               show this help\n"
+        "\n"
+        "Ends with 0 if everything is done or left on purpose (skip, reschedule), else with 1:\n"
+        "something has to be tried again (retry), or is for you to look at (dead).\n"
+        "\n"
+        "Examples:\n"
+        "  connect-webhook poll --once --dry-run\n"
+        "  connect-webhook poll --once --webhook WH-623-978-334\n"
+        "  connect-webhook poll --once --json | jq 'select(.result == \"dead\")'\n",
     .run = run,
 };
 
@@ -53,17 +54,17 @@ struct options {
 };
 
 static const struct table_column columns[] = {
-    {"webhook", "WEBHOOK"},
-    {"object", "OBJECT"},
+    {"webhook_id", "WEBHOOK"},
+    {"object_id", "OBJECT"},
     {"object_class", NULL},
     {"type", "TYPE"},
     {"before", "BEFORE"},
     {"after", "AFTER"},
     {"action", "ACTION"},
-    {"outcome", "OUTCOME"},
+    {"result", "RESULT"},
     {"rule", "RULE"},
     {"reason", "REASON"},
-    {"wait", NULL}, /* seconds, if known */
+    {"retry_after", NULL}, /* seconds, if known */
     {0},
 };
 
@@ -71,7 +72,6 @@ static const struct table_column columns[] = {
 struct round {
     const struct cmd *cmd;
     struct table *table;
-    const struct conf_webhook *webhook; /* whose queue is swept */
     size_t queues;
     struct sweep_result sum;
     bool failed;
@@ -123,28 +123,11 @@ static int check_ids(const struct cmd *self, const struct conf *c, const struct 
 
 /* ---------------------------------------------------------------------- what is shown */
 
-static void add_text(struct json_object *row, const char *key, const char *text)
-{
-    json_object_object_add(row, key, json_object_new_string(text));
-}
-
 static void show(void *ctx, const struct swept *s)
 {
     struct round *r = ctx;
-    struct json_object *row = json_object_new_object();
-    add_text(row, "webhook", r->webhook->id);
-    add_text(row, "object", s->id);
-    add_text(row, "object_class", object_class_name(r->webhook->object_class));
-    add_text(row, "type", s->type);
-    add_text(row, "before", s->before);
-    add_text(row, "after", s->after);
-    add_text(row, "action", s->action);
-    add_text(row, "outcome", outcome_name(s->outcome));
-    add_text(row, "rule", s->rule);
-    add_text(row, "reason", s->reason);
-    if (s->after_s >= 0)
-        json_object_object_add(row, "wait", json_object_new_int64(s->after_s));
-    if (table_row(r->table, row) != ERR_OK)
+    struct json_object *row = swept_json(s);
+    if (row == NULL || table_row(r->table, row) != ERR_OK)
         r->failed = true;
 }
 
@@ -156,9 +139,12 @@ static void print_summary(const struct round *r, bool dry_run)
         fprintf(stderr, "%s\n", r->failed ? ", and not all could be read" : ": nothing to do");
     else
         fprintf(stderr,
-                ", %" PRId64 " objects: %" PRId64 " done, %" PRId64 " skipped, %" PRId64
-                " to be looked at again, %" PRId64 " not begun%s\n",
-                sum->objects, sum->done, sum->skipped, sum->failed, sum->left,
+                ", %" PRId64 " object%s: %" PRId64 " done, %" PRId64 " skipped, %" PRId64
+                " to be asked about again, %" PRId64 " to be tried again, %" PRId64
+                " dead, %" PRId64 " not begun%s\n",
+                sum->objects, sum->objects == 1 ? "" : "s", sum->ended[OUTCOME_DONE],
+                sum->ended[OUTCOME_SKIP], sum->ended[OUTCOME_RESCHEDULE], sum->ended[OUTCOME_RETRY],
+                sum->ended[OUTCOME_REJECT], sum->left,
                 dry_run ? " (dry run: nothing was changed)" : "");
 }
 
@@ -168,17 +154,18 @@ static void sweep(struct round *r, struct dispatch *d, const struct conf_webhook
 {
     struct sweep_result result;
     struct why why = {""};
-    r->webhook = w;
     r->queues++;
-    enum err e = dispatch_sweep(d, w, NULL, CLK_NEVER, dry_run, show, r, &result, &why);
+    const struct sweep_terms terms = {
+        .deadline = CLK_NEVER, .object_ms = SWEEP_OBJECT_MS, .dry_run = dry_run};
+    enum err e = dispatch_sweep(d, w, &terms, show, r, &result, &why);
     if (e != ERR_OK)
         cmd_failed(r->cmd, "webhook %s: %s", w->id, why.text);
     r->sum.objects += result.objects;
-    r->sum.done += result.done;
-    r->sum.skipped += result.skipped;
-    r->sum.failed += result.failed;
+    for (int o = 0; o < OUTCOME__COUNT; o++)
+        r->sum.ended[o] += result.ended[o];
     r->sum.left += result.left;
-    r->failed = r->failed || e != ERR_OK || result.failed > 0 || result.left > 0;
+    r->failed = r->failed || e != ERR_OK || result.ended[OUTCOME_RETRY] > 0 ||
+                result.ended[OUTCOME_REJECT] > 0 || result.left > 0;
 }
 
 static int go_round(const struct cmd *self, const struct conf *c, struct dispatch *d,

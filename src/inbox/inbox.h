@@ -49,7 +49,9 @@ const char *delivery_state_name(enum delivery_state s); /* static */
 
 /* A call to remember. Everything is borrowed until the callback has run. */
 struct delivery {
-    uint8_t token_sha256[INBOX_TOKEN_HASH_LEN]; /* the key: a repeated token counts up */
+    uint8_t token_sha256[INBOX_TOKEN_HASH_LEN]; /* the key: a repeated token counts up. It may be a
+                                                   new event: tokens have no id, and their times
+                                                   are whole seconds */
     enum delivery_state state;                  /* DELIVERY_STORED or DELIVERY_IGNORED */
     const char *webhook_id;
     const char *account_id;         /* from the configuration, not from the claims */
@@ -69,7 +71,7 @@ struct inbox_receipt {
     enum err err;              /* ERR_OK: it is on stable storage. ERR_STORE, ERR_BUSY, ... */
     int64_t id;                /* of the delivery, grows with time */
     int64_t seen;              /* 1 for a token not seen before */
-    enum delivery_state state; /* DELIVERY_DONE stays; any other takes the new one */
+    enum delivery_state state; /* as given: a repeated token's sweep is due again */
     struct why why;
 };
 

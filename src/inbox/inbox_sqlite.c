@@ -57,7 +57,7 @@ static const char insert_sql[] =
     " ON CONFLICT (exp, token_sha256) DO UPDATE SET"
     "  seen = seen + 1,"
     "  last_received_us = excluded.last_received_us,"
-    "  state = CASE state WHEN 'done' THEN state ELSE excluded.state END"
+    "  state = excluded.state"
     " RETURNING id, seen, state";
 
 /* One append on its way through the writer. */

@@ -5,9 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/clk.h"
 #include "base/jsonx.h"
-#include "base/log.h"
 #include "processors/params.h"
 
 /* ------------------------------------------------------------------------- endings */
@@ -16,8 +14,7 @@ enum outcome act_fail(struct job *job, enum err e, const struct why *why)
 {
     job->err = e;
     job->why = *why;
-    /* What a policy got wrong may be right next time: it, or the object, will have changed. */
-    return api_transient(e) || e == ERR_POLICY || e == ERR_STATE ? OUTCOME_RETRY : OUTCOME_REJECT;
+    return api_transient(e) ? OUTCOME_RETRY : OUTCOME_REJECT;
 }
 
 enum outcome act_fail_call(struct job *job, enum err e, const struct api_call *call)
@@ -96,8 +93,7 @@ static bool worth_a_look(const struct api_call *call)
 
 static enum err look(struct job *job, struct json_object **ret)
 {
-    int64_t grace = clk_mono_ms() + ACT_REREAD_MS;
-    struct api_call call = {.deadline = job->deadline > grace ? job->deadline : grace};
+    struct api_call call = {.deadline = job->look_by};
     enum err e = api_get(job->api, &call, job->object_class, job->object_id, ret);
     if (e == ERR_OK)
         note_state(job, state_of(job->object_class, *ret));
@@ -163,16 +159,21 @@ static enum outcome send_verb(struct job *job, const struct act_way *way, const 
     return o == OUTCOME_REJECT && call.result.sent && api_transient(looked) ? OUTCOME_RETRY : o;
 }
 
-/* A message that does not get through changes nothing about the task. */
+/* A message that does not get through does not change how the job ended, but is told. */
 static void talk(struct job *job)
 {
-    struct api_call call = {.deadline = job->deadline};
+    struct api_call call = {.deadline = job->look_by};
+    struct why reason = job->why;
     bool posted;
     if (job->decision->message == NULL)
         return;
     enum err e = api_message(job->api, &call, job->object_id, job->decision->message, &posted);
-    if (e != ERR_OK)
-        log_warn("%s: the message was not posted: %s", job->object_id, call.why.text);
+    if (e == ERR_OK)
+        return;
+    job->err = why_set(&job->why, e, "%s%sthe message was not posted: %s", reason.text,
+                       reason.text[0] != '\0' ? "; " : "", call.why.text);
+    if (call.result.retry_after_s > job->retry_after_s)
+        job->retry_after_s = call.result.retry_after_s;
 }
 
 /* ------------------------------------------------------------------------- the way */
@@ -209,8 +210,9 @@ static enum outcome perform(struct job *job, const struct act_way *way, const st
         o = send_verb(job, way, v, body);
     if (o != OUTCOME_DONE)
         return o;
+    o = v != NULL ? OUTCOME_DONE : leave(job);
     talk(job);
-    return v != NULL ? OUTCOME_DONE : leave(job);
+    return o;
 }
 
 /* Make all that will be sent before anything is: a decision that cannot be, changes nothing. */

@@ -14,8 +14,7 @@
 #include "base/err.h"
 #include "processors/processor.h"
 
-#define ACT_STATES_MAX 2     /* that one verb may lead to */
-#define ACT_REREAD_MS  10000 /* for looking at the object even when the job's time is over */
+#define ACT_STATES_MAX 2 /* that one verb may lead to */
 
 /* One verb of a class. */
 struct act_verb {
@@ -43,7 +42,8 @@ enum outcome act_add(struct job *job, struct json_object *body, const char *key)
 /* The same with a text of one's own. */
 enum outcome act_add_text(struct job *job, struct json_object *body, const char *key,
                           const char *text);
-/* End the job: the story goes to its `why`; transient failures are tried again. */
+/* End the job: the story goes to its `why`; transient failures are tried again, others are for a
+ * person. */
 enum outcome act_fail(struct job *job, enum err e, const struct why *why);
 /* ... with what a call to the API came to. */
 enum outcome act_fail_call(struct job *job, enum err e, const struct api_call *call);

@@ -25,12 +25,13 @@
     X(OUTCOME_SKIP, "skip")             /* left as it is, on purpose */          \
     X(OUTCOME_RETRY, "retry")           /* transient: again later */             \
     X(OUTCOME_RESCHEDULE, "reschedule") /* the policy asked to be asked again */ \
-    X(OUTCOME_REJECT, "reject")         /* permanent: for a person to look at */
+    X(OUTCOME_REJECT, "dead")           /* permanent: for a person to look at */
 
 enum outcome {
 #define X(code, name) code,
     OUTCOME_LIST(X)
 #undef X
+        OUTCOME__COUNT
 };
 const char *outcome_name(enum outcome o); /* "done"; static */
 
@@ -44,12 +45,14 @@ struct job {
     struct json_object *object;      /* as just read; borrowed */
     const struct decision *decision; /* borrowed */
     bool dry_run;                    /* decide and record, change nothing */
-    int64_t deadline;                /* clk_mono_ms */
+    int64_t deadline;                /* clk_mono_ms: for what reads and changes */
+    int64_t look_by;                 /* later: for looking at what became of a change */
 
     /* Filled by the processor. */
     int64_t retry_after_s; /* what the server asked for, -1 if nothing */
     char final_state[32];  /* the object's state afterwards, "" if not known */
-    struct why why;        /* the story of anything but DONE; "" for a skip without a reason */
+    struct why why;        /* the story of anything but DONE, and of a message that was not posted;
+                              "" for a skip without a reason */
     enum err err;          /* its code; ERR_OK where nothing failed */
 };
 

@@ -195,7 +195,7 @@ static bool add_conversation(struct sim_call *c, const char *request_id)
     sim_set(one, "instance_id", request_id);
     sim_set(one, "topic", request_id);
     sim_set(one, "status", "open");
-    sim_set(one, "type", "order");
+    sim_set(one, "type", "conversation");
     return sim_add(c, STORE_CONVERSATIONS, one);
 }
 

@@ -134,8 +134,8 @@ void dispatch_stop(struct dispatch *d)
 }
 
 enum err dispatch_sweep(struct dispatch *d, const struct conf_webhook *w,
-                        struct json_object *claims, int64_t deadline, bool dry_run, swept_fn *fn,
-                        void *ctx, struct sweep_result *ret, struct why *why)
+                        const struct sweep_terms *terms, swept_fn *fn, void *ctx,
+                        struct sweep_result *ret, struct why *why)
 {
     *ret = (struct sweep_result){.retry_after_s = -1};
     /* The caller's may be of another snapshot. */
@@ -153,8 +153,6 @@ enum err dispatch_sweep(struct dispatch *d, const struct conf_webhook *w,
                             .webhook_type = w->type,
                             .side = w->account->side,
                             .states = w->states,
-                            .claims = claims,
-                            .dry_run = dry_run,
-                            .deadline = deadline};
+                            .terms = *terms};
     return sweep_run(&s, fn, ctx, ret, why);
 }

@@ -23,12 +23,11 @@ void dispatch_unref(struct dispatch *d); /* NULL is fine */
 void dispatch_stop(struct dispatch *d);
 
 /*
- * Sweep the queue of an event webhook now, in this thread. `claims` are the event's, NULL when
- * polling. See sweep_run(); besides, ERR_NOT_FOUND for a webhook that this configuration does not
- * have, and ERR_INVALID for a validator.
+ * Sweep the queue of an event webhook now, in this thread. See sweep_run(); besides, ERR_NOT_FOUND
+ * for a webhook that this configuration does not have, and ERR_INVALID for a validator.
  */
 enum err dispatch_sweep(struct dispatch *d, const struct conf_webhook *w,
-                        struct json_object *claims, int64_t deadline, bool dry_run, swept_fn *fn,
-                        void *ctx, struct sweep_result *ret, struct why *why);
+                        const struct sweep_terms *terms, swept_fn *fn, void *ctx,
+                        struct sweep_result *ret, struct why *why);
 
 #endif

@@ -1,6 +1,7 @@
 /* sweep.c - list, then one object after the other. */
 #include "tasks/sweep.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,69 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* ---------------------------------------------------------------------- the accounts */
+
+struct json_object *swept_json(const struct swept *s)
+{
+    const struct {
+        const char *key, *text;
+    } texts[] = {
+        {"webhook_id", s->webhook_id},
+        {"object_class", object_class_name(s->object_class)},
+        {"object_id", s->id},
+        {"type", s->type},
+        {"before", s->before},
+        {"after", s->after},
+        {"action", s->action},
+        {"result", outcome_name(s->outcome)},
+        {"rule", s->rule},
+        {"reason", s->reason},
+    };
+    struct json_object *o = json_object_new_object();
+    bool ok = o != NULL;
+    for (size_t i = 0; ok && i < sizeof texts / sizeof *texts; i++)
+        ok = jsonx_add(o, texts[i].key, json_object_new_string(texts[i].text));
+    if (s->retry_after_s >= 0)
+        ok = ok && jsonx_add(o, "retry_after", json_object_new_int64(s->retry_after_s));
+    else
+        ok = ok && json_object_object_add(o, "retry_after", NULL) == 0;
+    if (ok)
+        return o;
+    json_object_put(o);
+    return NULL;
+}
+
+static void note_wait(struct sweep_result *result, int64_t s)
+{
+    if (s >= 0 && (result->retry_after_s < 0 || s < result->retry_after_s))
+        result->retry_after_s = s;
+}
+
+static bool ended_well(enum outcome o)
+{
+    return o == OUTCOME_DONE || o == OUTCOME_SKIP || o == OUTCOME_RESCHEDULE;
+}
+
+static void log_swept(const struct swept *s, enum err e)
+{
+    log_write(ended_well(s->outcome) && e == ERR_OK ? LOG_INFO : LOG_WARN,
+              "%s: %s: %s, was %s%s%s%s%s", s->id, s->action[0] != '\0' ? s->action : "not decided",
+              outcome_name(s->outcome), s->before[0] != '\0' ? s->before : "not read",
+              s->rule[0] != '\0' ? ", by " : "", s->rule, s->reason[0] != '\0' ? ": " : "",
+              s->reason);
+}
+
+/* Count, log and pass on; `e` is what failed, if anything did. */
+static void report(struct run *r, struct swept s, enum err e)
+{
+    s.webhook_id = r->sweep->webhook_id;
+    s.object_class = r->sweep->object_class;
+    r->result.ended[s.outcome]++;
+    note_wait(&r->result, s.retry_after_s);
+    log_swept(&s, e);
+    r->fn(r->ctx, &s);
+}
+
 /* -------------------------------------------------------------------------- the list */
 
 static const char *state_of(const struct run *r, const struct json_object *object)
@@ -62,13 +126,36 @@ static bool is_ours(const struct run *r, const char *id, const struct json_objec
     return false;
 }
 
+/* What stands in the list and is no use. */
+static void report_unusable(struct run *r, const struct api_element *element)
+{
+    const struct json_object *object = element->object;
+    char place[32];
+    struct why why;
+    snprintf(place, sizeof place, "#%" PRId64, element->place + 1);
+    if (object == NULL)
+        why_set(&why, element->err, "cannot be read: %s", element->why);
+    else
+        why_set(&why, ERR_INVALID, "has no id of Connect's: it can be neither read nor changed");
+    const struct swept s = {.id = element->id[0] != '\0' ? element->id : place,
+                            .type = jsonx_str(object, "type", ""),
+                            .before = state_of(r, object),
+                            .after = state_of(r, object),
+                            .action = "",
+                            .rule = "",
+                            .outcome = OUTCOME_REJECT,
+                            .reason = why.text,
+                            .retry_after_s = -1};
+    r->result.objects++;
+    report(r, s, ERR_INVALID);
+}
+
 static bool make_room(struct run *r)
 {
     if (r->count < r->cap)
         return true;
     size_t cap = r->cap > 0 ? 2 * r->cap : 64;
     struct listed *list = reallocarray(r->list, cap, sizeof *list);
-    r->out_of_memory = list == NULL;
     if (list == NULL)
         return false;
     r->list = list;
@@ -76,36 +163,41 @@ static bool make_room(struct run *r)
     return true;
 }
 
-static bool note_listed(void *ctx, struct json_object *object)
+static bool note_listed(void *ctx, const struct api_element *element)
 {
     struct run *r = ctx;
-    const char *id = jsonx_str(object, "id", "");
-    if (!object_id_valid(id)) {
-        log_warn("product %s: an object listed under the id %s: ignored", r->sweep->product_id, id);
+    const struct json_object *object = element->object;
+    if (object != NULL && !is_ours(r, element->id, object))
+        return true;
+    if (object == NULL || !object_id_valid(element->id)) {
+        report_unusable(r, element);
         return true;
     }
-    if (!is_ours(r, id, object))
-        return true;
-    if (!make_room(r))
+    if (!make_room(r)) {
+        r->out_of_memory = true;
         return false;
+    }
     struct listed *l = &r->list[r->count++];
-    snprintf(l->id, sizeof l->id, "%s", id);
+    snprintf(l->id, sizeof l->id, "%s", element->id);
     snprintf(l->type, sizeof l->type, "%s", jsonx_str(object, "type", ""));
     snprintf(l->state, sizeof l->state, "%s", state_of(r, object));
+    r->result.objects++;
     return true;
 }
 
 static enum err read_list(struct run *r, struct why *why)
 {
     const struct sweep *s = r->sweep;
-    /* However long the sweep may take, a list that takes longer than an object is none. */
-    struct api_call call = {.deadline = earlier(s->deadline, clk_mono_ms() + SWEEP_OBJECT_MS)};
+    /* However long the sweep may take, a list that takes longer than this is none. */
+    int64_t patience = clk_mono_ms() + SWEEP_OBJECT_MS;
+    struct api_call call = {.deadline = earlier(s->terms.deadline, patience)};
     enum err e = api_list(s->api, &call, s->object_class, s->product_id, s->states, note_listed, r);
     if (r->out_of_memory)
         return why_set(why, ERR_NOMEM, "%s", err_text(ERR_NOMEM));
-    if (call.result.retry_after_s > r->result.retry_after_s)
-        r->result.retry_after_s = call.result.retry_after_s;
-    return e == ERR_OK ? e : why_set(why, e, "%s", call.why.text);
+    if (e == ERR_OK)
+        return e;
+    note_wait(&r->result, call.result.retry_after_s);
+    return why_set(why, e, "%s", call.why.text);
 }
 
 /* ------------------------------------------------------------------------ one object */
@@ -151,7 +243,7 @@ static enum outcome read_object(const struct run *r, struct task *t)
     return OUTCOME_DONE;
 }
 
-/* What a policy gets wrong is tried again: it may be mended, or the object change. */
+/* What a policy gets wrong it would get wrong again: that is for a person. */
 static enum outcome decide(const struct run *r, struct task *t)
 {
     const struct sweep *s = r->sweep;
@@ -160,18 +252,18 @@ static enum outcome decide(const struct run *r, struct task *t)
                                       .side = s->side,
                                       .webhook_id = s->webhook_id,
                                       .webhook_type = s->webhook_type,
-                                      .webhook_data = jsonx_object(s->claims, "data"),
-                                      .claims = s->claims,
+                                      .webhook_data = jsonx_object(s->terms.claims, "data"),
+                                      .claims = s->terms.claims,
                                       .object = t->object,
                                       .attempt = 1,
                                       .deadline = t->job.deadline};
     enum err e = policy_ask(s->policy, &q, &t->decision, &t->job.why);
     if (e != ERR_OK)
-        return end(t, OUTCOME_RETRY, e);
+        return end(t, api_transient(e) ? OUTCOME_RETRY : OUTCOME_REJECT, e);
     t->decided = true;
     t->job.decision = &t->decision;
     e = decision_allowed(&t->decision, s->object_class, s->side, t->object, &t->job.why);
-    return e != ERR_OK ? end(t, OUTCOME_RETRY, e) : OUTCOME_DONE;
+    return e != ERR_OK ? end(t, OUTCOME_REJECT, e) : OUTCOME_DONE;
 }
 
 static enum outcome deal(const struct run *r, struct task *t)
@@ -184,7 +276,7 @@ static enum outcome deal(const struct run *r, struct task *t)
     return o;
 }
 
-/* ---------------------------------------------------------------------- the accounts */
+/* ------------------------------------------------------------------------- the sweep */
 
 static int64_t wait_of(const struct task *t, enum outcome o)
 {
@@ -193,34 +285,7 @@ static int64_t wait_of(const struct task *t, enum outcome o)
     return o == OUTCOME_RETRY ? t->job.retry_after_s : -1;
 }
 
-static void log_swept(const struct swept *s)
-{
-    const bool well = s->outcome == OUTCOME_DONE || s->outcome == OUTCOME_SKIP ||
-                      s->outcome == OUTCOME_RESCHEDULE;
-    log_write(well ? LOG_INFO : LOG_WARN, "%s: %s: %s, was %s%s%s%s%s", s->id,
-              s->action[0] != '\0' ? s->action : "not decided", outcome_name(s->outcome),
-              s->before[0] != '\0' ? s->before : "not read", s->rule[0] != '\0' ? ", by " : "",
-              s->rule, s->reason[0] != '\0' ? ": " : "", s->reason);
-}
-
-static void count(struct sweep_result *result, const struct swept *s)
-{
-    switch (s->outcome) {
-    case OUTCOME_DONE:
-        result->done++;
-        break;
-    case OUTCOME_SKIP:
-        result->skipped++;
-        break;
-    case OUTCOME_RETRY:
-    case OUTCOME_RESCHEDULE:
-    case OUTCOME_REJECT:
-        result->failed++;
-        break;
-    }
-}
-
-static void report(struct run *r, const struct task *t, enum outcome o)
+static void report_task(struct run *r, const struct task *t, enum outcome o)
 {
     const struct swept s = {.id = t->job.object_id,
                             .type = t->type,
@@ -229,16 +294,10 @@ static void report(struct run *r, const struct task *t, enum outcome o)
                             .action = t->decided ? t->decision.action : "",
                             .rule = t->decided ? t->decision.rule : "",
                             .outcome = o,
-                            .reason = o != OUTCOME_DONE ? t->job.why.text : "",
-                            .after_s = wait_of(t, o)};
-    count(&r->result, &s);
-    if (t->job.retry_after_s > r->result.retry_after_s)
-        r->result.retry_after_s = t->job.retry_after_s;
-    log_swept(&s);
-    r->fn(r->ctx, &s);
+                            .reason = t->job.why.text,
+                            .retry_after_s = wait_of(t, o)};
+    report(r, s, t->job.err);
 }
-
-/* ------------------------------------------------------------------------- the sweep */
 
 /* Would the next object only meet the same? */
 static bool ends_sweep(const struct run *r, const struct job *job)
@@ -247,25 +306,29 @@ static bool ends_sweep(const struct run *r, const struct job *job)
         return true;
     if (job->err != ERR_HTTP_THROTTLED || job->retry_after_s < 0)
         return false;
-    int64_t until = clk_mono_ms() + job->retry_after_s * 1000;
-    return until > earlier(r->sweep->deadline, clk_mono_ms() + SWEEP_OBJECT_MS);
+    const struct sweep_terms *terms = &r->sweep->terms;
+    int64_t now = clk_mono_ms();
+    return now + job->retry_after_s * 1000 > earlier(terms->deadline, now + terms->object_ms);
 }
 
 static enum err sweep_one(struct run *r, const struct listed *l, struct why *why)
 {
     const struct sweep *s = r->sweep;
+    int64_t now = clk_mono_ms();
+    /* A call that hangs uses up the object's time, but for what it takes to look what it did. */
     struct task t = {.job = {.api = s->api,
                              .object_class = s->object_class,
                              .side = s->side,
                              .product_id = s->product_id,
                              .object_id = l->id,
-                             .dry_run = s->dry_run,
-                             .deadline = clk_mono_ms() + SWEEP_OBJECT_MS,
+                             .dry_run = s->terms.dry_run,
+                             .deadline = now + s->terms.object_ms * 3 / 4,
+                             .look_by = now + s->terms.object_ms,
                              .retry_after_s = -1}};
     memcpy(t.type, l->type, sizeof t.type);
     memcpy(t.before, l->state, sizeof t.before);
     enum outcome o = deal(r, &t);
-    report(r, &t, o);
+    report_task(r, &t, o);
     enum err e = ERR_OK;
     if (ends_sweep(r, &t.job))
         e = why_set(why, t.job.err, "%s", t.job.why.text);
@@ -280,9 +343,8 @@ static enum err sweep_all(struct run *r, struct why *why)
     enum err e = read_list(r, why);
     if (e != ERR_OK)
         return e;
-    r->result.objects = (int64_t)r->count;
     size_t next = 0;
-    while (e == ERR_OK && next < r->count && clk_mono_ms() < r->sweep->deadline)
+    while (e == ERR_OK && next < r->count && clk_mono_ms() < r->sweep->terms.deadline)
         e = sweep_one(r, &r->list[next++], why);
     r->result.left = (int64_t)(r->count - next);
     return e;
@@ -303,7 +365,7 @@ enum err sweep_run(const struct sweep *s, swept_fn *fn, void *ctx, struct sweep_
                        object_class_name(s->object_class));
     if (s->states[0] == NULL)
         return ERR_OK;
-    int64_t patience = earlier(s->deadline, clk_mono_ms() + SWEEP_LOCK_MS);
+    int64_t patience = earlier(s->terms.deadline, clk_mono_ms() + SWEEP_LOCK_MS);
     enum err e = inbox_lock_sweep(s->inbox, api_account(s->api), s->product_id, s->object_class,
                                   patience, &lock, why);
     if (e != ERR_OK)

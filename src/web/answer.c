@@ -50,6 +50,7 @@ int answer_status(enum err e)
     case ERR_TLS:
     case ERR_HTTP_CLIENT:
     case ERR_HTTP_AUTH:
+    case ERR_HTTP_FORBIDDEN:
     case ERR_HTTP_NOT_FOUND:
     case ERR_HTTP_THROTTLED:
     case ERR_HTTP_SERVER:
@@ -104,13 +105,17 @@ void answer_problem(struct response *res, enum err e, const char *detail, int64_
 {
     int status = answer_status(e);
     struct json_object *body = json_object_new_object();
-    json_object_object_add(body, "type", json_object_new_string("about:blank"));
-    json_object_object_add(body, "title", json_object_new_string(title(status)));
-    json_object_object_add(body, "status", json_object_new_int(status));
+    bool ok = jsonx_add(body, "type", json_object_new_string("about:blank")) &&
+              jsonx_add(body, "title", json_object_new_string(title(status))) &&
+              jsonx_add(body, "status", json_object_new_int(status));
     if (detail != NULL && status != 401)
-        json_object_object_add(body, "detail", json_object_new_string(detail));
+        ok = ok && jsonx_add(body, "detail", json_object_new_string(detail));
     if (objects != NULL)
-        json_object_object_add(body, "objects", objects);
+        ok = jsonx_add(body, "objects", objects) && ok;
+    if (!ok) { /* the status alone says what matters */
+        json_object_put(body);
+        body = NULL;
+    }
     fill(res, status, PROBLEM_TYPE, body);
     if (status == 401)
         response_header(res, "WWW-Authenticate", "Bearer");

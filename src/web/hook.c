@@ -16,7 +16,8 @@
 #include "web/pool.h"
 #include "web/snapshot.h"
 
-#define ADMIN_PATH "/-/" /* answered on the admin listener only */
+#define ADMIN_PATH   "/-/" /* answered on the admin listener only */
+#define OBJECT_SHARE 4     /* one object may take a quarter of the time of its call */
 
 struct hook {
     struct inbox *inbox;
@@ -45,7 +46,7 @@ struct call {
     struct inbox_receipt receipt;
 
     struct json_object *objects; /* array: what became of each */
-    bool unfinished;             /* some object is to be tried again */
+    bool unreported;             /* of some, memory did not suffice to say */
 
     enum err err; /* what ended the call; ERR_OK if it came to its end */
     struct why why;
@@ -240,8 +241,7 @@ static enum step stored(struct call *c)
     }
     log_info("webhook %s: delivery %" PRId64 " %s (seen %" PRId64 ")", c->event.webhook_id,
              c->receipt.id, delivery_state_name(c->receipt.state), c->receipt.seen);
-    bool finished = c->receipt.seen > 1 && c->receipt.state == DELIVERY_DONE;
-    return c->ignored != NULL || finished ? STEP_ANSWER : STEP_WORK;
+    return c->ignored != NULL ? STEP_ANSWER : STEP_WORK;
 }
 
 static void on_thread(void *work)
@@ -256,30 +256,11 @@ static enum step work(struct call *c)
     return STEP_PARKED;
 }
 
-static void add_text(struct json_object *o, const char *key, const char *text)
-{
-    if (text != NULL && *text != '\0')
-        json_object_object_add(o, key, json_object_new_string(text));
-}
-
 static void on_swept(void *ctx, const struct swept *s)
 {
     struct call *c = ctx;
-    struct json_object *o = json_object_new_object();
-    add_text(o, "id", s->id);
-    add_text(o, "type", s->type);
-    add_text(o, "before", s->before);
-    add_text(o, "after", s->after);
-    add_text(o, "action", s->action);
-    add_text(o, "result", outcome_name(s->outcome));
-    add_text(o, "rule", s->rule);
-    add_text(o, "reason", s->reason);
-    json_object_array_add(c->objects, o);
-    if (s->outcome != OUTCOME_RETRY && s->outcome != OUTCOME_RESCHEDULE)
-        return;
-    c->unfinished = true;
-    if (s->after_s > c->retry_after_s)
-        c->retry_after_s = s->after_s;
+    if (!jsonx_append(c->objects, swept_json(s)))
+        c->unreported = true;
 }
 
 /* From here to sweep_ends() a stop finds the call. */
@@ -307,22 +288,35 @@ static void sweep_ends(struct call *c)
     pthread_mutex_unlock(&h->lock);
 }
 
+/* Did each object come to an end that Connect's calling again would not better? */
+static enum err judge(struct call *c, const struct sweep_result *result)
+{
+    if (result->left > 0)
+        return why_set(&c->why, ERR_BUSY, "the time for one call is over: the next call goes on");
+    if (result->ended[OUTCOME_RETRY] > 0)
+        return why_set(&c->why, ERR_BUSY, "some objects have to be tried again");
+    if (c->unreported)
+        return why_set(&c->why, ERR_NOMEM, "%s", err_text(ERR_NOMEM));
+    return ERR_OK;
+}
+
 static enum step sweep(struct call *c)
 {
     const struct conf *conf = c->snapshot->conf;
-    struct sweep_result result = {.retry_after_s = -1};
+    const struct sweep_terms terms = {.claims = c->event.claims,
+                                      .deadline = c->started + conf->processing.inline_deadline_ms,
+                                      .object_ms = conf->processing.inline_deadline_ms /
+                                                   OBJECT_SHARE,
+                                      .dry_run = conf->processing.dry_run};
+    struct sweep_result result;
     c->objects = json_object_new_array();
     sweep_begins(c);
-    enum err e = dispatch_sweep(c->snapshot->dispatch, c->verified.webhook, c->event.claims,
-                                c->started + conf->processing.inline_deadline_ms,
-                                conf->processing.dry_run, on_swept, c, &result, &c->why);
+    enum err e = dispatch_sweep(c->snapshot->dispatch, c->verified.webhook, &terms, on_swept, c,
+                                &result, &c->why);
     sweep_ends(c);
-    if (result.retry_after_s > c->retry_after_s)
-        c->retry_after_s = result.retry_after_s;
-    if (e == ERR_OK && (c->unfinished || result.left > 0))
-        e = why_set(&c->why, ERR_BUSY, "%s",
-                    result.left > 0 ? "the time for one call is over: the next call goes on"
-                                    : "some objects have to be tried again");
+    c->retry_after_s = result.retry_after_s;
+    if (e == ERR_OK)
+        e = judge(c, &result);
     struct why why;
     enum delivery_state state = e == ERR_OK ? DELIVERY_DONE : DELIVERY_FAILED;
     if (inbox_set_state(c->hook->inbox, c->receipt.id, state, &why) != ERR_OK)
@@ -330,24 +324,32 @@ static enum step sweep(struct call *c)
     return e == ERR_OK ? STEP_ANSWER : fail(c, e);
 }
 
+/* What becomes of a call that was not refused. NULL: out of memory. */
+static struct json_object *make_body(const struct call *c)
+{
+    struct json_object *body = json_object_new_object();
+    const char *status = c->ignored != NULL    ? "ignored"
+                         : c->receipt.seen > 1 ? "duplicate"
+                                               : "done";
+    bool ok = jsonx_add(body, "status", json_object_new_string(status)) &&
+              jsonx_add(body, "delivery", json_object_new_int64(c->receipt.id));
+    if (c->ignored != NULL)
+        ok = ok && jsonx_add(body, "reason", json_object_new_string(c->ignored));
+    else
+        ok = ok && jsonx_add(body, "objects", json_object_get(c->objects));
+    if (ok)
+        return body;
+    json_object_put(body);
+    return NULL;
+}
+
 static void put_answer(const struct call *c, struct response *res)
 {
-    if (c->err != ERR_OK) {
-        /* Whatever kept a sweep from its end, to Connect it is "not now, call again". */
+    if (c->err == ERR_OK)
+        answer_json(res, 200, make_body(c));
+    else /* whatever kept a sweep from its end, to Connect it is "not now, call again" */
         answer_problem(res, c->objects != NULL ? ERR_BUSY : c->err, c->why.text, c->retry_after_s,
                        json_object_get(c->objects));
-        return;
-    }
-    struct json_object *body = json_object_new_object();
-    add_text(body, "status",
-             c->ignored != NULL   ? "ignored"
-             : c->objects != NULL ? "done"
-                                  : "duplicate");
-    json_object_object_add(body, "delivery", json_object_new_int64(c->receipt.id));
-    add_text(body, "reason", c->ignored);
-    if (c->objects != NULL)
-        json_object_object_add(body, "objects", json_object_get(c->objects));
-    answer_json(res, 200, body);
 }
 
 static enum step answer(struct call *c)

@@ -86,12 +86,12 @@ def test_decides_what_is_pending(sim, api, configuration, front, name, method, h
     assert document["status"] == "done"
     after = statuses(api)
     for entry in document["objects"]:
-        assert (entry["before"], entry["after"]) == (before[entry["id"]], after[entry["id"]])
+        assert (entry["before"], entry["after"]) == (before[entry["object_id"]], after[entry["object_id"]])
     pending = {i for i, status in before.items() if status in ("pending", "revoking")}
-    assert {e["id"] for e in document["objects"]} == pending
+    assert {e["object_id"] for e in document["objects"]} == pending
     assert {i for i in after if after[i] != before[i]} <= pending
     assert {"approve", "fail", "inquire", "skip"} <= {e["action"] for e in document["objects"]}
-    result = ({e["id"]: (e["action"], e["after"], e["rule"].split(":")[-1], e["result"])
+    result = ({e["object_id"]: (e["action"], e["after"], e["rule"].split(":")[-1], e["result"])
                for e in document["objects"]}, after)
     assert reference.setdefault("result", result) == result
 

@@ -12,6 +12,7 @@ import pytest
 import calls
 import servers
 from gate import Gate
+from small_connect import Connect
 
 RULES = servers.SOURCE / "contrib/rules/fulfillment.rules.yaml"
 ONE_RULE = "- then: { action: skip, reason: looked at }\n"
@@ -93,15 +94,52 @@ def test_refuses_what_is_no_call_of_connect(hook, http):
     assert deliveries(conf) == []
 
 
-def test_stores_a_call_and_counts_a_repeated_token(hook, connect):
-    conf, url = hook()
+ORDER = {"type": "purchase", "marketplace": {"id": "MP-78031"},
+         "asset": {"external_id": "same second", "product": {"id": calls.PRODUCT},
+                   "connection": {"id": "CT-2840-1977-0412"},
+                   "items": [{"id": "PRD_578_226_824_0001", "quantity": "5"}], "params": []}}
+
+
+def test_a_repeated_token_sweeps_again(hook, connect, api):
+    """Tokens have whole seconds and no id: a repeat may be a new order of the same second."""
+    conf, url = hook(rules=END_RULES)
     token = calls.sign(calls.claims_of(conf), conf.secrets[calls.WEBHOOK])
     first = connect(url, conf, token=token)
     assert (first.status, first.json()["status"]) == (200, "done")
     assert deliveries(conf) == [("done", 1, calls.WEBHOOK)]
+    order = api.post("/requests", ORDER)
     again = connect(url, conf, token=token)
     assert (again.status, again.json()["status"]) == (200, "duplicate")
+    assert again.json()["delivery"] == first.json()["delivery"]
+    assert [(e["object_id"], e["result"]) for e in again.json()["objects"]] == [(order["id"], "done")]
+    assert api.get(f"/requests/{order['id']}")["status"] == "failed"
     assert deliveries(conf) == [("done", 2, calls.WEBHOOK)]
+
+
+def test_a_message_reaches_the_conversation_of_the_request(hook, connect, api):
+    conf, url = hook(rules="- then: { action: skip, reason: later, message: 'We look at ${id}.' }\n")
+    for _ in range(2):  # and is not said twice
+        answer = connect(url, conf)
+        assert answer.status == 200
+        assert {(e["result"], e["reason"]) for e in answer.json()["objects"]} == {("skip", "later")}
+    for entry in answer.json()["objects"]:
+        request = entry["object_id"]
+        talk, = api.get(f"/conversations?instance_id={request}")
+        assert talk["type"] == "conversation"
+        said = [m["text"] for m in api.get(f"/conversations/{talk['id']}/messages")]
+        assert said == [f"We look at {request}."]
+
+
+def test_a_message_that_is_not_posted_is_told(hook, connect, api, tmp):
+    conf, url = hook(rules="- then: { action: fail, reason: 'no', message: bye }\n")
+    calls.http("POST", api.url.replace("/public/v1", "/_sim/faults"),
+               json.dumps({"path": "/conversations/*/messages", "method": "POST", "status": 403}).encode())
+    answer = connect(url, conf)
+    assert answer.status == 200
+    told = [e for e in answer.json()["objects"] if "the message was not posted: " in e["reason"]]
+    assert [e["result"] for e in told] == ["done"]
+    line = next(n for n in (tmp / "handler.log").read_text().splitlines() if "was not posted" in n)
+    assert "level=warn" in line and told[0]["object_id"] in line
 
 
 @pytest.mark.parametrize("claim", [{"product_id": "PRD-000-000-001"}, {"account_id": "VA-000-001"},
@@ -178,15 +216,16 @@ def test_goes_on_with_the_next_call_when_the_time_of_one_is_over(
     assert answer.status == problem["status"] == 503 and int(answer.headers["Retry-After"]) > 0
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert problem["detail"] == "the time for one call is over: the next call goes on"
-    assert [e["result"] for e in problem["objects"]] == ["done"]  # what was begun was ended
+    # Each object had its share of the time; what was begun then was ended.
+    assert {e["result"] for e in problem["objects"]} <= {"retry", "done"}
+    assert 0 < len(problem["objects"]) < len(pending)
     assert deliveries(conf) == [("failed", 1, calls.WEBHOOK)]
-    dealt_with = problem["objects"]
+    objects = problem["objects"]
     while answer.status == 503:  # once, unless the machine is very busy
-        answer = connect(url, conf, claims={"data": {"after": len(dealt_with)}})
-        dealt_with += answer.json()["objects"]
+        answer = connect(url, conf, claims={"data": {"after": len(objects)}})
+        objects += answer.json()["objects"]
     assert answer.json()["status"] == "done"
-    assert sorted(e["id"] for e in dealt_with) == sorted(pending)
-    assert {e["result"] for e in dealt_with} == {"done"}
+    assert sorted(e["object_id"] for e in objects if e["result"] == "done") == sorted(pending)
 
 
 def test_a_token_that_failed_for_want_of_the_api_is_done_when_it_comes_again(
@@ -202,9 +241,61 @@ def test_a_token_that_failed_for_want_of_the_api_is_done_when_it_comes_again(
         assert deliveries(conf) == [("failed", seen, calls.WEBHOOK)]
     gate.listen()
     answer = connect(url, conf, token=token)
-    assert (answer.status, answer.json()["status"]) == (200, "done")
+    assert (answer.status, answer.json()["status"]) == (200, "duplicate")
     assert {e["result"] for e in answer.json()["objects"]} == {"done"}
     assert deliveries(conf) == [("done", 3, calls.WEBHOOK)]
+
+
+@pytest.fixture
+def small_connect():
+    with Connect() as connect:
+        yield connect
+
+
+def test_what_no_repeat_would_better_is_200(small_connect, configuration, handler, nginx, connect):
+    """A refusal for good, a policy that is wrong and what cannot be read are for a person; a 503 for
+    ever would make Connect give the webhook up."""
+    rules = """\
+- when: eq(type,change)
+  then: { action: reschedule, after: 2m, reason: not yet }
+- when: eq(type,cancel)
+  then: { action: confirm }
+- then: { action: approve, template_id: TL-1-2-3 }
+"""
+    small_connect.odd = [b'{"id":"PR-901","status":"pending","note":"\xff"}']
+    later, wrong, refused, sound = (small_connect.add(t) for t in ("change", "cancel", "renew", "renew"))
+    small_connect.status_of[f"POST /requests/{refused}/approve"] = 400
+    conf = configuration(api_url=small_connect.url, rules=rules)
+    url = nginx(handler(conf)).url
+    answer = connect(url, conf)
+    assert answer.status == 200, answer
+    objects = {e["object_id"]: e for e in answer.json()["objects"]}
+    assert {k: e["result"] for k, e in objects.items()} == {
+        "PR-901": "dead", later: "reschedule", wrong: "dead", refused: "dead", sound: "done"}
+    assert objects[later]["retry_after"] == 120
+    assert "may not confirm" in objects[wrong]["reason"] and "SIM_1" in objects[refused]["reason"]
+    assert set(objects[sound]) == {"webhook_id", "object_class", "object_id", "type", "before", "after",
+                                   "action", "result", "rule", "reason", "retry_after"}
+    assert deliveries(conf) == [("done", 1, calls.WEBHOOK)]
+    # One that a repeat may better makes it a 503, with the shortest wait that anybody asked for.
+    hurt = small_connect.add("renew")
+    small_connect.status_of[f"GET /requests/{hurt}"] = 500
+    answer = connect(url, conf)
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "120")
+    results = {e["object_id"]: e["result"] for e in answer.json()["objects"]}
+    assert results == {"PR-901": "dead", later: "reschedule", wrong: "dead", refused: "dead", hurt: "retry"}
+
+
+def test_a_verb_that_hangs_costs_its_own_objects_time(small_connect, configuration, handler, nginx, connect):
+    hanging, sound = small_connect.add("renew"), small_connect.add("renew")
+    small_connect.hanging.add(f"POST /requests/{hanging}/approve")
+    conf = configuration(api_url=small_connect.url,
+                         rules="- then: { action: approve, template_id: TL-1-2-3 }\n",
+                         processing={"inline_deadline": "8s"})
+    url = nginx(handler(conf)).url
+    answer = connect(url, conf)
+    assert answer.status == 503
+    assert {e["object_id"]: e["result"] for e in answer.json()["objects"]} == {hanging: "retry", sound: "done"}
 
 
 def test_no_secret_is_written_anywhere(hook, connect, tmp):

@@ -1,18 +1,15 @@
 """connect-webhook poll --once, against a small Connect that counts what is done to it."""
 
-import http.server
 import json
 import subprocess
-import threading
-import urllib.parse
 
 import pytest
 
 import calls
+from small_connect import Connect
 
 TIMEOUT = 30  # seconds
 PASSWORD = "correct horse battery"
-VERBS = {"approve": "approved", "fail": "failed", "inquire": "inquiring", "confirm": "revoked"}
 
 RULES = [
     {"when": "eq(status,revoking)", "then": {"action": "confirm"}},
@@ -25,104 +22,10 @@ RULES = [
 ]
 
 
-class Connect(http.server.ThreadingHTTPServer):
-    """Requests that are listed, read, changed and acted upon; `done` has all that changed any."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.requests = {}
-        self.messages = []
-        self.done = []
-        self.lost = set()  # verbs that take effect and then answer 500
-        self.lock = threading.Lock()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}/public/v1"
-
-    def add(self, request_type, status="pending", product=calls.PRODUCT):
-        request_id = f"PR-{len(self.requests) + 1}"
-        self.requests[request_id] = {
-            "id": request_id, "type": request_type, "status": status,
-            "asset": {"product": {"id": product},
-                      "params": [{"id": "pin", "type": "password", "value": ""}]}}
-        return request_id
-
-    def status(self, request_id):
-        return self.requests[request_id]["status"]
-
-    def change(self, method, path, body):
-        """One change; gives (status, answer)."""
-        if path.startswith("/conversations/"):
-            self.messages.append(body["text"])
-            return 200, {"id": "ME-1", **body}
-        request_id, _, verb = path.removeprefix("/requests/").partition("/")
-        request = self.requests[request_id]
-        self.done.append((request_id, verb or "put"))
-        if method == "PUT":
-            request["asset"]["params"] = body["asset"]["params"]
-        elif request["status"] not in ("pending", "revoking"):
-            return 400, {"error_code": "REQ_003", "errors": [f"{verb}: not in this state"]}
-        else:
-            request["status"] = VERBS[verb]
-        return (500, {}) if verb in self.lost else (200, request)
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def answer(self, status, body, headers=()):
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        for name, value in (("Content-Type", "application/json"),
-                            ("Content-Length", str(len(content))), *headers):
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    def page(self, items):
-        self.answer(200, items,
-                    [("Content-Range", f"items 0-{max(len(items) - 1, 0)}/{len(items)}")])
-
-    def do_GET(self):
-        path = urllib.parse.urlsplit(self.path).path.removeprefix("/public/v1")
-        connect = self.server
-        with connect.lock:
-            if self.headers["Authorization"] != "ApiKey test-key":
-                self.answer(401, {"error_code": "AUTH_001", "errors": ["unauthorized"]})
-            elif path == "/requests":
-                self.page([r for r in connect.requests.values()
-                           if r["status"] in ("pending", "revoking")])
-            elif path == "/conversations":
-                self.page([{"id": "CO-1-2"}])
-            elif path.startswith("/conversations/"):
-                self.page([{"id": f"ME-{i}", "text": text}
-                           for i, text in enumerate(connect.messages)])
-            else:
-                self.answer(200, connect.requests[path.removeprefix("/requests/")])
-
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "null")
-        with self.server.lock:
-            path = self.path.removeprefix("/public/v1")
-            self.answer(*self.server.change(self.command, path, body))
-
-    do_PUT = do_POST
-
-
 @pytest.fixture
 def small_connect():
     with Connect() as connect:
-        thread = threading.Thread(target=connect.serve_forever)
-        thread.start()
         yield connect
-        connect.shutdown()
-        thread.join(TIMEOUT)
 
 
 @pytest.fixture
@@ -151,7 +54,7 @@ def poll(build, conf):
 
 
 def rows(result):
-    return {row["object"]: row for row in map(json.loads, result.stdout.splitlines())}
+    return {row["object_id"]: row for row in map(json.loads, result.stdout.splitlines())}
 
 
 @pytest.mark.parametrize("options", [[], ["--once", "more"], ["--once", "--bogus"]])
@@ -190,7 +93,7 @@ def test_does_what_the_rules_say_once(poll, small_connect):
     foreign = small_connect.add("purchase", product="PRD-9-9-9")
     result = poll("--once", "--json")
     assert result.returncode == 0, result.stderr
-    got = {k: (r["before"], r["after"], r["action"], r["outcome"]) for k, r in rows(result).items()}
+    got = {k: (r["before"], r["after"], r["action"], r["result"]) for k, r in rows(result).items()}
     assert got == {bought: ("pending", "approved", "approve", "done"),
                    cancelled: ("pending", "failed", "fail", "done"),
                    changed: ("pending", "pending", "skip", "skip"),
@@ -199,7 +102,8 @@ def test_does_what_the_rules_say_once(poll, small_connect):
                                   (revoked, "confirm")]
     assert small_connect.messages == ["Welcome!"]
     assert small_connect.status(foreign) == "pending"
-    assert "4 objects: 3 done, 1 skipped" in result.stderr
+    assert "4 objects: 3 done, 1 skipped, 0 to be asked about again, 0 to be tried again, 0 dead" \
+        in result.stderr
     again = poll("--once", "--json")
     assert again.returncode == 0
     assert list(rows(again)) == [changed]
@@ -223,7 +127,7 @@ def test_changes_nothing_in_a_dry_run(poll, conf, small_connect):
     for again in range(2):
         result = poll("--once", "--json", *([] if again else ["--dry-run"]))
         assert result.returncode == 0
-        assert rows(result)[request]["outcome"] == "skip"
+        assert rows(result)[request]["result"] == "skip"
         assert rows(result)[request]["reason"] == "dry run: would change 1 parameter and approve"
         assert small_connect.done == []
         conf.document["processing"] = {"dry_run": True}
@@ -235,7 +139,7 @@ def test_does_not_repeat_what_took_effect_without_an_answer(poll, small_connect)
     small_connect.lost.add("approve")
     result = poll("--once", "--json")
     assert result.returncode == 0, result.stderr
-    assert rows(result)[request]["outcome"] == "done"
+    assert rows(result)[request]["result"] == "done"
     assert small_connect.done == [(request, "approve")]
 
 
@@ -256,7 +160,59 @@ def test_sweeps_a_queue_once_however_many_webhooks_watch_it(poll, conf, small_co
     for options, webhook in ([], calls.WEBHOOK), (["--webhook", "WH-2"], "WH-2"):
         result = poll("--once", "--json", *options)
         assert len(result.stdout.splitlines()) == 1
-        assert rows(result)[request]["webhook"] == webhook
+        assert rows(result)[request]["webhook_id"] == webhook
+
+
+# What an object looks like that our reader refuses, or that no path could name, and its id.
+ODD = [(b'{"id":"PR-901","status":"pending","note":"\xff"}', "PR-901", "not UTF-8"),
+       (b'{"id":"PR-902","status":"pending","note":1,"note":2}', "PR-902", "given twice"),
+       (b'{"id":"PR-903","status":"pending","note":"\\ud800"}', "PR-903", "surrogate"),
+       (b'{"status":"pending","note":"a\x00b"}', "#4", "NUL"),
+       (b'{"id":"1559115188","status":"pending"}', "1559115188", "no id of Connect's"),
+       (b"null", "#6", "no object")]
+
+
+def test_one_odd_object_is_reported_and_keeps_nobody_from_the_others(poll, small_connect):
+    small_connect.odd = [element for element, _, _ in ODD]
+    sound = small_connect.add("renew")
+    result = poll("--once", "--json")
+    assert result.returncode == 1
+    got = rows(result)
+    assert got.pop(sound)["result"] == "done"
+    assert list(got) == [name for _, name, _ in ODD]
+    for _, name, reason in ODD:
+        assert (got[name]["result"], got[name]["action"]) == ("dead", "")
+        assert reason in got[name]["reason"]
+        assert f"{name}: not decided: dead" in result.stderr  # the log tells it, too
+    assert "7 objects: 1 done" in result.stderr and " 6 dead" in result.stderr
+
+
+def test_sees_every_page_of_a_gateway_that_cuts_them(poll, small_connect):
+    requests = [small_connect.add("change") for _ in range(120)]
+    small_connect.cut = 50
+    result = poll("--once", "--json")
+    assert result.returncode == 0, result.stderr
+    assert list(rows(result)) == requests
+
+
+def test_goes_on_after_what_is_forbidden_or_refused(poll, small_connect):
+    read, approved, refused, sound = (small_connect.add("renew") for _ in range(4))
+    small_connect.status_of = {f"GET /requests/{read}": 403,
+                               f"POST /requests/{approved}/approve": 403,
+                               f"POST /requests/{refused}/approve": 400}
+    result = poll("--once", "--json")
+    assert result.returncode == 1
+    assert {k: r["result"] for k, r in rows(result).items()} == {
+        read: "dead", approved: "dead", refused: "dead", sound: "done"}
+    assert all("SIM_1" in rows(result)[r]["reason"] for r in (read, approved, refused))
+
+
+def test_reports_an_object_by_one_set_of_keys(poll, small_connect):
+    small_connect.add("change")
+    row = json.loads(poll("--once", "--json").stdout)
+    assert list(row) == ["webhook_id", "object_class", "object_id", "type", "before", "after", "action",
+                         "result", "rule", "reason", "retry_after"]
+    assert (row["object_class"], row["retry_after"]) == ("fulfillment_request", None)
 
 
 def test_ends_with_1_when_something_is_left_to_do(poll, conf, small_connect):

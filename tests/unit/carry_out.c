@@ -62,7 +62,12 @@ struct json_object *json(const char *text)
 void answer(int status, const char *text)
 {
     struct json_object *body = json(text);
-    fake_answer(fake, status, "", json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN));
+    char range[64] = "";
+    if (json_object_is_type(body, json_type_array)) {
+        size_t n = json_object_array_length(body);
+        snprintf(range, sizeof range, "Content-Range: items 0-%zu/%zu\r\n", n > 0 ? n - 1 : 0, n);
+    }
+    fake_answer(fake, status, range, json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN));
     json_object_put(body);
 }
 
@@ -98,7 +103,8 @@ enum outcome carry_out_by(const struct processor *p, const char *object_text,
                        .object = object,
                        .decision = &decision,
                        .dry_run = dry_run,
-                       .deadline = clk_mono_ms() + SOON_MS};
+                       .deadline = clk_mono_ms() + SOON_MS,
+                       .look_by = clk_mono_ms() + 2 * SOON_MS};
     enum outcome o = p->carry_out(&job);
     decision_free(&decision);
     json_object_put(object);

@@ -219,6 +219,24 @@ static void keeps_how_long_connect_asks_to_wait(void **state)
     assert_int_equal(fake_requests(fake), 1);
 }
 
+/* Both are this object's trouble: what no reader takes, and what our key may not do. */
+static void gives_up_on_an_object_that_is_refused_or_cannot_be_read(void **state)
+{
+    (void)state;
+    answer(403, "{'error_code':'PERM_1','errors':['not yours']}");
+    answer(403, "{}");
+    assert_outcome(carry_out(request("pending", ""), "{'action':'fail','reason':'r'}"),
+                   OUTCOME_REJECT);
+    assert_err(job.err, ERR_HTTP_FORBIDDEN);
+    assert_non_null(strstr(job.why.text, "not yours"));
+    fake_answer(fake, 200, "", "{\"a\":1,\"a\":2}");
+    fake_answer(fake, 200, "", "{\"a\":1,\"a\":2}");
+    assert_outcome(carry_out(request("pending", ""), "{'action':'fail','reason':'r'}"),
+                   OUTCOME_REJECT);
+    assert_err(job.err, ERR_DUPLICATE);
+    assert_int_equal(fake_requests(fake), 4);
+}
+
 static void leaves_a_refused_key_to_a_person_and_retries(void **state)
 {
     (void)state;
@@ -268,8 +286,16 @@ static void is_done_though_the_message_fails(void **state)
     answer(200, request("failed", ""));
     answer(403, "{}");
     assert_outcome(carry_out(request("pending", ""), TALK), OUTCOME_DONE);
-    assert_err(job.err, ERR_OK);
+    assert_err(job.err, ERR_HTTP_FORBIDDEN);
+    assert_non_null(strstr(job.why.text, "the message was not posted: GET /conversations: 403"));
     assert_int_equal(fake_requests(fake), 2);
+    answer(200, "[{'id':'CO-1','type':'notes'},{'id':'CO-2','status':'closed'}]");
+    assert_outcome(
+        carry_out(request("pending", ""), "{'action':'skip','reason':'later','message':'Wait.'}"),
+        OUTCOME_SKIP);
+    assert_err(job.err, ERR_NOT_FOUND);
+    assert_string_equal(job.why.text,
+                        "later; the message was not posted: " REQUEST " has no open conversation");
 }
 
 static void says_nothing_when_the_verb_failed(void **state)
@@ -329,6 +355,7 @@ int main(void)
         TEST(looks_instead_of_repeating_and_finds_it_not_done),
         TEST(tries_later_when_it_cannot_even_look),
         TEST(keeps_how_long_connect_asks_to_wait),
+        TEST(gives_up_on_an_object_that_is_refused_or_cannot_be_read),
         TEST(leaves_a_refused_key_to_a_person_and_retries),
         TEST(posts_a_message_after_the_verb),
         TEST(does_not_repeat_a_message),

@@ -23,6 +23,7 @@ static struct fake *fake;
 static struct api *api;
 static struct api_call call;
 static struct secret *key;
+static size_t answer_max; /* bytes; 0 is the client's own */
 
 static void connect_with(const char *key_text, int64_t rate_limit)
 {
@@ -30,6 +31,7 @@ static void connect_with(const char *key_text, int64_t rate_limit)
                             .connect_timeout_ms = 5000,
                             .timeout_ms = ENOUGH_MS,
                             .rate_limit = rate_limit,
+                            .answer_max = answer_max,
                             .backoff_min_ms = 1,
                             .backoff_max_ms = 1};
     char url[128];
@@ -190,7 +192,7 @@ static void maps_every_status(void **state)
         enum err err;
     } cases[] = {
         {301, ERR_HTTP_ANSWER},    {302, ERR_HTTP_ANSWER}, {308, ERR_HTTP_ANSWER},
-        {400, ERR_HTTP_CLIENT},    {401, ERR_HTTP_AUTH},   {403, ERR_HTTP_AUTH},
+        {400, ERR_HTTP_CLIENT},    {401, ERR_HTTP_AUTH},   {403, ERR_HTTP_FORBIDDEN},
         {404, ERR_HTTP_NOT_FOUND}, {405, ERR_HTTP_CLIENT}, {409, ERR_HTTP_CLIENT},
         {413, ERR_HTTP_CLIENT},    {422, ERR_HTTP_CLIENT}, {429, ERR_HTTP_THROTTLED},
         {500, ERR_HTTP_SERVER},    {502, ERR_HTTP_SERVER}, {503, ERR_HTTP_THROTTLED},
@@ -223,7 +225,7 @@ static void keeps_connects_own_words(void **state)
     assert_err(act("approve", "{}"), ERR_HTTP_CLIENT);
     assert_string_equal(call.result.errors, "only one");
     assert_string_equal(call.result.error_code, "");
-    assert_err(act("approve", "{}"), ERR_HTTP_AUTH);
+    assert_err(act("approve", "{}"), ERR_HTTP_FORBIDDEN);
     assert_string_equal(call.result.errors, "no permission");
     assert_err(act("approve", "{}"), ERR_HTTP_CLIENT);
     assert_string_equal(call.result.error_code, "");
@@ -267,7 +269,7 @@ static void never_tells_the_key(void **state)
 static void refuses_a_success_that_is_no_answer(void **state)
 {
     (void)state;
-    static const char *const bodies[] = {"<html>", "{\"id\":", "[]", "null", "{\"a\":1,\"a\":2}"};
+    static const char *const bodies[] = {"<html>", "{\"id\":", "[]", "null"};
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         fake_answer(fake, 200, "", bodies[i]);
         assert_err(act("approve", "{}"), ERR_HTTP_ANSWER);
@@ -277,6 +279,11 @@ static void refuses_a_success_that_is_no_answer(void **state)
     }
     fake_answer(fake, 200, "", "");
     assert_err(get(), ERR_HTTP_ANSWER);
+    /* JSON that no reader takes will be the same next time: that is the object's own trouble. */
+    fake_answer(fake, 200, "", "{\"a\":1,\"a\":2}");
+    assert_err(get(), ERR_DUPLICATE);
+    assert_false(api_transient(ERR_DUPLICATE));
+    assert_true(api_transient(ERR_HTTP_ANSWER));
 }
 
 /* ------------------------------------------------------------------------- repeats */
@@ -394,10 +401,21 @@ struct seen {
     bool ordered;
 };
 
-static bool see(void *ctx, struct json_object *object)
+/* What could not be used, one line each. */
+static char unusable[1024];
+
+static bool see(void *ctx, const struct api_element *e)
 {
     struct seen *s = ctx;
-    int number = atoi(jsonx_str(object, "id", "PR-0") + 3);
+    size_t len = strlen(unusable);
+    if (e->object == NULL) {
+        snprintf(unusable + len, sizeof unusable - len, "%d %s %s: %s\n", (int)e->place, e->id,
+                 err_name(e->err), e->why);
+        return true;
+    }
+    assert_err(e->err, ERR_OK);
+    assert_string_equal(e->why, "");
+    int number = atoi(e->id + 3);
     s->ordered = s->ordered && number == s->last + 1;
     s->last = number;
     return ++s->n != s->stop_at;
@@ -417,9 +435,18 @@ static void answer_page(int first, int last, const char *range)
     fake_answer(fake, 200, header, body);
 }
 
+/* The header of a list of n objects that is told whole. */
+static const char *only_page(int n)
+{
+    static char header[64];
+    snprintf(header, sizeof header, "Content-Range: items 0-%d/%d\r\n", n - 1, n);
+    return header;
+}
+
 static enum err list(struct seen *s)
 {
     *s = (struct seen){.stop_at = s->stop_at, .ordered = true};
+    unusable[0] = '\0';
     return api_list(api, &call, CLASS_FULFILLMENT_REQUEST, PRODUCT, pending, see, s);
 }
 
@@ -439,18 +466,118 @@ static void lists_pages_to_the_total(void **state)
     assert_int_equal(fake_requests(fake), 2);
 }
 
-static void lists_pages_without_a_total_to_a_short_one(void **state)
+/* A gateway that cuts pages at fifty and drops Content-Range hides nothing. */
+static void lists_pages_without_a_total_to_an_empty_one(void **state)
 {
     (void)state;
     struct seen s = {0};
-    answer_page(1, 100, NULL);
+    answer_page(1, 50, NULL);
+    answer_page(51, 100, NULL);
+    answer_page(101, 120, NULL);
     answer_page(1, 0, NULL);
     assert_err(list(&s), ERR_OK);
-    assert_int_equal(s.n, 100);
+    assert_int_equal(s.n, 120);
+    assert_true(s.ordered);
+    assert_non_null(strstr(fake_request(fake, 3), "&offset=120 "));
     answer_page(1, 0, "items 0-0/0");
     assert_err(list(&s), ERR_OK);
     assert_int_equal(s.n, 0);
-    assert_int_equal(fake_requests(fake), 3);
+    assert_int_equal(fake_requests(fake), 5);
+}
+
+static void ends_a_list_of_a_server_that_knows_no_pages(void **state)
+{
+    (void)state;
+    struct seen s = {0};
+    answer_page(1, 130, NULL);
+    answer_page(1, 130, NULL);
+    assert_err(list(&s), ERR_OK);
+    assert_int_equal(s.n, 130);
+    assert_int_equal(fake_requests(fake), 2);
+}
+
+static void passes_what_cannot_be_read_as_such(void **state)
+{
+    (void)state;
+    struct seen s = {0};
+    fake_answer(fake, 200, "Content-Range: items 0-8/9\r\n",
+                "[{\"id\":\"PR-1\"},"
+                "{\"id\":\"PR-7\",\"note\":\"\xff\"},"
+                "{\"note\":1,\"note\":2},"
+                "{\"id\":\"PR-8\",\"note\":\"\\ud800\"},"
+                "{\"id\":\"PR-2\",\"external_id\":1234567890123456789012345},"
+                "null,"
+                "\"PR-9\","
+                "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]],"
+                "{\"id\":\"PR-3\"}]");
+    assert_err(list(&s), ERR_OK);
+    assert_int_equal(s.n, 3);
+    assert_true(s.ordered);
+    assert_string_equal(unusable, "1 PR-7 encoding: line 1, column 22: not UTF-8\n"
+                                  "2  duplicate: line 1, column 11: key \"note\" is given twice\n"
+                                  "3 PR-8 encoding: line 1, column 22: surrogate without its other "
+                                  "half\n"
+                                  "5  type: is no object\n"
+                                  "6  type: is no object\n"
+                                  "7  too-deep: line 1, column 33: nested deeper than 32\n");
+}
+
+/* An object of so many bytes. */
+static void add_fat(char *body, size_t size, int number, size_t fat)
+{
+    size_t len = strlen(body);
+    snprintf(body + len, size - len, "%s{\"id\":\"PR-%d\",\"note\":\"%0*d\"}",
+             strcmp(body, "[") == 0 ? "" : ",", number, (int)fat, 0);
+}
+
+static void answer_fat(int first, int last, int fat_one)
+{
+    static char body[64 * 1024];
+    strcpy(body, "[");
+    for (int i = first; i <= last; i++)
+        add_fat(body, sizeof body, i, i == fat_one ? 9000 : 1);
+    strcat(body, "]");
+    fake_answer(fake, 200, "", body);
+}
+
+static void asks_for_fewer_where_a_page_is_too_big(void **state)
+{
+    (void)state;
+    struct seen s = {0};
+    answer_max = 8192;
+    connect_with(KEY, 0);
+    answer_fat(1, 100, 3);
+    answer_fat(1, 50, 3);
+    answer_fat(1, 25, 3);
+    answer_fat(1, 12, 3);
+    answer_fat(1, 6, 3);
+    answer_fat(1, 3, 3);
+    answer_fat(1, 1, 3);
+    answer_fat(2, 2, 3);
+    answer_fat(3, 3, 3); /* this one fits no answer */
+    answer_fat(4, 100, 3);
+    answer_fat(1, 0, 3);
+    assert_err(list(&s), ERR_OK);
+    answer_max = 0;
+    assert_int_equal(s.n, 99);
+    assert_string_equal(unusable, "2  too-big: is larger than an answer may be\n");
+    assert_non_null(strstr(fake_request(fake, 6), "&limit=1&offset=0 "));
+    assert_non_null(strstr(fake_request(fake, 9), "&limit=100&offset=3 "));
+    assert_int_equal(fake_requests(fake), 11);
+}
+
+static void gives_a_list_up_whose_every_page_is_too_big(void **state)
+{
+    (void)state;
+    struct seen s = {0};
+    answer_max = 8192;
+    connect_with(KEY, 0);
+    for (int i = 0; i < 200; i++)
+        answer_fat(1, 1, 1);
+    assert_err(list(&s), ERR_TOO_BIG);
+    answer_max = 0;
+    assert_non_null(strstr(call.why.text, "more than 16 objects are"));
+    assert_true(fake_requests(fake) < 200);
 }
 
 static void lists_a_server_that_cuts_pages_shorter(void **state)
@@ -523,19 +650,17 @@ static void stops_a_server_that_repeats_or_contradicts_itself(void **state)
 {
     (void)state;
     struct seen s = {0};
-    answer_page(1, 100, NULL);
-    answer_page(1, 100, NULL);
-    assert_err(list(&s), ERR_HTTP_ANSWER);
     answer_page(1, 100, "items 0-99/200");
     answer_page(1, 100, "items 0-99/200");
     assert_err(list(&s), ERR_HTTP_ANSWER);
     answer_page(1, 10, "items 0-99/200");
     assert_err(list(&s), ERR_HTTP_ANSWER);
-    fake_answer(fake, 200, "", "[{\"name\":\"no id\"}]");
+    fake_answer(fake, 200, "", "[{\"id\":\"PR-1\"},{\"id\":\"PR-2");
     assert_err(list(&s), ERR_HTTP_ANSWER);
+    assert_int_equal(s.n, 0);
     fake_answer(fake, 200, "", "{\"objects\":[]}");
     assert_err(list(&s), ERR_HTTP_ANSWER);
-    assert_int_equal(fake_requests(fake), 7);
+    assert_int_equal(fake_requests(fake), 5);
 }
 
 static void stops_when_told(void **state)
@@ -554,7 +679,7 @@ static void lists_templates(void **state)
 {
     (void)state;
     struct json_object *o;
-    fake_answer(fake, 200, "", "[{\"id\":\"TL-1-2-3\"},{\"id\":\"TL-1-2-4\"}]");
+    fake_answer(fake, 200, only_page(2), "[{\"id\":\"TL-1-2-3\"},{\"id\":\"TL-1-2-4\"}]");
     assert_err(api_templates(api, &call, PRODUCT, "asset", "fulfillment", &o), ERR_OK);
     assert_int_equal(json_object_array_length(o), 2);
     json_object_put(o);
@@ -562,6 +687,9 @@ static void lists_templates(void **state)
                     "/templates?scope=asset&type=fulfillment&limit=100&offset=0");
     fake_answer(fake, 404, "", "");
     assert_err(api_templates(api, &call, PRODUCT, "asset", "inquire", &o), ERR_HTTP_NOT_FOUND);
+    fake_answer(fake, 200, only_page(2), "[{\"id\":\"TL-1-2-3\"},{\"id\":\"\xff\"}]");
+    assert_err(api_templates(api, &call, PRODUCT, "asset", "inquire", &o), ERR_ENCODING);
+    assert_non_null(strstr(call.why.text, "/templates: place 1: "));
 }
 
 static enum err say(const char *text, bool want)
@@ -579,7 +707,7 @@ static void posts_into_the_open_conversation(void **state)
     fake_answer(fake, 200, "",
                 "[{\"id\":\"CO-1\",\"status\":\"closed\"},{\"id\":\"CO-2\",\"type\":\"notes\"},"
                 "{\"id\":\"" MESSAGES "\",\"status\":\"open\",\"type\":\"conversation\"}]");
-    fake_answer(fake, 200, "",
+    fake_answer(fake, 200, only_page(2),
                 "[{\"id\":\"ME-1\",\"text\":\"done\",\"account\":{\"id\":\"VA-240-990\"},"
                 "\"created\":\"2026-01-01T00:00:00+00:00\"},"
                 "{\"id\":\"ME-2\",\"text\":\"else\",\"account\":{\"id\":\"VA-240-990\"},"
@@ -595,7 +723,7 @@ static void does_not_say_the_same_twice(void **state)
 {
     (void)state;
     fake_answer(fake, 200, "", "[{\"id\":\"" MESSAGES "\"}]");
-    fake_answer(fake, 200, "",
+    fake_answer(fake, 200, only_page(3),
                 "[{\"id\":\"ME-2\",\"text\":\"done\",\"account\":{\"id\":\"VA-240-990\"},"
                 "\"created\":\"2026-01-02T00:00:00+00:00\"},"
                 "{\"id\":\"ME-1\",\"text\":\"older\",\"account\":{\"id\":\"VA-240-990\"},"
@@ -604,22 +732,23 @@ static void does_not_say_the_same_twice(void **state)
                 "\"created\":\"2026-01-03T00:00:00+00:00\"}]");
     assert_err(say("done", false), ERR_OK);
     fake_answer(fake, 200, "", "[{\"id\":\"" MESSAGES "\"}]");
-    fake_answer(fake, 200, "", "[{\"id\":\"ME-1\",\"text\":\"done\"}]"); /* author not told */
+    fake_answer(fake, 200, only_page(1), "[{\"id\":\"ME-1\",\"text\":\"done\"}]"); /* by whom? */
     assert_err(say("done", false), ERR_OK);
     assert_int_equal(fake_requests(fake), 4);
 }
 
-static void takes_a_missing_conversation_for_no_error(void **state)
+static void tells_that_there_is_no_open_conversation(void **state)
 {
     (void)state;
     fake_answer(fake, 200, "", "[]");
-    assert_err(say("x", false), ERR_OK);
+    assert_err(say("x", false), ERR_NOT_FOUND);
+    assert_string_equal(call.why.text, REQUEST " has no open conversation");
     fake_answer(fake, 404, "", "");
-    assert_err(say("x", false), ERR_OK);
+    assert_err(say("x", false), ERR_NOT_FOUND);
     fake_answer(fake, 200, "", "[{\"id\":\"CO-1\",\"status\":\"closed\"}]");
-    assert_err(say("x", false), ERR_OK);
+    assert_err(say("x", false), ERR_NOT_FOUND);
     fake_answer(fake, 200, "", "[{\"id\":\"../../requests\",\"status\":\"open\"}]");
-    assert_err(say("x", false), ERR_OK);
+    assert_err(say("x", false), ERR_NOT_FOUND);
     fake_answer(fake, 401, "", "");
     assert_err(say("x", false), ERR_HTTP_AUTH);
 }
@@ -651,7 +780,11 @@ int main(void)
         test(waits_for_a_turn_but_not_beyond_the_deadline),
         test(stops_who_waits_for_a_turn),
         test(lists_pages_to_the_total),
-        test(lists_pages_without_a_total_to_a_short_one),
+        test(lists_pages_without_a_total_to_an_empty_one),
+        test(ends_a_list_of_a_server_that_knows_no_pages),
+        test(passes_what_cannot_be_read_as_such),
+        test(asks_for_fewer_where_a_page_is_too_big),
+        test(gives_a_list_up_whose_every_page_is_too_big),
         test(lists_a_server_that_cuts_pages_shorter),
         test(skips_nothing_when_objects_leave_the_list),
         test(reads_pages_again_after_a_step_back),
@@ -662,7 +795,7 @@ int main(void)
         test(lists_templates),
         test(posts_into_the_open_conversation),
         test(does_not_say_the_same_twice),
-        test(takes_a_missing_conversation_for_no_error),
+        test(tells_that_there_is_no_open_conversation),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     http_global_free();

@@ -156,9 +156,10 @@ static void keep(void *ctx, const struct swept *s)
 static enum err sweep(struct dispatch *d, const struct conf_webhook *w, bool dry_run, char ret[256])
 {
     struct sweep_result result;
-    int64_t deadline = clk_mono_ms() + ENDS_MS;
+    const struct sweep_terms terms = {
+        .deadline = clk_mono_ms() + ENDS_MS, .object_ms = ENDS_MS, .dry_run = dry_run};
     ret[0] = '\0';
-    return dispatch_sweep(d, w, NULL, deadline, dry_run, keep, ret, &result, &why);
+    return dispatch_sweep(d, w, &terms, keep, ret, &result, &why);
 }
 
 /* A queue of one request, PR-1. */

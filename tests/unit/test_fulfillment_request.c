@@ -133,7 +133,7 @@ static void names_the_candidates_and_changes_nothing(void **state)
     answer(200, "[{'id':'TL-7-7-7','name':'Default'},{'id':'TL-8-8-8','name':'Trial'}]");
     assert_outcome(carry_out(request("pending", ""),
                              "{'action':'approve','params':[{'id':'email','value':'x'}]}"),
-                   OUTCOME_RETRY);
+                   OUTCOME_REJECT);
     assert_err(job.err, ERR_POLICY);
     assert_non_null(strstr(job.why.text, "TL-7-7-7 (Default), TL-8-8-8 (Trial)"));
     assert_int_equal(fake_requests(fake), 1);
@@ -143,7 +143,7 @@ static void cannot_approve_without_any_template(void **state)
 {
     (void)state;
     answer(200, "[]");
-    assert_outcome(carry_out(request("pending", ""), "{'action':'approve'}"), OUTCOME_RETRY);
+    assert_outcome(carry_out(request("pending", ""), "{'action':'approve'}"), OUTCOME_REJECT);
     assert_err(job.err, ERR_POLICY);
     assert_non_null(strstr(job.why.text, PRODUCT " has no template"));
 }
@@ -172,7 +172,7 @@ static void inquires_with_the_products_template_or_none(void **state)
     answer(200, "[{'id':'TL-6-6-6'},{'id':'TL-4-4-4'}]");
     assert_outcome(
         carry_out(request("pending", "'template':{'id':'TL-5-5-5'},"), "{'action':'inquire'}"),
-        OUTCOME_RETRY);
+        OUTCOME_REJECT);
     assert_err(job.err, ERR_POLICY);
     assert_int_equal(fake_requests(fake), 7);
 }
@@ -211,7 +211,7 @@ static void has_a_skeleton_that_works(void **state)
     assert_outcome(carry_out_by(p, request("revoking", ""), "{'action':'confirm'}", false),
                    OUTCOME_DONE);
     assert_outcome(carry_out_by(p, request("inquiring", ""), "{'action':'pend'}", false),
-                   OUTCOME_RETRY);
+                   OUTCOME_REJECT);
     assert_err(job.err, ERR_POLICY);
     struct json_object *object = json(request("revoked", ""));
     assert_true(p->already(object, "confirm"));

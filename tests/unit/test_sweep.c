@@ -86,9 +86,11 @@ static void note(void *ctx, const struct swept *s)
 {
     size_t n = strlen(reported);
     assert_ptr_equal(ctx, &sweep);
+    assert_string_equal(s->webhook_id, "WH-1");
+    assert_int_equal(s->object_class, CLASS_FULFILLMENT_REQUEST);
     snprintf(reported + n, sizeof reported - n, "%s %s %s>%s %s %s [%s] %s %lld\n", s->id, s->type,
              s->before, s->after, s->action, outcome_name(s->outcome), s->rule, s->reason,
-             (long long)s->after_s);
+             (long long)s->retry_after_s);
 }
 
 static int set_up(void **state)
@@ -115,7 +117,7 @@ static int set_up(void **state)
                            .webhook_type = TYPE_EVENT,
                            .side = SIDE_VENDOR,
                            .states = states,
-                           .deadline = CLK_NEVER};
+                           .terms = {.deadline = CLK_NEVER, .object_ms = 2 * ENDS_MS}};
     lock_answer = ERR_OK;
     locks = unlocks = asked = 0;
     reported[0] = '\0';
@@ -138,14 +140,17 @@ static enum err run(void)
     return sweep_run(&sweep, note, &sweep, &result, &why);
 }
 
-static void assert_result(int objects, int done, int skipped, int failed, int left)
+/* "objects 6: 1 done, 2 dead; 3 left", of what there was. */
+static void assert_result(const char *want)
 {
-    char got[128], want[128];
-    snprintf(got, sizeof got, "objects %d done %d skipped %d failed %d left %d",
-             (int)result.objects, (int)result.done, (int)result.skipped, (int)result.failed,
-             (int)result.left);
-    snprintf(want, sizeof want, "objects %d done %d skipped %d failed %d left %d", objects, done,
-             skipped, failed, left);
+    char got[256];
+    size_t n = (size_t)snprintf(got, sizeof got, "objects %d:", (int)result.objects);
+    for (int o = 0; o < OUTCOME__COUNT; o++)
+        if (result.ended[o] > 0)
+            n += (size_t)snprintf(got + n, sizeof got - n, " %d %s", (int)result.ended[o],
+                                  outcome_name((enum outcome)o));
+    if (result.left > 0)
+        snprintf(got + n, sizeof got - n, " %d left", (int)result.left);
     assert_string_equal(got, want);
 }
 
@@ -193,7 +198,7 @@ static void refuses_a_class_that_nothing_handles(void **state)
     result.left = 99;
     assert_err(run(), ERR_INVALID);
     assert_non_null(strstr(why.text, "billing_request"));
-    assert_result(0, 0, 0, 0, 0);
+    assert_result("objects 0:");
     assert_int_equal(locks, 0);
 }
 
@@ -204,7 +209,7 @@ static void does_not_start_where_another_runs(void **state)
     assert_err(run(), ERR_BUSY);
     assert_string_equal(locked, "VA-240-990 " PRODUCT " fulfillment_request");
     assert_int_equal(fake_requests(fake), 0);
-    assert_result(0, 0, 0, 0, 0);
+    assert_result("objects 0:");
 }
 
 static void tells_why_the_list_could_not_be_read(void **state)
@@ -213,7 +218,7 @@ static void tells_why_the_list_could_not_be_read(void **state)
     fake_answer(fake, 400, "", "{\"error_code\":\"VAL_1\",\"errors\":[\"bad filter\"]}");
     assert_err(run(), ERR_HTTP_CLIENT);
     assert_non_null(strstr(why.text, "bad filter"));
-    assert_result(0, 0, 0, 0, 0);
+    assert_result("objects 0:");
 }
 
 static void has_nothing_to_do_with_an_empty_list(void **state)
@@ -221,7 +226,7 @@ static void has_nothing_to_do_with_an_empty_list(void **state)
     (void)state;
     list(0);
     assert_err(run(), ERR_OK);
-    assert_result(0, 0, 0, 0, 0);
+    assert_result("objects 0:");
     assert_int_equal(result.retry_after_s, -1);
     assert_string_equal(reported, "");
     static const char *const none[] = {NULL};
@@ -239,7 +244,7 @@ static void lists_first_then_reads_each_again_and_acts(void **state)
     object(2, "revoking", "{'action':'confirm'}");
     fake_answer(fake, 200, "", "{\"status\":\"revoked\"}");
     assert_err(run(), ERR_OK);
-    assert_result(2, 2, 0, 0, 0);
+    assert_result("objects 2: 2 done");
     assert_string_equal(reported,
                         "PR-1 purchase pending>approved approve done [rules.yaml:7]  -1\n"
                         "PR-2 purchase revoking>revoked confirm done [rules.yaml:7]  -1\n");
@@ -258,27 +263,110 @@ static void leaves_what_was_dealt_with_elsewhere(void **state)
     object(1, "approved", APPROVE);
     fake_answer(fake, 404, "", "{}");
     assert_err(run(), ERR_OK);
-    assert_result(2, 0, 2, 0, 0);
+    assert_result("objects 2: 2 skip");
     assert_int_equal(asked, 0);
     assert_non_null(strstr(reported, "PR-1 purchase approved>approved  skip [] is approved now"));
     assert_non_null(strstr(reported, "PR-2 purchase pending>  skip [] is no longer there"));
 }
 
-static void ignores_objects_of_another_product_and_bad_ids(void **state)
+static void ignores_objects_of_another_product(void **state)
 {
     (void)state;
     char body[4096];
-    snprintf(body, sizeof body, "[%s,%s,{\"id\":\"../accounts\"},{\"id\":\"PR-9\"}]",
+    snprintf(body, sizeof body, "[%s,%s,{\"id\":\"PR-9\"}]",
              request(1, "PRD-9-9-9", "pending", APPROVE), request(2, PRODUCT, "pending", ""));
-    fake_answer(fake, 200, "Content-Range: items 0-3/4\r\n", body);
+    fake_answer(fake, 200, "Content-Range: items 0-2/3\r\n", body);
     object(2, "pending", "{'action':'skip','reason':'later'}");
     object(9, "pending", "{'action':'skip'}");
     assert_err(run(), ERR_OK);
-    assert_result(2, 0, 2, 0, 0);
+    assert_result("objects 2: 2 skip");
     assert_null(strstr(reported, "PR-1"));
     assert_non_null(
         strstr(reported, "PR-2 purchase pending>pending skip skip [rules.yaml:7] later"));
     assert_int_equal(fake_requests(fake), 3);
+}
+
+/* One odd object is its own trouble: reported once, and the others are dealt with. */
+static void reports_what_is_listed_and_no_use(void **state)
+{
+    (void)state;
+    fake_answer(fake, 200, "Content-Range: items 0-5/6\r\n",
+                "[{\"id\":\"PR-7\",\"type\":\"purchase\",\"note\":\"\xff\"},"
+                "{\"id\":\"1559115188\",\"type\":\"change\",\"status\":\"pending\"},"
+                "{\"id\":1559115189},"
+                "{\"note\":1,\"note\":1},"
+                "{\"id\":\"../accounts\"},"
+                "{\"id\":\"PR-1\",\"status\":\"pending\"}]");
+    object(1, "pending", APPROVE);
+    fake_answer(fake, 200, "", "{\"status\":\"approved\"}");
+    assert_err(run(), ERR_OK);
+    assert_result("objects 6: 1 done 5 dead");
+    assert_int_equal(result.retry_after_s, -1);
+    static const char no_id[] = "has no id of Connect's: it can be neither read nor changed -1\n";
+    char want[1024];
+    snprintf(want, sizeof want,
+             "PR-7  >  dead [] cannot be read: line 1, column 40: not UTF-8 -1\n"
+             "1559115188 change pending>pending  dead [] %s"
+             "1559115189  >  dead [] %s"
+             "#4  >  dead [] cannot be read: line 1, column 11: key \"note\" is given twice -1\n"
+             "../accounts  >  dead [] %s"
+             "PR-1 purchase pending>approved approve done [rules.yaml:7]  -1\n",
+             no_id, no_id, no_id);
+    assert_string_equal(reported, want);
+    assert_int_equal(fake_requests(fake), 3);
+}
+
+/* Our key may not see or change this one; only a 401 says that it is no key. */
+static void goes_on_after_what_is_forbidden(void **state)
+{
+    (void)state;
+    list(3);
+    fake_answer(fake, 403, "", "{\"error_code\":\"PERM_1\",\"errors\":[\"not yours\"]}");
+    object(2, "pending", APPROVE);
+    fake_answer(fake, 403, "", "{}");
+    object(2, "pending", "");
+    object(3, "pending", APPROVE);
+    fake_answer(fake, 200, "", "{\"status\":\"approved\"}");
+    assert_err(run(), ERR_OK);
+    assert_result("objects 3: 1 done 2 dead");
+    assert_non_null(strstr(reported, "PR-1 purchase pending>  dead [] GET /requests/PR-1: 403: "));
+    assert_non_null(strstr(reported, "PR-2 purchase pending>pending approve dead "));
+}
+
+/* A verb that hangs costs its own object's time, with the look at what it did. */
+static void goes_on_after_a_verb_that_hangs(void **state)
+{
+    (void)state;
+    int64_t start = clk_mono_ms();
+    sweep.terms.object_ms = 2000;
+    list(2);
+    object(1, "pending", APPROVE);
+    fake_raw(fake, FAKE_HANG, "");
+    object(1, "pending", "");
+    object(2, "pending", APPROVE);
+    fake_answer(fake, 200, "", "{\"status\":\"approved\"}");
+    assert_err(run(), ERR_OK);
+    assert_result("objects 2: 1 done 1 retry");
+    assert_non_null(strstr(reported, "PR-1 purchase pending>pending approve retry "));
+    assert_true(clk_mono_ms() - start < ENDS_MS);
+}
+
+static void makes_one_json_object_of_each(void **state)
+{
+    (void)state;
+    struct swept s = {"WH-1", CLASS_USAGE_FILE, "UF-1", "", "ready", "", "submit",
+                      "r:1",  OUTCOME_REJECT,   "no",   -1};
+    struct json_object *o = swept_json(&s);
+    assert_string_equal(
+        json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN),
+        "{\"webhook_id\":\"WH-1\",\"object_class\":\"usage_file\",\"object_id\":\"UF-1\","
+        "\"type\":\"\",\"before\":\"ready\",\"after\":\"\",\"action\":\"submit\","
+        "\"result\":\"dead\",\"rule\":\"r:1\",\"reason\":\"no\",\"retry_after\":null}");
+    json_object_put(o);
+    s.retry_after_s = 5;
+    o = swept_json(&s);
+    assert_int_equal(jsonx_int(o, "retry_after", -1), 5);
+    json_object_put(o);
 }
 
 static void goes_on_after_a_poison_object(void **state)
@@ -296,13 +384,12 @@ static void goes_on_after_a_poison_object(void **state)
     object(6, "pending", APPROVE);
     fake_answer(fake, 200, "", "{\"status\":\"approved\"}");
     assert_err(run(), ERR_OK);
-    assert_result(6, 1, 0, 5, 0);
+    assert_result("objects 6: 1 done 1 retry 4 dead");
     assert_non_null(strstr(reported, "PR-1 purchase pending>  retry [] "));
-    assert_non_null(strstr(reported, "PR-2 purchase pending>pending  retry [] no idea"));
-    assert_non_null(
-        strstr(reported, "PR-3 purchase pending>pending confirm retry [rules.yaml:7] "));
-    assert_non_null(strstr(reported, "PR-4 purchase pending>pending  retry [] rules.yaml:7: "));
-    assert_non_null(strstr(reported, "PR-5 purchase pending>pending fail reject [rules.yaml:7] "));
+    assert_non_null(strstr(reported, "PR-2 purchase pending>pending  dead [] no idea"));
+    assert_non_null(strstr(reported, "PR-3 purchase pending>pending confirm dead [rules.yaml:7] "));
+    assert_non_null(strstr(reported, "PR-4 purchase pending>pending  dead [] rules.yaml:7: "));
+    assert_non_null(strstr(reported, "PR-5 purchase pending>pending fail dead [rules.yaml:7] "));
     assert_non_null(strstr(reported, "PR-6 purchase pending>approved approve done "));
 }
 
@@ -312,10 +399,21 @@ static void tells_how_long_a_rescheduled_object_waits(void **state)
     list(1);
     object(1, "pending", "{'action':'reschedule','after':90,'reason':'night'}");
     assert_err(run(), ERR_OK);
-    assert_result(1, 0, 0, 1, 0);
+    assert_result("objects 1: 1 reschedule");
     assert_string_equal(reported, "PR-1 purchase pending>pending reschedule reschedule "
                                   "[rules.yaml:7] night 90\n");
-    assert_int_equal(result.retry_after_s, -1);
+    assert_int_equal(result.retry_after_s, 90);
+}
+
+static void tells_the_shortest_wait(void **state)
+{
+    (void)state;
+    list(3);
+    object(1, "pending", "{'action':'reschedule','after':90}");
+    object(2, "pending", "{'action':'reschedule','after':45}");
+    object(3, "pending", "{'action':'reschedule','after':60}");
+    assert_err(run(), ERR_OK);
+    assert_int_equal(result.retry_after_s, 45);
 }
 
 static void stops_when_the_key_is_not_accepted(void **state)
@@ -326,19 +424,19 @@ static void stops_when_the_key_is_not_accepted(void **state)
     fake_answer(fake, 401, "", "{\"error_code\":\"AUTH_001\",\"errors\":[\"no\"]}");
     assert_err(run(), ERR_HTTP_AUTH);
     assert_non_null(strstr(why.text, "AUTH_001"));
-    assert_result(3, 0, 0, 1, 2);
+    assert_result("objects 3: 1 retry 2 left");
     assert_int_equal(fake_requests(fake), 3);
 }
 
 static void stops_when_connect_asks_for_a_long_pause(void **state)
 {
     (void)state;
-    sweep.deadline = clk_mono_ms() + ENDS_MS;
+    sweep.terms.deadline = clk_mono_ms() + ENDS_MS;
     list(3);
     object(1, "pending", APPROVE);
     fake_answer(fake, 429, "Retry-After: 600\r\n", "{}");
     assert_err(run(), ERR_HTTP_THROTTLED);
-    assert_result(3, 0, 0, 1, 2);
+    assert_result("objects 3: 1 retry 2 left");
     assert_int_equal(result.retry_after_s, 600);
     assert_int_equal(fake_requests(fake), 3);
 }
@@ -352,14 +450,14 @@ static void goes_on_after_a_short_pause(void **state)
     object(2, "pending", APPROVE);
     fake_answer(fake, 200, "", "{\"status\":\"approved\"}");
     assert_err(run(), ERR_OK);
-    assert_result(2, 1, 0, 1, 0);
+    assert_result("objects 2: 1 done 1 retry");
 }
 
 /* The deadline comes while the first object is under way. */
 static void end_deadline(void *ctx, const struct swept *s)
 {
     note(ctx, s);
-    sweep.deadline = clk_mono_ms();
+    sweep.terms.deadline = clk_mono_ms();
 }
 
 static void begins_no_object_after_the_deadline(void **state)
@@ -369,21 +467,21 @@ static void begins_no_object_after_the_deadline(void **state)
     object(1, "pending", APPROVE);
     fake_answer(fake, 200, "", "{\"status\":\"approved\"}");
     assert_err(sweep_run(&sweep, end_deadline, &sweep, &result, &why), ERR_OK);
-    assert_result(3, 1, 0, 0, 2);
+    assert_result("objects 3: 1 done 2 left");
     assert_int_equal(fake_requests(fake), 3);
 }
 
 static void changes_nothing_in_a_dry_run(void **state)
 {
     (void)state;
-    sweep.dry_run = true;
+    sweep.terms.dry_run = true;
     list(2);
     object(1, "pending", APPROVE);
     object(2, "pending",
            "{'action':'fail','reason':'r','message':'m','params':[{'id':'a',"
            "'value':'b'}]}");
     assert_err(run(), ERR_OK);
-    assert_result(2, 0, 2, 0, 0);
+    assert_result("objects 2: 2 skip");
     assert_non_null(strstr(reported, "dry run: would approve"));
     assert_non_null(strstr(reported, "dry run: would change 1 parameter and fail"));
     for (size_t i = 0; i < fake_requests(fake); i++)
@@ -398,7 +496,7 @@ static void skips_all_without_a_policy(void **state)
     list(1);
     object(1, "pending", APPROVE);
     assert_err(run(), ERR_OK);
-    assert_result(1, 0, 1, 0, 0);
+    assert_result("objects 1: 1 skip");
     assert_non_null(strstr(reported, "skip skip [] the webhook has no policy"));
 }
 
@@ -407,7 +505,7 @@ static void ends_when_it_is_stopped(void **state)
     (void)state;
     api_stop(api);
     assert_err(run(), ERR_STOPPED);
-    assert_result(0, 0, 0, 0, 0);
+    assert_result("objects 0:");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -424,9 +522,14 @@ int main(void)
         TEST(has_nothing_to_do_with_an_empty_list),
         TEST(lists_first_then_reads_each_again_and_acts),
         TEST(leaves_what_was_dealt_with_elsewhere),
-        TEST(ignores_objects_of_another_product_and_bad_ids),
+        TEST(ignores_objects_of_another_product),
+        TEST(reports_what_is_listed_and_no_use),
+        TEST(goes_on_after_what_is_forbidden),
+        TEST(goes_on_after_a_verb_that_hangs),
+        cmocka_unit_test(makes_one_json_object_of_each),
         TEST(goes_on_after_a_poison_object),
         TEST(tells_how_long_a_rescheduled_object_waits),
+        TEST(tells_the_shortest_wait),
         TEST(stops_when_the_key_is_not_accepted),
         TEST(stops_when_connect_asks_for_a_long_pause),
         TEST(goes_on_after_a_short_pause),

@@ -1,0 +1,142 @@
+"""A small Connect that counts what is done to it, and can be as odd as a test needs it."""
+
+import http.server
+import json
+import threading
+import urllib.parse
+
+import calls
+
+VERBS = {"approve": "approved", "fail": "failed", "inquire": "inquiring", "confirm": "revoked"}
+
+
+class Connect(http.server.ThreadingHTTPServer):
+    """Requests that are listed, read, changed and acted upon; `done` has all that changed any.
+    `with` serves."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.requests = {}
+        self.messages = []
+        self.done = []
+        self.lost = set()  # verbs that take effect and then answer 500
+        self.status_of = {}  # "GET /requests/PR-1": the status instead of an answer
+        self.hanging = set()  # "POST /requests/PR-1/fail": nothing is done and nothing answered
+        self.odd = []  # elements (bytes) that the list of requests begins with
+        self.cut = None  # objects a page, however many are asked for; then Content-Range is missing
+        self.lock = threading.Lock()
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.serve_forever)
+
+    def __enter__(self):
+        self.thread.start()
+        return super().__enter__()
+
+    def __exit__(self, *details):
+        self.over.set()
+        self.shutdown()
+        self.thread.join(calls.TIMEOUT)
+        super().__exit__(*details)
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}/public/v1"
+
+    def add(self, request_type, status="pending", product=calls.PRODUCT):
+        request_id = f"PR-{len(self.requests) + 1}"
+        self.requests[request_id] = {
+            "id": request_id, "type": request_type, "status": status,
+            "asset": {"product": {"id": product},
+                      "params": [{"id": "pin", "type": "password", "value": ""}]}}
+        return request_id
+
+    def status(self, request_id):
+        return self.requests[request_id]["status"]
+
+    def change(self, method, path, body):
+        """One change; gives (status, answer)."""
+        if path.startswith("/conversations/"):
+            self.messages.append(body["text"])
+            return 200, {"id": "ME-1", **body}
+        request_id, _, verb = path.removeprefix("/requests/").partition("/")
+        request = self.requests[request_id]
+        self.done.append((request_id, verb or "put"))
+        if method == "PUT":
+            request["asset"]["params"] = body["asset"]["params"]
+        elif request["status"] not in ("pending", "revoking"):
+            return 400, {"error_code": "REQ_003", "errors": [f"{verb}: not in this state"]}
+        else:
+            request["status"] = VERBS[verb]
+        return (500, {}) if verb in self.lost else (200, request)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def answer(self, status, body, headers=()):
+        self.send(status, json.dumps(body).encode(), headers)
+
+    def send(self, status, content, headers=()):
+        self.send_response(status)
+        for name, value in (("Content-Type", "application/json"),
+                            ("Content-Length", str(len(content))), *headers):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def page(self, items):
+        """One page of elements that are bytes, or are made so."""
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
+        offset, limit = (int(query.get(key, [n])[0]) for key, n in (("offset", 0), ("limit", 100)))
+        cut = self.server.cut
+        elements = [i if isinstance(i, bytes) else json.dumps(i).encode() for i in items]
+        shown = elements[offset:offset + min(limit, cut or limit)]
+        last = offset + max(len(shown) - 1, 0)
+        self.send(200, b"[" + b",".join(shown) + b"]",
+                  [] if cut else [("Content-Range", f"items {offset}-{last}/{len(elements)}")])
+
+    def meets_trouble(self):
+        """Is this call not to be served like any other?"""
+        what = f"{self.command} {self.path.removeprefix('/public/v1')}"
+        if what in self.server.hanging:
+            self.server.over.wait()
+            self.close_connection = True
+        elif what in self.server.status_of:
+            self.answer(self.server.status_of[what], {"error_code": "SIM_1", "errors": ["no"]})
+        else:
+            return False
+        return True
+
+    def do_GET(self):
+        path = urllib.parse.urlsplit(self.path).path.removeprefix("/public/v1")
+        connect = self.server
+        if self.meets_trouble():
+            return
+        with connect.lock:
+            if self.headers["Authorization"] != "ApiKey test-key":
+                self.answer(401, {"error_code": "AUTH_001", "errors": ["unauthorized"]})
+            elif path == "/requests":
+                self.page([*connect.odd, *(r for r in connect.requests.values()
+                                           if r["status"] in ("pending", "revoking"))])
+            elif path == "/conversations":
+                self.page([{"id": "CO-1-2"}])
+            elif path.startswith("/conversations/"):
+                self.page([{"id": f"ME-{i}", "text": text}
+                           for i, text in enumerate(connect.messages)])
+            else:
+                self.answer(200, connect.requests[path.removeprefix("/requests/")])
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "null")
+        if self.meets_trouble():
+            return
+        with self.server.lock:
+            path = self.path.removeprefix("/public/v1")
+            self.answer(*self.server.change(self.command, path, body))
+
+    do_PUT = do_POST

@@ -131,9 +131,9 @@ def show_first(quickstart, answer):
     objects = answer.get("objects", [])
     rows, well = [], bool(objects)
     for entry in objects:
-        good = is_as_decided(entry, statuses.get(entry["id"]))
+        good = is_as_decided(entry, statuses.get(entry["object_id"]))
         well = well and good
-        rows.append((entry["id"], entry["type"], entry["before"], entry["after"], entry["action"], entry["rule"],
+        rows.append((entry["object_id"], entry["type"], entry["before"], entry["after"], entry["action"], entry["rule"],
                      "" if good else f"NOT AS DECIDED: {entry['result']} {entry.get('reason', '')}"))
     print_table(rows)
     return well and answer["status"] == "done"
@@ -186,7 +186,7 @@ def run(build, tmp, once):
         print(f"Connect has {len(pending)} requests to decide, and calls {q.nginx.url}:\n")
         answer = q.trigger()
         well = show_first(q, answer)
-        missed = {r["id"] for r in pending} - {e["id"] for e in answer.get("objects", [])}
+        missed = {r["id"] for r in pending} - {e["object_id"] for e in answer.get("objects", [])}
         if missed or not pending:
             print(f"Not dealt with: {', '.join(sorted(missed)) or 'there was nothing to decide'}")
             print(f"The handler answered: {json.dumps(answer)}")

@@ -12,6 +12,7 @@ base_sources = \
 	src/base/rql.h src/base/rql_match.c src/base/rql_parse.c src/base/rql_print.c \
 	src/base/rql_priv.h src/base/rql_scan.c src/base/rql_scan.h src/base/rql_value.c \
 	src/base/secret.c src/base/secret.h \
+	src/base/utf8.c src/base/utf8.h \
 	src/base/yamlx.c src/base/yamlx.h src/base/yamlx_json.c src/base/yamlx_priv.h
 
 event_sources = \

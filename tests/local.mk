@@ -9,6 +9,7 @@ base_tests = \
 	tests/unit/test_log \
 	tests/unit/test_rql \
 	tests/unit/test_secret \
+	tests/unit/test_utf8 \
 	tests/unit/test_yamlx
 
 event_tests = \

@@ -60,7 +60,7 @@ static enum err fill(struct api *a, const struct api_options *o, struct why *why
     a->backoff_min_ms = o->backoff_min_ms > 0 ? o->backoff_min_ms : API_BACKOFF_MIN;
     a->backoff_max_ms = o->backoff_max_ms > 0 ? o->backoff_max_ms : API_BACKOFF_MAX;
     if (a->account_id == NULL || a->url == NULL || a->rate == NULL)
-        return why_set(why, ERR_NOMEM, "out of memory");
+        return why_no_memory(why);
     enum err e = make_authorization(o->key, &a->authorization, why);
     return e == ERR_OK ? http_new(&h, &a->http, why) : e;
 }
@@ -69,7 +69,7 @@ enum err api_new(const struct api_options *options, struct api **ret, struct why
 {
     struct api *a = calloc(1, sizeof *a);
     if (a == NULL)
-        return why_set(why, ERR_NOMEM, "out of memory");
+        return why_no_memory(why);
     enum err e = fill(a, options, why);
     if (e != ERR_OK) {
         api_free(a);
@@ -211,7 +211,7 @@ static bool collect(void *ctx, const struct api_element *element)
                          element->why);
     } else if (json_object_array_add(c->all, json_object_get(element->object)) != 0) {
         json_object_put(element->object);
-        c->err = why_set(&c->why, ERR_NOMEM, "%s", err_text(ERR_NOMEM));
+        c->err = why_no_memory(&c->why);
     }
     return c->err == ERR_OK;
 }
@@ -233,8 +233,7 @@ enum err api_templates(struct api *a, struct api_call *call, const char *product
         return invalid(call, "a scope or type that no query can hold");
     }
     struct collection c = {.all = json_object_new_array()};
-    e = c.all != NULL ? page_each(a, call, path.data, collect, &c)
-                      : why_set(&call->why, ERR_NOMEM, "out of memory");
+    e = c.all != NULL ? page_each(a, call, path.data, collect, &c) : why_no_memory(&call->why);
     if (e == ERR_OK &&
         c.err != ERR_OK) /* the one that cannot be read might be the one that counts */
         e = why_set(&call->why, c.err, "GET /products/%s/templates: %s", product_id, c.why.text);
@@ -303,8 +302,7 @@ enum err api_put_params(struct api *a, struct api_call *call, enum object_class 
     if (e != ERR_OK)
         return e;
     struct json_object *body = params_body(routes[c].params_in, params);
-    e = body != NULL ? change(a, call, "PUT", path, body, NULL)
-                     : why_set(&call->why, ERR_NOMEM, "out of memory");
+    e = body != NULL ? change(a, call, "PUT", path, body, NULL) : why_no_memory(&call->why);
     json_object_put(body);
     return e;
 }
@@ -395,7 +393,7 @@ enum err api_message(struct api *a, struct api_call *call, const char *object_id
     struct json_object *body = json_object_new_object();
     struct json_object *string = json_object_new_string(text);
     if (body == NULL || string == NULL || json_object_object_add(body, "text", string) != 0)
-        e = why_set(&call->why, ERR_NOMEM, "out of memory");
+        e = why_no_memory(&call->why);
     else
         e = change(a, call, "POST", path, body, NULL);
     json_object_put(body);

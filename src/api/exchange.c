@@ -8,6 +8,7 @@
 
 #include "base/clk.h"
 #include "base/jsonx.h"
+#include "base/utf8.h"
 
 #define BODY_MAX       (16 * 1024 * 1024) /* bytes of what we send */
 #define ERROR_BODY_MAX (256 * 1024)       /* bytes of an error's body that we read */
@@ -32,20 +33,6 @@ static enum err map_status(int status)
     return status >= 500 && status < 600 ? ERR_HTTP_SERVER : ERR_HTTP_ANSWER;
 }
 
-/* Leave no half of a UTF-8 character at the end of a text that was cut. */
-static void trim_utf8(char *text)
-{
-    size_t len = strlen(text), n = len;
-    while (n > 0 && len - n < 3 && ((unsigned char)text[n - 1] & 0xc0) == 0x80)
-        n--;
-    if (n == 0 || (unsigned char)text[n - 1] < 0xc0)
-        return;
-    unsigned char lead = (unsigned char)text[n - 1];
-    size_t want = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (len - n + 1 < want)
-        text[n - 1] = '\0';
-}
-
 static void add_error(struct api_result *r, const char *text)
 {
     size_t n = strlen(r->errors);
@@ -56,7 +43,7 @@ static void add_error(struct api_result *r, const char *text)
 static void read_error(struct api_result *r, const struct json_object *root)
 {
     snprintf(r->error_code, sizeof r->error_code, "%s", jsonx_str(root, "error_code", ""));
-    trim_utf8(r->error_code);
+    utf8_clean(r->error_code);
     struct json_object *errors = jsonx_get(root, "errors");
     if (json_object_is_type(errors, json_type_array)) {
         for (size_t i = 0; i < json_object_array_length(errors); i++)
@@ -93,7 +80,7 @@ static enum err explain(struct api *a, struct api_call *call, const char *method
         jsonx_parse(answer->body.data, answer->body.len, ERROR_BODY_MAX, &root, NULL) == ERR_OK)
         read_error(r, root);
     json_object_put(root);
-    trim_utf8(r->errors);
+    utf8_clean(r->errors);
     hide_key(a, r->errors);
     hide_key(a, r->error_code);
 

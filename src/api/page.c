@@ -56,7 +56,7 @@ static enum err nonsense(const struct list *l, const char *what)
 
 static enum err no_memory(const struct list *l)
 {
-    return why_set(&l->call->why, ERR_NOMEM, "out of memory");
+    return why_no_memory(&l->call->why);
 }
 
 /* ---------------------------------------------------------------------- one element */

@@ -85,7 +85,7 @@ static enum err decode_object(const char *text, size_t len, const char *what,
     size_t json_len;
     struct json_object *o = NULL;
     if (json == NULL)
-        return why_set(why, ERR_NOMEM, "out of memory");
+        return why_no_memory(why);
     enum err e = b64url_decode(text, len, json, &json_len);
     if (e != ERR_OK)
         why_set(why, e, "the %s is not base64url", what);

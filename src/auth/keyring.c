@@ -66,7 +66,7 @@ enum err keyring_new(struct conf *conf, struct keyring **ret, struct why *why)
 {
     struct keyring *k = calloc(1, sizeof *k);
     if (k == NULL)
-        return why_set(why, ERR_NOMEM, "out of memory");
+        return why_no_memory(why);
     k->conf = conf_ref(conf);
     k->rounds = 1;
     k->entries = calloc(conf->webhooks_count + 1, sizeof *k->entries);

@@ -1,11 +1,14 @@
 /* buf.c - a growing byte buffer with a ceiling. */
 #include "base/buf.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define BUF_FIRST_CAP 64 /* bytes of the first allocation */
+#define BUF_FIRST_CAP 64   /* bytes of the first allocation */
+#define READ_CHUNK    4096 /* bytes asked for at once when a file is read */
 
 static char nothing[1] = ""; /* what an unallocated buffer's data points at; never written */
 
@@ -90,6 +93,27 @@ enum err buf_printf(struct buf *b, const char *fmt, ...)
     enum err e = buf_vprintf(b, fmt, ap);
     va_end(ap);
     return e;
+}
+
+enum err buf_read_all(struct buf *b, int fd)
+{
+    for (;;) {
+        size_t room = b->max - b->len < READ_CHUNK ? b->max - b->len : READ_CHUNK;
+        char past;
+        if (buf_reserve(b, room) != ERR_OK)
+            return b->err;
+        ssize_t n = room > 0 ? read(fd, b->data + b->len, room) : read(fd, &past, 1);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return ERR_IO;
+        if (n == 0)
+            return ERR_OK;
+        if (room == 0)
+            return b->err = ERR_TOO_BIG;
+        b->len += (size_t)n;
+        b->data[b->len] = '\0';
+    }
 }
 
 char *buf_steal(struct buf *b)

@@ -39,6 +39,9 @@ enum err buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 /* Room for `len` more bytes at data + len, for a reader to fill; then add to `len` oneself. */
 enum err buf_reserve(struct buf *b, size_t len);
 
+/* Append all that `fd` gives, a file or a pipe. ERR_IO tells by errno; ERR_TOO_BIG, ERR_NOMEM. */
+enum err buf_read_all(struct buf *b, int fd);
+
 /* Hand the string over (free() it) and leave the buffer empty. NULL after an error. */
 char *buf_steal(struct buf *b);
 

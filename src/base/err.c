@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 const char *err_name(enum err e)
 {
     static const char *const names[] = {
@@ -32,8 +34,14 @@ enum err(why_set)(struct why *why, enum err e, const char *fmt, ...)
         va_start(ap, fmt);
         vsnprintf(why->text, sizeof why->text, fmt, ap);
         va_end(ap);
+        utf8_clean(why->text);
     }
     return e;
+}
+
+enum err why_no_memory(struct why *why)
+{
+    return why_set(why, ERR_NOMEM, "%s", err_text(ERR_NOMEM));
 }
 
 enum err why_prefix(struct why *why, enum err e, const char *fmt, ...)
@@ -53,6 +61,7 @@ enum err why_prefix(struct why *why, enum err e, const char *fmt, ...)
         memmove(why->text + n, why->text, told);
         memcpy(why->text, prefix, n);
         why->text[n + told] = '\0';
+        utf8_clean(why->text);
     }
     return e;
 }

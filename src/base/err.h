@@ -75,7 +75,7 @@ const char *err_text(enum err e);
 
 #define WHY_MAX 512 /* bytes with the NUL; longer texts are cut */
 
-/* The story of one failure, for people. Holds no secret, ever. */
+/* The story of one failure, for people, in UTF-8 whatever it is made of. Holds no secret, ever. */
 struct why {
     char text[WHY_MAX];
 };
@@ -89,6 +89,9 @@ enum err why_set(struct why *why, enum err e, const char *fmt, ...)
 #ifdef __clang_analyzer__ /* which cannot look into another file, and would assume the worst */
 #define why_set(why, e, ...) (why_set((why), (e), __VA_ARGS__), (e))
 #endif
+
+/* ... for the commonest of them; returns ERR_NOMEM. */
+enum err why_no_memory(struct why *why);
 
 /* Put "prefix: " before a story already told; returns `e`. */
 enum err why_prefix(struct why *why, enum err e, const char *fmt, ...)

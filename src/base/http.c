@@ -128,7 +128,7 @@ enum err http_new(const struct http_options *options, struct http **ret, struct 
 {
     struct http *h = calloc(1, sizeof *h);
     if (h == NULL)
-        return why_set(why, ERR_NOMEM, "out of memory");
+        return why_no_memory(why);
     pthread_mutex_init(&h->lock, NULL);
     h->connect_timeout_ms = options->connect_timeout_ms;
     h->timeout_ms = options->timeout_ms;
@@ -137,7 +137,7 @@ enum err http_new(const struct http_options *options, struct http **ret, struct 
         !copy(&h->ca_file, options->ca_file) ||
         !copy_user_agent(&h->user_agent, options->user_agent)) {
         http_free(h);
-        return why_set(why, ERR_NOMEM, "out of memory");
+        return why_no_memory(why);
     }
     *ret = h;
     return ERR_OK;
@@ -502,7 +502,7 @@ static enum err call_on(struct http *h, struct slot *s, const struct http_reques
 {
     struct curl_slist *headers = make_headers(r);
     if (headers == NULL)
-        return why_set(why, ERR_NOMEM, "out of memory");
+        return why_no_memory(why);
     set_limits(h, s->easy);
     set_request(s->easy, r);
     set_answer(s->easy, c);
@@ -540,7 +540,7 @@ enum err http_call(struct http *h, const struct http_request *request,
         e = why_set(why, ERR_TIMEOUT, "no time left to begin");
     struct slot *s = NULL;
     if (e == ERR_OK && (s = slot_take(h)) == NULL)
-        e = why_set(why, ERR_NOMEM, "out of memory");
+        e = why_no_memory(why);
     if (e == ERR_OK)
         e = call_on(h, s, request, &c, &sent, why);
     if (s != NULL)

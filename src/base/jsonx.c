@@ -12,8 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 #define QUOTED_MAX 40     /* bytes of a key that an error quotes */
-#define READ_CHUNK 4096   /* bytes asked for at once when a file is read */
 #define EXACT_MAX  0x1p53 /* up to here a double holds every whole number */
 
 /*
@@ -97,29 +98,6 @@ static void skip_plain(struct reader *r)
     while (s < end && !special[(unsigned char)*s])
         s++;
     r->at = s;
-}
-
-/* Length of the well-formed UTF-8 sequence at `s` (Unicode table 3-7), 0 if there is none. */
-static size_t utf8_sequence(const char *s, const char *end)
-{
-    unsigned char lead = (unsigned char)s[0], low = 0x80, high = 0xbf;
-    size_t n = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (lead < 0xc2 || lead > 0xf4 || (size_t)(end - s) < n)
-        return 0;
-    if (lead == 0xe0)
-        low = 0xa0; /* overlong below */
-    else if (lead == 0xed)
-        high = 0x9f; /* surrogates above */
-    else if (lead == 0xf0)
-        low = 0x90; /* overlong below */
-    else if (lead == 0xf4)
-        high = 0x8f; /* beyond U+10FFFF above */
-    if ((unsigned char)s[1] < low || (unsigned char)s[1] > high)
-        return 0;
-    for (size_t i = 2; i < n; i++)
-        if (((unsigned char)s[i] & 0xc0) != 0x80)
-            return 0;
-    return n;
 }
 
 static enum err read_hex4(struct reader *r, unsigned *ret)
@@ -507,27 +485,6 @@ enum err jsonx_parse(const char *text, size_t len, size_t max, struct json_objec
     return e;
 }
 
-/* Everything in `fd`, however it is read: a file, or a pipe of a shell. */
-static enum err read_all(int fd, struct buf *b, struct why *why)
-{
-    for (;;) {
-        size_t room = b->max - b->len < READ_CHUNK ? b->max - b->len : READ_CHUNK;
-        char past;
-        if (buf_reserve(b, room) != ERR_OK)
-            return why_set(why, b->err, "%s", err_text(b->err));
-        ssize_t n = room > 0 ? read(fd, b->data + b->len, room) : read(fd, &past, 1);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return why_set(why, ERR_IO, "%s", strerror(errno));
-        if (n == 0)
-            return ERR_OK;
-        if (room == 0)
-            return why_set(why, ERR_TOO_BIG, "longer than %zu bytes", b->max);
-        b->len += (size_t)n;
-    }
-}
-
 enum err jsonx_parse_file(const char *path, size_t max, struct json_object **ret_root,
                           struct why *why)
 {
@@ -536,10 +493,12 @@ enum err jsonx_parse_file(const char *path, size_t max, struct json_object **ret
     if (fd < 0)
         return why_set(why, ERR_IO, "%s: %s", path, strerror(errno));
     buf_init(&b, max < JSONX_SIZE_MAX ? max : JSONX_SIZE_MAX);
-    enum err e = read_all(fd, &b, why);
-    close(fd);
-    if (e == ERR_OK)
+    enum err e = buf_read_all(&b, fd);
+    if (e != ERR_OK)
+        why_set(why, e, "%s", e == ERR_IO ? strerror(errno) : err_text(e));
+    else
         e = jsonx_parse(b.data, b.len, max, ret_root, why);
+    close(fd);
     buf_free(&b);
     return e == ERR_OK ? e : why_prefix(why, e, "%s", path);
 }
@@ -658,6 +617,17 @@ bool jsonx_append(struct json_object *array, struct json_object *value)
         return true;
     json_object_put(value);
     return false;
+}
+
+struct json_object *jsonx_new_text(const char *text)
+{
+    char *clean = strdup(text);
+    if (clean == NULL)
+        return NULL;
+    utf8_clean(clean);
+    struct json_object *string = json_object_new_string(clean);
+    free(clean);
+    return string;
 }
 
 struct json_object *jsonx_copy(const struct json_object *root)

@@ -90,6 +90,10 @@ struct json_object *jsonx_object(const struct json_object *obj, const char *key)
 bool jsonx_add(struct json_object *object, const char *key, struct json_object *value);
 bool jsonx_append(struct json_object *array, struct json_object *value);
 
+/* A string of a text that may have been cut, or may come from anywhere: what is not UTF-8 in it is
+ * left out. Owned by the caller; NULL: out of memory. */
+struct json_object *jsonx_new_text(const char *text);
+
 /* A deep copy, owned by the caller; NULL for NULL or when memory ran out. */
 struct json_object *jsonx_copy(const struct json_object *root);
 

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -10,19 +12,39 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 #define FILE_MODE 0640
+
+/* Where records go. */
+struct outlet {
+    char *path; /* owned; NULL is stderr */
+    int fd;     /* -1: not opened yet */
+    bool waits; /* a write to it might wait for a reader */
+};
 
 /* Every field is read by log_write() in any thread: guarded by `lock`, the level apart. */
 static struct {
     pthread_mutex_t lock;
     _Atomic int level;
     enum log_format format;
-    char *path; /* owned; NULL is stderr */
-    int fd;
-} sink = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO, .fd = STDERR_FILENO};
+    struct outlet outlet;
+    char rest[LOG_LINE_MAX]; /* of the last record, if only its beginning was taken */
+    size_t rest_len;
+    uint64_t lost; /* records since the last one that was taken */
+} sink = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO, .outlet.fd = -1};
+
+/* One that is ready to be used. */
+struct log_sink {
+    enum log_level level;
+    enum log_format format;
+    struct outlet outlet;
+};
 
 static _Thread_local char current_request[LOG_REQUEST_MAX];
 
@@ -33,55 +55,139 @@ static const char *const level_words[] = {
     [LOG_DEBUG] = "debug",
 };
 
+/* ---------------------------------------------------------------------- the outlet */
+
+/* A FIFO without a reader is refused, not waited for. */
 static int open_file(const char *path)
 {
-    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, FILE_MODE);
+    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, FILE_MODE);
 }
 
-enum err log_open(const struct log_options *options, struct why *why)
+/*
+ * Standard error must not keep us waiting. But O_NONBLOCK belongs to the open file that we share
+ * with whoever started us; so a pipe or terminal is opened once more, for ourselves. Where that is
+ * not possible each write has to look first.
+ */
+static struct outlet open_stderr(void)
 {
-    char *path = NULL;
-    int fd = STDERR_FILENO;
-    if (strcmp(options->file, "stderr") != 0) {
-        path = strdup(options->file);
-        if (path == NULL)
-            return ERR_NOMEM;
-        fd = open_file(path);
-        if (fd < 0) {
-            free(path);
-            return why_set(why, ERR_IO, "log file %s: %s", options->file, strerror(errno));
+    struct stat st = {0};
+    fstat(STDERR_FILENO, &st);
+    if (S_ISREG(st.st_mode))
+        return (struct outlet){.fd = STDERR_FILENO};
+    /* Not possible for sockets, and for pipes of another user. */
+    int fd = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd >= 0)
+        return (struct outlet){.fd = fd};
+    return (struct outlet){.fd = STDERR_FILENO, .waits = true};
+}
+
+static void close_outlet(struct outlet *o)
+{
+    if (o->fd > STDERR_FILENO)
+        close(o->fd);
+    free(o->path);
+}
+
+/* Write what is taken now; -1 if nothing is, whatever the reason. */
+static ssize_t write_now(const struct outlet *o, const char *text, size_t len)
+{
+    if (o->waits) {
+        ssize_t n = send(o->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        struct pollfd p = {.fd = o->fd, .events = POLLOUT};
+        /* A pipe with room takes PIPE_BUF bytes at once, and no record is longer. */
+        if (n >= 0 || errno != ENOTSOCK || poll(&p, 1, 0) != 1 || (p.revents & POLLOUT) == 0)
+            return n;
+    }
+    return write(o->fd, text, len);
+}
+
+static bool emit(const char *text, size_t len)
+{
+    if (sink.rest_len > 0) {
+        ssize_t n = write_now(&sink.outlet, sink.rest, sink.rest_len);
+        if (n < 0)
+            return false;
+        sink.rest_len -= (size_t)n;
+        memmove(sink.rest, sink.rest + n, sink.rest_len);
+        if (sink.rest_len > 0)
+            return false;
+    }
+    ssize_t n = write_now(&sink.outlet, text, len);
+    if (n < 0)
+        return false;
+    sink.rest_len = len - (size_t)n;
+    memcpy(sink.rest, text + n, sink.rest_len);
+    return true;
+}
+
+enum err log_prepare(const struct log_options *options, struct log_sink **ret, struct why *why)
+{
+    struct log_sink *s = malloc(sizeof *s);
+    if (s == NULL)
+        return why_no_memory(why);
+    s->level = options->level;
+    s->format = options->format;
+    if (strcmp(options->file, "stderr") == 0) {
+        s->outlet = open_stderr();
+    } else {
+        s->outlet = (struct outlet){.path = strdup(options->file), .fd = open_file(options->file)};
+        if (s->outlet.fd < 0 || s->outlet.path == NULL) {
+            why_set(why, ERR_IO, "log file %s: %s", options->file, strerror(errno));
+            log_discard(s);
+            return ERR_IO;
         }
     }
-    pthread_mutex_lock(&sink.lock);
-    int old_fd = sink.fd;
-    char *old_path = sink.path;
-    sink.fd = fd;
-    sink.path = path;
-    sink.format = options->format;
-    sink.level = (int)options->level;
-    pthread_mutex_unlock(&sink.lock);
-    if (old_path != NULL)
-        close(old_fd);
-    free(old_path);
+    *ret = s;
     return ERR_OK;
+}
+
+void log_discard(struct log_sink *s)
+{
+    if (s == NULL)
+        return;
+    close_outlet(&s->outlet);
+    free(s);
 }
 
 enum err log_reopen(struct why *why)
 {
     enum err e = ERR_OK;
     pthread_mutex_lock(&sink.lock);
-    if (sink.path != NULL) {
-        int fd = open_file(sink.path);
-        if (fd < 0) {
-            e = why_set(why, ERR_IO, "log file %s: %s", sink.path, strerror(errno));
-        } else {
-            close(sink.fd);
-            sink.fd = fd;
-        }
+    const char *path = sink.outlet.path;
+    int fd = path != NULL ? open_file(path) : -1;
+    if (fd >= 0) {
+        close(sink.outlet.fd);
+        sink.outlet.fd = fd;
+        sink.rest_len = 0;
+    } else if (path != NULL) {
+        e = why_set(why, ERR_IO, "log file %s: %s", path, strerror(errno));
     }
     pthread_mutex_unlock(&sink.lock);
     return e;
 }
+
+void log_use(struct log_sink *s)
+{
+    pthread_mutex_lock(&sink.lock);
+    close_outlet(&sink.outlet);
+    sink.outlet = s->outlet;
+    sink.rest_len = 0;
+    sink.format = s->format;
+    sink.level = (int)s->level;
+    pthread_mutex_unlock(&sink.lock);
+    free(s);
+}
+
+enum err log_open(const struct log_options *options, struct why *why)
+{
+    struct log_sink *s;
+    enum err e = log_prepare(options, &s, why);
+    if (e == ERR_OK)
+        log_use(s);
+    return e;
+}
+
+/* ---------------------------------------------------------------------- the records */
 
 int log_enabled(enum log_level level)
 {
@@ -130,29 +236,13 @@ static void put_str(struct line *l, const char *s)
     put(l, s, strlen(s));
 }
 
-/* Length of the valid UTF-8 sequence at `s`, 0 if there is none (RFC 3629). */
-static size_t utf8_len(const unsigned char *s)
-{
-    if (s[0] < 0x80)
-        return 1;
-    size_t n = s[0] >= 0xf0 && s[0] <= 0xf4 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc2 ? 2 : 0;
-    if (n == 0 || s[0] > 0xf4)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return n;
-}
-
 /* As the inside of a JSON string, which logfmt readers understand, too. */
 static void put_escaped(struct line *l, const char *text)
 {
-    const unsigned char *s = (const unsigned char *)text;
-    while (*s != '\0') {
-        size_t n = utf8_len(s);
+    const char *end = text + strlen(text);
+    for (const char *at = text; at < end;) {
+        const unsigned char *s = (const unsigned char *)at;
+        size_t n = utf8_sequence(at, end);
         /* U+0080 to U+009F are controls, too: some terminals obey them. */
         bool c1 = n == 2 && s[0] == 0xc2 && s[1] < 0xa0;
         if (n == 0) {
@@ -167,9 +257,9 @@ static void put_escaped(struct line *l, const char *text)
             snprintf(escape, sizeof escape, "\\u%04x", (unsigned)(c1 ? s[1] : s[0]));
             put_str(l, escape);
         } else {
-            put(l, (const char *)s, n);
+            put(l, at, n);
         }
-        s += n;
+        at += n;
     }
 }
 
@@ -202,6 +292,40 @@ static void put_message(struct line *l, enum log_format format, const char *mess
     l->len += json ? 3 : 2;
 }
 
+static void make_line(struct line *l, enum log_level level, const char *request,
+                      const char *message)
+{
+    struct timespec ts;
+    struct tm tm;
+    char time[32], stamp[64];
+    clock_gettime(CLOCK_REALTIME, &ts);
+    gmtime_r(&ts.tv_sec, &tm);
+    strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(stamp, sizeof stamp, "%s.%03ldZ", time, ts.tv_nsec / 1000000);
+    l->len = 0;
+    l->cut = false;
+    put_field(l, sink.format, "time", stamp);
+    put_field(l, sink.format, "level", level_words[level]);
+    if (request[0] != '\0')
+        put_field(l, sink.format, "request", request);
+    put_message(l, sink.format, message);
+}
+
+/* A log that nobody reads, or that cannot be written, stops nothing: it costs records. */
+static void write_line(const struct line *l)
+{
+    if (sink.lost > 0) {
+        struct line gap;
+        char message[64];
+        snprintf(message, sizeof message, "%" PRIu64 " log records were lost here", sink.lost);
+        make_line(&gap, LOG_WARN, "", message);
+        if (emit(gap.text, gap.len))
+            sink.lost = 0;
+    }
+    if (sink.lost > 0 || !emit(l->text, l->len))
+        sink.lost++;
+}
+
 void log_write(enum log_level level, const char *fmt, ...)
 {
     if (!log_enabled(level))
@@ -213,23 +337,11 @@ void log_write(enum log_level level, const char *fmt, ...)
     vsnprintf(message, sizeof message, fmt, ap);
     va_end(ap);
 
-    struct timespec ts;
-    clock_gettime(CLOCK_REALTIME, &ts);
-    struct tm tm;
-    gmtime_r(&ts.tv_sec, &tm);
-    char time[32], stamp[64];
-    strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(stamp, sizeof stamp, "%s.%03ldZ", time, ts.tv_nsec / 1000000);
-
-    struct line l = {.len = 0};
+    struct line l;
     pthread_mutex_lock(&sink.lock);
-    put_field(&l, sink.format, "time", stamp);
-    put_field(&l, sink.format, "level", level_words[level]);
-    if (current_request[0] != '\0')
-        put_field(&l, sink.format, "request", current_request);
-    put_message(&l, sink.format, message);
-    /* A log that cannot be written stops nothing: there is nobody to tell. */
-    ssize_t written = write(sink.fd, l.text, l.len);
-    (void)written;
+    if (sink.outlet.fd < 0)
+        sink.outlet = open_stderr();
+    make_line(&l, level, current_request, message);
+    write_line(&l);
     pthread_mutex_unlock(&sink.lock);
 }

@@ -7,6 +7,9 @@
  * terminal sequence and no invalid UTF-8 of theirs gets through. Secrets are never
  * passed here at all.
  *
+ * Nothing waits for a log: while nobody reads it, or it cannot be written, records are lost and
+ * counted, and the next one that gets through is preceded by their number.
+ *
  *     log_info("webhook %s: delivery %" PRId64 " stored", id, delivery);
  *     time=2026-11-23T10:04:56.123Z level=info request=8f2c... msg="webhook WH-1: ..."
  */
@@ -18,7 +21,8 @@
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 enum log_format { LOG_LOGFMT, LOG_JSON };
 
-#define LOG_LINE_MAX 4096 /* bytes of a line; longer messages are cut and end in "..." */
+/* Bytes of a line; longer messages are cut and end in "...". As many as a pipe takes at once. */
+#define LOG_LINE_MAX 4096
 
 struct log_options {
     enum log_level level;
@@ -30,6 +34,16 @@ struct log_options {
 enum err log_open(const struct log_options *options, struct why *why);
 /* Open the same file again, for log rotation. No-op for stderr. */
 enum err log_reopen(struct why *why);
+
+/*
+ * log_open() in two steps, for who has more to prepare before anything is used. What has been
+ * prepared is used or discarded.
+ */
+struct log_sink;
+enum err log_prepare(const struct log_options *options, struct log_sink **ret, struct why *why);
+void log_use(struct log_sink *s);
+void log_discard(struct log_sink *s); /* NULL is fine */
+
 /* Does a record of this level go anywhere? For messages that are costly to make. */
 int log_enabled(enum log_level level);
 

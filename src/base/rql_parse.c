@@ -364,7 +364,7 @@ enum err rql_parse(const char *text, size_t len, struct rql **ret, struct why *w
         return why_set(why, ERR_TOO_BIG, "longer than %d bytes", RQL_LEN_MAX);
     struct rql *q = calloc(1, sizeof *q);
     if (q == NULL)
-        return why_set(why, ERR_NOMEM, "%s", err_text(ERR_NOMEM));
+        return why_no_memory(why);
     q->limit = q->offset = -1;
     struct rql_scan p = {.start = text, .at = text, .end = text + len, .q = q, .why = why};
     enum err e = ERR_OK;

@@ -2,14 +2,18 @@
 #include "base/yamlx.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <libfyaml.h>
 
+#include "base/utf8.h"
 #include "base/yamlx_priv.h"
 
 /* ------------------------------------------------------------------ loading */
@@ -315,31 +319,6 @@ static enum err start(struct loader *l, const char *text, size_t len)
     return read_stream(l);
 }
 
-/* Bytes of the UTF-8 sequence at `s`, which `left` bytes are left of; 0 if it is none. */
-static size_t utf8_sequence(const unsigned char *s, size_t left)
-{
-    unsigned char lead = s[0], low = 0x80, high = 0xbf;
-    size_t n = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    if (n == 1)
-        return 1;
-    if (lead < 0xc2 || lead > 0xf4 || left < n)
-        return 0;
-    if (lead == 0xe0)
-        low = 0xa0; /* overlong below */
-    else if (lead == 0xed)
-        high = 0x9f; /* surrogates above */
-    else if (lead == 0xf0)
-        low = 0x90; /* overlong below */
-    else if (lead == 0xf4)
-        high = 0x8f; /* beyond U+10FFFF above */
-    if (s[1] < low || s[1] > high)
-        return 0;
-    for (size_t i = 2; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    return n;
-}
-
 /*
  * Text and nothing else. libfyaml takes a byte that is not UTF-8 outside of quotes for the end of
  * the file, and would hand over half of a configuration as if it were all.
@@ -349,7 +328,7 @@ static enum err check_text(const char *name, const char *text, size_t len, struc
     const unsigned char *s = (const unsigned char *)text;
     int line = 1, column = 1;
     for (size_t i = 0, n; i < len; i += n) {
-        n = utf8_sequence(s + i, len - i);
+        n = utf8_sequence(text + i, text + len);
         const char *wrong = NULL;
         if (n == 0)
             wrong = "not UTF-8";
@@ -379,10 +358,12 @@ enum err yamlx_parse(const char *name, const char *text, size_t len, struct yaml
     struct yamlx *y = calloc(1, sizeof *y);
     if (y == NULL || (y->name = strdup(name)) == NULL) {
         free(y);
-        return ERR_NOMEM;
+        return why_no_memory(why);
     }
     struct loader l = {.file = y, .why = why};
     e = start(&l, text, len);
+    if (e == ERR_NOMEM)
+        why_no_memory(why);
     if (l.parser != NULL)
         fy_parser_destroy(l.parser);
     if (l.diag != NULL)
@@ -399,21 +380,26 @@ enum err yamlx_parse(const char *name, const char *text, size_t len, struct yaml
     return ERR_OK;
 }
 
+static bool is_file(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 enum err yamlx_load(const char *path, struct yamlx **ret, struct why *why)
 {
-    FILE *f = fopen(path, "re");
-    if (f == NULL)
-        return why_set(why, ERR_IO, "%s: %s", path, strerror(errno));
     struct buf text;
-    buf_init(&text, YAMLX_SIZE_MAX + 1);
-    char chunk[8192];
-    size_t n;
-    while ((n = fread(chunk, 1, sizeof chunk, f)) > 0 && buf_add(&text, chunk, n) == ERR_OK)
-        ;
-    enum err e = ferror(f) != 0 ? why_set(why, ERR_IO, "%s: %s", path, strerror(errno)) : text.err;
-    if (e == ERR_TOO_BIG)
-        why_set(why, e, "%s: larger than %d bytes", path, YAMLX_SIZE_MAX);
-    fclose(f);
+    /* Opening a FIFO, which is refused like all that is no file, must not wait for its writer. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return why_set(why, ERR_IO, "%s: %s", path, strerror(errno));
+    buf_init(&text, YAMLX_SIZE_MAX);
+    enum err e = is_file(fd) ? buf_read_all(&text, fd) : ERR_INVALID;
+    if (e == ERR_INVALID)
+        why_set(why, e, "%s: is not a regular file", path);
+    else if (e != ERR_OK)
+        why_set(why, e, "%s: %s", path, e == ERR_IO ? strerror(errno) : err_text(e));
+    close(fd);
     if (e == ERR_OK)
         e = yamlx_parse(path, text.data, text.len, ret, why);
     buf_free(&text);
@@ -546,7 +532,7 @@ enum err yamlx_quote(struct buf *b, const char *text)
     const unsigned char *s = (const unsigned char *)text;
     buf_addc(b, '"');
     for (size_t left = strlen(text), n; left > 0; s += n, left -= n) {
-        n = utf8_sequence(s, left);
+        n = utf8_sequence((const char *)s, (const char *)s + left);
         if (n == 0)
             return b->err = b->err == ERR_OK ? ERR_ENCODING : b->err;
         uint32_t c = code_point(s, n);

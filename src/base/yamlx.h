@@ -24,9 +24,9 @@ struct yamlx;      /* a loaded file */
 struct yamlx_node; /* a place in it; borrowed */
 
 /*
- * *ret is owned: yamlx_free(). ERR_IO, ERR_TOO_BIG, ERR_TOO_DEEP, ERR_SYNTAX, ERR_DUPLICATE,
- * ERR_TYPE (a key that is no text), ERR_ENCODING (not UTF-8, a control character, a byte order
- * mark).
+ * *ret is owned: yamlx_free(). ERR_IO, ERR_INVALID (no regular file), ERR_TOO_BIG, ERR_TOO_DEEP,
+ * ERR_SYNTAX, ERR_DUPLICATE, ERR_TYPE (a key that is no text), ERR_ENCODING (not UTF-8, a control
+ * character, a byte order mark).
  */
 enum err yamlx_load(const char *path, struct yamlx **ret, struct why *why);
 /* The same from memory; `name` stands for the file in errors. */

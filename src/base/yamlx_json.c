@@ -120,8 +120,10 @@ enum err yamlx_json(const struct yamlx_node *n, struct json_object **ret, struct
     *ret = NULL;
     if (n->type == YAMLX_NULL)
         return ERR_OK;
-    if (n->type == YAMLX_SCALAR)
-        return scalar_json(n, ret, why);
+    if (n->type == YAMLX_SCALAR) {
+        enum err e = scalar_json(n, ret, why);
+        return e == ERR_NOMEM ? why_no_memory(why) : e;
+    }
     struct json_object *o = n->type == YAMLX_MAPPING ? json_object_new_object()
                                                      : json_object_new_array();
     enum err e = o == NULL ? ERR_NOMEM : ERR_OK;
@@ -129,7 +131,7 @@ enum err yamlx_json(const struct yamlx_node *n, struct json_object **ret, struct
         e = add_json(o, n, &i, why);
     if (e != ERR_OK) {
         json_object_put(o);
-        return e;
+        return e == ERR_NOMEM ? why_no_memory(why) : e;
     }
     *ret = o;
     return ERR_OK;

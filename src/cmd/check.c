@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "base/jsonx.h"
 #include "cmd/table.h"
 #include "conf/conf.h"
 #include "policy/rules.h"
@@ -79,13 +80,12 @@ static int list(const struct cmd *self, const char *path, const struct conf *con
     for (size_t i = 0; i < conf->webhooks_count; i++) {
         const struct conf_webhook *w = &conf->webhooks[i];
         struct json_object *row = json_object_new_object();
-        json_object_object_add(row, "id", json_object_new_string(w->id));
-        json_object_object_add(row, "account", json_object_new_string(w->account->id));
-        json_object_object_add(row, "product", json_object_new_string(w->product));
-        json_object_object_add(row, "object_class",
-                               json_object_new_string(object_class_name(w->object_class)));
-        json_object_object_add(row, "type", json_object_new_string(webhook_type_name(w->type)));
-        json_object_object_add(
+        jsonx_add(row, "id", json_object_new_string(w->id));
+        jsonx_add(row, "account", json_object_new_string(w->account->id));
+        jsonx_add(row, "product", json_object_new_string(w->product));
+        jsonx_add(row, "object_class", json_object_new_string(object_class_name(w->object_class)));
+        jsonx_add(row, "type", json_object_new_string(webhook_type_name(w->type)));
+        jsonx_add(
             row, "policy",
             json_object_new_string(w->policy.kind == CONF_POLICY_RULES ? w->policy.path : "none"));
         table_row(t, row);

@@ -34,11 +34,12 @@
 
 struct program {
     const char *conf_path;
+    struct conf *conf; /* as it was at the start: what a reload cannot change is as it says */
     struct inbox *inbox;
     struct hook *hook;
     struct fcgi *fcgi;
-    sigset_t signals;        /* that the signal thread waits for */
-    int64_t stop_timeout_ms; /* web.stop_timeout, as it was at the start */
+    sigset_t signals; /* that the signal thread waits for */
+    _Atomic int64_t stop_timeout_ms;
 };
 
 static const char help[] =
@@ -68,73 +69,97 @@ static void set_limits(void)
     }
 }
 
-static enum err use_log(const struct conf *conf, struct why *why)
+static struct log_options log_options(const struct conf *conf)
 {
-    struct log_options o = {conf->log.level, conf->log.format, conf->log.file};
-    return log_open(&o, why);
+    return (struct log_options){conf->log.level, conf->log.format, conf->log.file};
 }
 
 /* Everything between the transport and the disk. */
-static enum err open_hook(struct program *p, struct conf **ret_conf, struct why *why)
+static enum err open_hook(struct program *p, struct why *why)
 {
-    struct conf *conf = NULL;
-    enum err e = conf_load(p->conf_path, CONF_CHECK, &conf, why);
-    if (e == ERR_OK)
-        e = use_log(conf, why);
+    enum err e = conf_load(p->conf_path, CONF_CHECK, &p->conf, why);
     if (e == ERR_OK) {
-        struct inbox_options o = {conf->inbox.url, conf->inbox.lock_timeout_ms};
+        const struct log_options o = log_options(p->conf);
+        e = log_open(&o, why);
+    }
+    if (e == ERR_OK) {
+        const struct inbox_options o = {p->conf->inbox.url, p->conf->inbox.lock_timeout_ms};
         e = inbox_open(&o, &p->inbox, why);
     }
-    if (e == ERR_OK)
-        e = hook_new(conf, p->inbox, &p->hook, why);
-    if (e != ERR_OK) {
-        conf_unref(conf);
-        return e;
-    }
-    *ret_conf = conf;
-    return ERR_OK;
+    return e == ERR_OK ? hook_new(p->conf, p->inbox, &p->hook, why) : e;
 }
 
 static void close_hook(struct program *p)
 {
     hook_free(p->hook);
     inbox_close(p->inbox);
+    conf_unref(p->conf);
 }
 
 static int serve_cgi(struct program *p)
 {
     struct cgi_options o = {UNAVAILABLE_MAX_BODY, UNAVAILABLE_TIMEOUT};
-    struct conf *conf = NULL;
     struct why why;
-    enum err e = open_hook(p, &conf, &why);
+    enum err e = open_hook(p, &why);
     if (e == ERR_OK) {
-        o = (struct cgi_options){(size_t)conf->web.max_body, conf->web.request_timeout_ms};
+        o = (struct cgi_options){(size_t)p->conf->web.max_body, p->conf->web.request_timeout_ms};
         e = cgi_run(&o, hook_handle, p->hook);
     } else {
         log_error("%s", why.text);
         cgi_run(&o, hook_unavailable, NULL);
     }
     close_hook(p);
-    conf_unref(conf);
     return e == ERR_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static struct fcgi_limits limits(const struct conf *conf)
+{
+    return (struct fcgi_limits){.max_body = (size_t)conf->web.max_body,
+                                .request_timeout_ms = conf->web.request_timeout_ms,
+                                .stop_timeout_ms = conf->web.stop_timeout_ms};
+}
+
+static void warn_of_fixed(const struct program *p, const struct conf *fresh)
+{
+    struct buf names;
+    buf_init(&names, WHY_MAX);
+    conf_fixed_changes(p->conf, fresh, &names);
+    if (names.len > 0)
+        log_warn("%s: what differs cannot be changed while the program runs, and takes effect when "
+                 "it is started again: %s",
+                 p->conf_path, names.data);
+    buf_free(&names);
+}
+
+/* All of it or nothing: what may fail is prepared first, and the last step that may is the hook's.
+ */
 static void reload(struct program *p)
 {
     struct conf *conf = NULL;
+    struct log_sink *sink = NULL;
     struct why why;
-    if (log_reopen(&why) != ERR_OK)
-        log_error("%s; the old file stays open", why.text);
     enum err e = conf_load(p->conf_path, CONF_CHECK, &conf, &why);
+    if (e == ERR_OK) {
+        const struct log_options o = log_options(conf);
+        e = log_prepare(&o, &sink, &why);
+    }
     if (e == ERR_OK)
         e = hook_reload(p->hook, conf, &why);
-    if (e == ERR_OK)
-        e = use_log(conf, &why);
-    conf_unref(conf);
-    if (e == ERR_OK)
+    if (e == ERR_OK) {
+        const struct fcgi_limits l = limits(conf);
+        log_use(sink);
+        fcgi_set_limits(p->fcgi, &l);
+        p->stop_timeout_ms = conf->web.stop_timeout_ms;
         log_info("configuration %s reloaded", p->conf_path);
-    else
+        warn_of_fixed(p, conf);
+    } else {
+        struct why rotated;
+        log_discard(sink);
+        if (log_reopen(&rotated) != ERR_OK) /* the file may have been rotated all the same */
+            log_error("%s; the old file stays open", rotated.text);
         log_error("%s; the old configuration stays", why.text);
+    }
+    conf_unref(conf);
 }
 
 /* The next signal, or 0 when the deadline has come first. */
@@ -197,19 +222,17 @@ static enum err run_fcgi(struct program *p, struct why *why)
 
 static int serve_fcgi(struct program *p)
 {
-    struct conf *conf = NULL;
     struct why why;
-    enum err e = open_hook(p, &conf, &why);
+    enum err e = open_hook(p, &why);
     if (e == ERR_OK) {
+        const struct conf *conf = p->conf;
         p->stop_timeout_ms = conf->web.stop_timeout_ms;
         struct fcgi_options o = {
             .listen = conf->web.listen,
             .group = conf->web.group,
             .mode = (unsigned)conf->web.mode,
             .threads = (int)conf->web.threads,
-            .max_body = (size_t)conf->web.max_body,
-            .request_timeout_ms = conf->web.request_timeout_ms,
-            .stop_timeout_ms = conf->web.stop_timeout_ms,
+            .limits = limits(conf),
         };
         e = fcgi_open(&o, &p->fcgi, &why);
     }
@@ -228,7 +251,6 @@ static int serve_fcgi(struct program *p)
     if (e != ERR_OK)
         log_error("%s", why.text);
     close_hook(p);
-    conf_unref(conf);
     return e == ERR_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -223,7 +223,7 @@ static int print_json(const struct cmd *self, const struct setup *s, const struc
     add(root, "side", side_name(s->question.side));
     add(root, "rule", d != NULL && d->rule[0] != '\0' ? d->rule : NULL);
     json_object_object_add(root, "decision", json_object_get(shown));
-    json_object_object_add(root, "allowed", json_object_new_boolean(problem == NULL));
+    jsonx_add(root, "allowed", json_object_new_boolean(problem == NULL));
     add(root, "problem", problem);
     struct buf text;
     buf_init(&text, OUTPUT_MAX);

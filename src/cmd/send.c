@@ -89,7 +89,7 @@ static enum err set_data(struct options *o, const char *text, struct why *why)
     if (json_object_object_add(o->signing.given, "data", data) == 0)
         return ERR_OK;
     json_object_put(data);
-    return why_set(why, ERR_NOMEM, "out of memory");
+    return why_no_memory(why);
 }
 
 static enum err one_of(const char *value, const char *first, const char *second, const char **ret,
@@ -153,7 +153,7 @@ static enum err make_plural(struct json_object *claims, struct why *why)
     if (value != NULL && json_object_object_add(claims, "object_class", value) == 0)
         return ERR_OK;
     json_object_put(value);
-    return why_set(why, ERR_NOMEM, "out of memory");
+    return why_no_memory(why);
 }
 
 /* The event's envelope: the claims but for the token's own `exp`. */
@@ -161,7 +161,7 @@ static enum err event_body(struct json_object *claims, struct buf *b, struct why
 {
     struct json_object *envelope = jsonx_copy(claims);
     if (envelope == NULL)
-        return why_set(why, ERR_NOMEM, "out of memory");
+        return why_no_memory(why);
     json_object_object_del(envelope, "exp");
     enum err e = jsonx_print(b, envelope);
     json_object_put(envelope);
@@ -260,11 +260,11 @@ static void print_json(const struct http_response *r, int64_t ms)
     struct json_object *o = json_object_new_object(), *body;
     if (jsonx_parse(r->body.data, r->body.len, JSONX_SIZE_MAX, &body, NULL) != ERR_OK)
         body = body_text(&r->body);
-    json_object_object_add(o, "status", json_object_new_int(r->status));
-    json_object_object_add(o, "ms", json_object_new_int64(ms));
-    json_object_object_add(o, "content_type", json_object_new_string(r->content_type));
+    jsonx_add(o, "status", json_object_new_int(r->status));
+    jsonx_add(o, "ms", json_object_new_int64(ms));
+    jsonx_add(o, "content_type", json_object_new_string(r->content_type));
     if (r->retry_after_s >= 0)
-        json_object_object_add(o, "retry_after", json_object_new_int64(r->retry_after_s));
+        jsonx_add(o, "retry_after", json_object_new_int64(r->retry_after_s));
     json_object_object_add(o, "body", body);
     signing_print(o);
     json_object_put(o);

@@ -62,7 +62,7 @@ static enum err set_claim(struct signing *s, const char *text, struct why *why)
         return why_set(why, ERR_INVALID, "--claim is given as NAME=VALUE, not '%s'", text);
     char *name = strndup(text, (size_t)(equals - text));
     if (name == NULL)
-        return why_set(why, ERR_NOMEM, "out of memory");
+        return why_no_memory(why);
     struct json_object *value;
     enum err e = jsonx_parse(equals + 1, strlen(equals + 1), SIGNING_JSON_MAX, &value, NULL);
     e = e == ERR_OK ? set(s->given, name, value) : set_string(s->given, name, equals + 1);

@@ -179,13 +179,13 @@ static void print_json(const struct findings *f)
 {
     struct json_object *o = json_object_new_object();
     bool valid = f->err == ERR_OK;
-    json_object_object_add(o, "valid", json_object_new_boolean(valid));
+    jsonx_add(o, "valid", json_object_new_boolean(valid));
     json_object_object_add(o, "failed", valid ? NULL : text(steps[f->step].name));
     json_object_object_add(o, "error", valid ? NULL : text(err_name(f->err)));
     json_object_object_add(o, "reason", valid ? NULL : text(f->why.text));
     json_object_object_add(o, "webhook", text(f->webhook_id));
     if (f->webhook_id != NULL)
-        json_object_object_add(o, "secret", json_object_new_int64((int64_t)f->secret + 1));
+        jsonx_add(o, "secret", json_object_new_int64((int64_t)f->secret + 1));
     json_object_object_add(o, "header", json_object_get(f->parts.header));
     json_object_object_add(o, "claims", json_object_get(f->parts.claims));
     signing_print(o);
@@ -197,16 +197,16 @@ static void add_step(struct table *t, const struct findings *f, size_t i)
     struct json_object *row = json_object_new_object();
     bool skipped = f->keyed && in_step(&steps[i], ERR_TOKEN_UNKNOWN);
     const char *result = skipped ? "-" : i < f->step ? "ok" : i == f->step ? "FAILED" : "-";
-    json_object_object_add(row, "step", text(steps[i].name));
-    json_object_object_add(row, "result", text(result));
+    jsonx_add(row, "step", text(steps[i].name));
+    jsonx_add(row, "result", text(result));
     if (i == f->step) {
-        json_object_object_add(row, "detail", text(f->why.text));
+        jsonx_add(row, "detail", text(f->why.text));
     } else if (f->webhook_id != NULL && in_step(&steps[i], ERR_TOKEN_UNKNOWN)) {
-        json_object_object_add(row, "detail", text(f->webhook_id));
+        jsonx_add(row, "detail", text(f->webhook_id));
     } else if (f->webhook_id != NULL && in_step(&steps[i], ERR_TOKEN_SIGNATURE)) {
         char which[64];
         snprintf(which, sizeof which, "secret %zu of the webhook", f->secret + 1);
-        json_object_object_add(row, "detail", text(which));
+        jsonx_add(row, "detail", text(which));
     }
     table_row(t, row);
 }
@@ -234,7 +234,7 @@ static void print_members(const char *title, struct json_object *members)
     json_object_object_foreachC(members, it)
     {
         struct json_object *row = json_object_new_object();
-        json_object_object_add(row, "name", text(it.key));
+        jsonx_add(row, "name", text(it.key));
         json_object_object_add(row, "value",
                                it.val != NULL ? json_object_get(it.val) : text("null"));
         table_row(t, row);

@@ -4,7 +4,7 @@
 #include <getopt.h>
 #include <stdio.h>
 
-#include <json-c/json.h>
+#include "base/jsonx.h"
 
 static int run(const struct cmd *self, int argc, char **argv);
 
@@ -22,8 +22,8 @@ const struct cmd cmd_version = {
 static void print_json(void)
 {
     struct json_object *o = json_object_new_object();
-    json_object_object_add(o, "version", json_object_new_string(PACKAGE_VERSION));
-    json_object_object_add(o, "built", json_object_new_string(CONFIGURE_SUMMARY));
+    jsonx_add(o, "version", json_object_new_string(PACKAGE_VERSION));
+    jsonx_add(o, "built", json_object_new_string(CONFIGURE_SUMMARY));
     puts(
         json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
     json_object_put(o);

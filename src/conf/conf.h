@@ -140,6 +140,11 @@ const struct conf_account *conf_account(const struct conf *c, const char *id);
  * ERR_ENCODING: a path is not UTF-8.
  */
 enum err conf_print(const struct conf *c, struct buf *b);
+/*
+ * Name what differs between two configurations and cannot be changed while a program runs, as
+ * "web.listen, inbox.url"; nothing is appended if nothing does.
+ */
+void conf_fixed_changes(const struct conf *running, const struct conf *fresh, struct buf *b);
 /* The table of keys with units, ranges and defaults, for the manual and for --help. */
 enum err conf_print_keys(struct buf *b);
 

@@ -34,7 +34,7 @@ static enum err text_of(struct load *l, const struct yamlx_node *n, const char *
     const char *text;
     enum err e = yamlx_str(n, &text, l->why);
     if (e == ERR_OK && (*ret = keep(l, text)) == NULL)
-        e = ERR_NOMEM;
+        e = why_no_memory(l->why);
     return e;
 }
 
@@ -52,7 +52,7 @@ static enum err absolute(struct load *l, const char *text, const char **ret)
     if (len < 0 || (size_t)len >= sizeof path)
         return ERR_TOO_BIG;
     *ret = keep(l, path);
-    return *ret != NULL ? ERR_OK : ERR_NOMEM;
+    return *ret != NULL ? ERR_OK : why_no_memory(l->why);
 }
 
 /* A scalar that is a path. */
@@ -230,7 +230,7 @@ static enum err read_api_url(struct load *l, const struct yamlx_node *n, const c
     free(trimmed);
     if (*host == '\0' || *host == '/' || *host == ':')
         return yamlx_fail(n, l->why, ERR_INVALID, "api_url: a host is needed");
-    return *ret != NULL ? ERR_OK : ERR_NOMEM;
+    return *ret != NULL ? ERR_OK : why_no_memory(l->why);
 }
 
 static enum err read_account(struct load *l, const struct yamlx_node *n, struct conf_account *a)
@@ -282,7 +282,7 @@ static enum err read_accounts(struct load *l, const struct yamlx_node *n)
         return e;
     l->conf->accounts = calloc(count, sizeof *l->conf->accounts);
     if (l->conf->accounts == NULL)
-        return ERR_NOMEM;
+        return why_no_memory(l->why);
     for (size_t i = 0; i < count && e == ERR_OK; i++) {
         struct conf_account *a = &l->conf->accounts[l->conf->accounts_count++];
         a->id = ""; /* so that looking for twins finds nothing in an unfinished one */
@@ -456,7 +456,7 @@ static enum err add_webhook(struct load *l, const struct yamlx_node *n)
         return yamlx_fail(n, l->why, ERR_TOO_BIG, "webhooks: at most %d", CONF_WEBHOOKS_MAX);
     struct conf_webhook *all = realloc(c->webhooks, (c->webhooks_count + 1) * sizeof *all);
     if (all == NULL)
-        return ERR_NOMEM;
+        return why_no_memory(l->why);
     c->webhooks = all;
     all[c->webhooks_count] = (struct conf_webhook){.id = ""};
     return read_webhook(l, n, &all[c->webhooks_count++]);
@@ -593,7 +593,7 @@ enum err conf_load(const char *path, enum conf_need need, struct conf **ret, str
     struct conf_owner *owner = conf_owner_new();
     if (owner == NULL) {
         yamlx_free(y);
-        return ERR_NOMEM;
+        return why_no_memory(why);
     }
     struct load l = {.owner = owner, .conf = &owner->conf, .file = path, .need = need, .why = why};
     static const char *const sections[] = {"log", "inbox", "processing", "web"};

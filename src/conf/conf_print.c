@@ -5,6 +5,8 @@
 #include "conf/conf.h"
 #include "conf/keys.h"
 
+#define VALUE_MAX (16 * 1024) /* bytes of one value as the file has it */
+
 /* Where a secret is, never what it is. */
 static void source(struct buf *b, const struct secret_source *s)
 {
@@ -77,6 +79,25 @@ enum err conf_print(const struct conf *c, struct buf *b)
     for (size_t i = 0; i < c->webhooks_count; i++)
         webhook(b, &c->webhooks[i]);
     return b->err;
+}
+
+void conf_fixed_changes(const struct conf *running, const struct conf *fresh, struct buf *b)
+{
+    struct buf old, new;
+    buf_init(&old, VALUE_MAX);
+    buf_init(&new, VALUE_MAX);
+    for (const struct key *k = conf_keys; k->name != NULL; k++) {
+        if (!key_is_fixed(k))
+            continue;
+        buf_reset(&old);
+        buf_reset(&new);
+        key_print(&old, k, running);
+        key_print(&new, k, fresh);
+        if (strcmp(old.data, new.data) != 0)
+            buf_printf(b, "%s%s.%s", b->len > 0 ? ", " : "", k->section, k->name);
+    }
+    buf_free(&old);
+    buf_free(&new);
 }
 
 enum err conf_print_keys(struct buf *b)

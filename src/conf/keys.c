@@ -115,6 +115,23 @@ const struct key conf_keys[] = {
     {0},
 };
 
+bool key_is_fixed(const struct key *k)
+{
+    static const struct {
+        const char *section, *name;
+    } fixed[] = {
+        {"inbox", "url"},          {"inbox", "lock_timeout"},
+        {"web", "listen"},         {"web", "mode"},
+        {"web", "group"},          {"web", "admin_listen"},
+        {"web", "threads"},        {"web", "validation_threads"},
+        {"web", "inline_threads"},
+    };
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+        if (strcmp(k->section, fixed[i].section) == 0 && strcmp(k->name, fixed[i].name) == 0)
+            return true;
+    return false;
+}
+
 const struct key *key_find(const char *section, const char *name)
 {
     for (const struct key *k = conf_keys; k->name != NULL; k++)

@@ -303,7 +303,9 @@ static void sqlite_append(struct inbox *i, const struct delivery *d, inbox_appen
     struct inbox_sqlite *s = (struct inbox_sqlite *)i;
     struct append *a = malloc(sizeof *a);
     if (a == NULL) {
-        fn(ctx, &(struct inbox_receipt){.err = ERR_NOMEM});
+        struct inbox_receipt refused = {.err = ERR_NOMEM};
+        why_no_memory(&refused.why);
+        fn(ctx, &refused);
         return;
     }
     *a = (struct append){.delivery = *d, .fn = fn, .ctx = ctx};
@@ -352,7 +354,7 @@ static enum err sqlite_lock(struct inbox *i, const char *name, int64_t deadline,
     snprintf(path, sizeof path, "%s.sweep.%s", s->path, name);
     struct sqlite_lock *lock = malloc(sizeof *lock);
     if (lock == NULL)
-        return ERR_NOMEM;
+        return why_no_memory(why);
     enum err e = filelock_open(path, s->mode, &lock->fd, why);
     if (e == ERR_OK) {
         e = filelock_take(lock->fd, deadline);
@@ -484,7 +486,7 @@ static enum err sqlite_open(const struct inbox_options *options, const char *add
                        PATH_LEN_MAX);
     struct inbox_sqlite *s = calloc(1, sizeof *s);
     if (s == NULL)
-        return ERR_NOMEM;
+        return why_no_memory(why);
     s->lock_timeout_ms = options->lock_timeout_ms;
     s->lock_fd = -1;
     s->last = &s->first;
@@ -495,7 +497,7 @@ static enum err sqlite_open(const struct inbox_options *options, const char *add
 
     char lock_path[PATH_LEN_MAX + 8];
     snprintf(lock_path, sizeof lock_path, "%s.lock", address);
-    enum err e = s->path == NULL ? ERR_NOMEM : choose_mode(s, why);
+    enum err e = s->path == NULL ? why_no_memory(why) : choose_mode(s, why);
     if (e == ERR_OK)
         e = filelock_open(lock_path, s->mode, &s->lock_fd, why);
     if (e == ERR_OK)

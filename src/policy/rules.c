@@ -180,7 +180,7 @@ static enum err load_list(const struct yamlx_node *root, enum object_class c, st
         return yamlx_fail(root, why, ERR_CONFIG, "a file has from 1 to %d rules", RULES_MAX);
     r->rules = calloc(n, sizeof *r->rules);
     if (r->rules == NULL)
-        return why_set(why, ERR_NOMEM, "%s", err_text(ERR_NOMEM));
+        return why_no_memory(why);
     for (size_t i = 0; i < n; i++) {
         const struct yamlx_node *item = yamlx_item(root, i);
         if (i > 0 && r->rules[i - 1].when == NULL)
@@ -205,7 +205,7 @@ enum err rules_load(const char *path, enum object_class c, struct policy **ret, 
     const char *slash = strrchr(path, '/');
     struct rules *r = calloc(1, sizeof *r);
     if (r == NULL || (r->name = strdup(slash != NULL ? slash + 1 : path)) == NULL)
-        e = why_set(why, ERR_NOMEM, "%s", err_text(ERR_NOMEM));
+        e = why_no_memory(why);
     else if (yamlx_root(file) == NULL)
         e = why_set(why, ERR_CONFIG, "%s: has no rules", path);
     else

@@ -27,7 +27,7 @@ enum outcome act_fail_call(struct job *job, enum err e, const struct api_call *c
 static enum outcome out_of_memory(struct job *job)
 {
     struct why why;
-    return act_fail(job, why_set(&why, ERR_NOMEM, "%s", err_text(ERR_NOMEM)), &why);
+    return act_fail(job, why_no_memory(&why), &why);
 }
 
 /* ------------------------------------------------------------------- what is sent */

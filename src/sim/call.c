@@ -29,7 +29,7 @@ bool sim_error(struct sim_call *c, int status, const char *code, const char *fmt
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     struct json_object *o = json_object_new_object(), *errors = json_object_new_array();
-    json_object_array_add(errors, json_object_new_string(text));
+    jsonx_append(errors, json_object_new_string(text));
     sim_set(o, "error_code", code);
     json_object_object_add(o, "errors", errors);
     return sim_ok(c, status, o);
@@ -96,7 +96,7 @@ struct json_object *sim_now(void)
 
 void sim_set(struct json_object *o, const char *key, const char *value)
 {
-    json_object_object_add(o, key, json_object_new_string(value));
+    jsonx_add(o, key, json_object_new_string(value));
 }
 
 /* ----------------------------------------------------------------- the life */

@@ -16,7 +16,7 @@ static bool post_message(struct sim_call *c, struct json_object *conversation)
     sim_new_id(c->sim, STORE_MESSAGES, "ME", id);
     sim_set(m, "id", id);
     sim_set(m, "conversation", jsonx_str(conversation, "id", ""));
-    json_object_object_add(m, "created", sim_now());
+    jsonx_add(m, "created", sim_now());
     sim_set(m, "type", "message");
     sim_set(m, "text", text);
     struct json_object *answer = json_object_get(m);

@@ -50,7 +50,7 @@ static bool put(struct sim_call *c, struct json_object *request)
     write_params(given, params);
     if (jsonx_str(c->body, "note", NULL) != NULL)
         sim_set(request, "note", jsonx_str(c->body, "note", ""));
-    json_object_object_add(request, "updated", sim_now());
+    jsonx_add(request, "updated", sim_now());
     sim_changed(c, STORE_REQUESTS, request);
     return sim_ok(c, 200, json_object_get(request));
 }
@@ -226,8 +226,8 @@ static bool create(struct sim_call *c)
     sim_set(request, "note", jsonx_str(c->body, "note", ""));
     sim_set(request, "reason", "");
     sim_set(request, "assignee", "");
-    json_object_object_add(request, "created", sim_now());
-    json_object_object_add(request, "updated", sim_now());
+    jsonx_add(request, "created", sim_now());
+    jsonx_add(request, "updated", sim_now());
     json_object_object_add(request, "asset", asset);
     if (jsonx_object(c->body, "marketplace") != NULL)
         json_object_object_add(request, "marketplace",

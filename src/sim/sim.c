@@ -68,7 +68,7 @@ static enum err start(struct sim *s, const char *seed, struct why *why)
                                                 .timeout_ms = SIM_PROCESSING_TIMEOUT * 1000,
                                                 .answer_max = SIM_RESPONSE_MAX};
     if (calls_new(&s->calls) != ERR_OK || faults_new(&s->faults) != ERR_OK)
-        return why_set(why, ERR_NOMEM, "out of memory");
+        return why_no_memory(why);
     enum err e = http_new(&options, &s->http, why);
     return e == ERR_OK ? load(s, seed, why) : e;
 }

@@ -30,12 +30,12 @@ static struct json_object *claims_of(const struct sim *s, const struct json_obje
     sim_set(o, "account_id", jsonx_str(jsonx_get(hook, "account"), "id", ""));
     sim_set(o, "product_id", jsonx_str(jsonx_get(hook, "product"), "id", ""));
     sim_set(o, "api_url", s->url);
-    json_object_object_add(o, "triggered_at", sim_now());
+    jsonx_add(o, "triggered_at", sim_now());
     json_object_object_add(o, "last_success_at", time_of(hook, "last_success"));
     json_object_object_add(o, "last_failure_at", time_of(hook, "last_failure"));
-    json_object_object_add(o, "processing_timeout", json_object_new_int(SIM_PROCESSING_TIMEOUT));
+    jsonx_add(o, "processing_timeout", json_object_new_int(SIM_PROCESSING_TIMEOUT));
     struct json_object *data = jsonx_object(hook, "data");
-    json_object_object_add(o, "data", data != NULL ? jsonx_copy(data) : json_object_new_object());
+    jsonx_add(o, "data", data != NULL ? jsonx_copy(data) : json_object_new_object());
     return o;
 }
 
@@ -68,8 +68,7 @@ static enum err make_shot(const struct sim *s, const struct json_object *hook, s
     enum err e = jwt_key_new((const uint8_t *)secret, strlen(secret), &key);
     if (e == ERR_OK && strcmp(ret->method, "GET") != 0)
         e = jsonx_print(&ret->body, claims);
-    json_object_object_add(claims, "exp",
-                           json_object_new_int64(clk_wall_s() + SIM_PROCESSING_TIMEOUT));
+    jsonx_add(claims, "exp", json_object_new_int64(clk_wall_s() + SIM_PROCESSING_TIMEOUT));
     buf_printf(&ret->token_header, "%s: Bearer ", s->options.auth_header);
     if (e == ERR_OK)
         e = jwt_sign(claims, key, &ret->token_header);
@@ -125,7 +124,7 @@ static void count(struct json_object *hook, const char *key, bool reset)
 {
     struct json_object *stats = jsonx_object(hook, "stats");
     int64_t n = reset ? 0 : jsonx_int(stats, key, 0) + 1;
-    json_object_object_add(stats, key, json_object_new_int64(n));
+    jsonx_add(stats, key, json_object_new_int64(n));
 }
 
 /* What the user interface shows of the last call. */
@@ -137,21 +136,20 @@ static void record(struct json_object *hook, int64_t ms, enum err e, const struc
     if (e == ERR_OK &&
         jsonx_parse(r->body.data, r->body.len, SIM_RESPONSE_MAX, &response, NULL) != ERR_OK)
         response = json_object_new_string_len(r->body.data, (int)r->body.len);
-    json_object_object_add(info, "time", sim_now());
-    json_object_object_add(info, "response",
-                           response != NULL ? response : json_object_new_object());
-    json_object_object_add(info, "duration", json_object_new_int64(ms));
+    jsonx_add(info, "time", sim_now());
+    jsonx_add(info, "response", response != NULL ? response : json_object_new_object());
+    jsonx_add(info, "duration", json_object_new_int64(ms));
     sim_set(info, "status", success ? "success" : "failure");
     json_object_object_add(info, "status_code",
                            e == ERR_OK ? json_object_new_int(r->status) : NULL);
     sim_set(info, "errors", e == ERR_OK ? "" : why->text);
     if (jsonx_object(hook, "stats") == NULL)
-        json_object_object_add(hook, "stats", json_object_new_object());
+        jsonx_add(hook, "stats", json_object_new_object());
     count(hook, "events", false);
     count(hook, "triggers", false);
     count(hook, success ? "success_triggers" : "failure_triggers", false);
     count(hook, "failure_since_last_success", success);
-    json_object_object_add(hook, "last_event", sim_now());
+    jsonx_add(hook, "last_event", sim_now());
     json_object_object_add(hook, success ? "last_success" : "last_failure", info);
 }
 

@@ -141,7 +141,7 @@ static bool act(struct sim_call *c, struct json_object *request, const struct ve
             move_asset(request, v->to);
     }
     keep(request, v, c->body);
-    json_object_object_add(request, "updated", sim_now());
+    jsonx_add(request, "updated", sim_now());
     sim_changed(c, STORE_REQUESTS, request);
     return sim_ok(c, 200, json_object_get(request));
 }

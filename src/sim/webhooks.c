@@ -60,8 +60,7 @@ static void write_fields(struct sim_call *c, struct json_object *hook)
         if (jsonx_object(c->body, objects[i]) != NULL)
             json_object_object_add(hook, objects[i], jsonx_copy(jsonx_object(c->body, objects[i])));
     if (jsonx_get(c->body, "active") != NULL)
-        json_object_object_add(hook, "active",
-                               json_object_new_boolean(jsonx_bool(c->body, "active", false)));
+        jsonx_add(hook, "active", json_object_new_boolean(jsonx_bool(c->body, "active", false)));
 }
 
 static bool create(struct sim_call *c)
@@ -77,15 +76,15 @@ static bool create(struct sim_call *c)
     sim_set(hook, "id", id);
     sim_set(hook, "type", "event");
     sim_set(hook, "http_method", "POST");
-    json_object_object_add(hook, "active", json_object_new_boolean(true));
-    json_object_object_add(hook, "data", json_object_new_object());
-    json_object_object_add(hook, "headers", json_object_new_object());
+    jsonx_add(hook, "active", json_object_new_boolean(true));
+    jsonx_add(hook, "data", json_object_new_object());
+    jsonx_add(hook, "headers", json_object_new_object());
     struct json_object *account = json_object_new_object();
     sim_set(account, "id",
             jsonx_str(store_first(c->sim->store, STORE_ACCOUNTS), "id", "VA-000-000"));
     json_object_object_add(hook, "account", account);
-    json_object_object_add(hook, "stats", json_object_new_object());
-    json_object_object_add(hook, "created_at", sim_now());
+    jsonx_add(hook, "stats", json_object_new_object());
+    jsonx_add(hook, "created_at", sim_now());
     if (!check_fields(c, hook)) {
         json_object_put(hook);
         return true;
@@ -124,7 +123,7 @@ bool sim_webhooks(struct sim_call *c)
         if (!check_fields(c, hook))
             return true;
         write_fields(c, hook);
-        json_object_object_add(hook, "modified_at", sim_now());
+        jsonx_add(hook, "modified_at", sim_now());
         sim_changed(c, STORE_WEBHOOKS, hook);
         return sim_ok(c, 200, json_object_get(hook));
     }

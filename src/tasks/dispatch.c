@@ -81,7 +81,7 @@ static enum err fill(struct dispatch *d, struct why *why)
     d->apis = calloc(c->accounts_count + 1, sizeof(struct api *));
     d->policies = calloc(c->webhooks_count + 1, sizeof *d->policies);
     if (d->apis == NULL || d->policies == NULL)
-        return why_set(why, ERR_NOMEM, "%s", err_text(ERR_NOMEM));
+        return why_no_memory(why);
     for (size_t i = 0; e == ERR_OK && i < c->accounts_count; i++)
         e = make_api(&c->accounts[i], &d->apis[i], why);
     for (size_t i = 0; e == ERR_OK && i < c->webhooks_count; i++)
@@ -94,7 +94,7 @@ enum err dispatch_new(struct conf *conf, struct inbox *inbox, struct dispatch **
 {
     struct dispatch *d = calloc(1, sizeof *d);
     if (d == NULL)
-        return why_set(why, ERR_NOMEM, "%s", err_text(ERR_NOMEM));
+        return why_no_memory(why);
     atomic_init(&d->refs, 1);
     d->conf = conf_ref(conf);
     d->inbox = inbox;

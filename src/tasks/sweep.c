@@ -65,7 +65,7 @@ struct json_object *swept_json(const struct swept *s)
     struct json_object *o = json_object_new_object();
     bool ok = o != NULL;
     for (size_t i = 0; ok && i < sizeof texts / sizeof *texts; i++)
-        ok = jsonx_add(o, texts[i].key, json_object_new_string(texts[i].text));
+        ok = jsonx_add(o, texts[i].key, jsonx_new_text(texts[i].text));
     if (s->retry_after_s >= 0)
         ok = ok && jsonx_add(o, "retry_after", json_object_new_int64(s->retry_after_s));
     else
@@ -193,7 +193,7 @@ static enum err read_list(struct run *r, struct why *why)
     struct api_call call = {.deadline = earlier(s->terms.deadline, patience)};
     enum err e = api_list(s->api, &call, s->object_class, s->product_id, s->states, note_listed, r);
     if (r->out_of_memory)
-        return why_set(why, ERR_NOMEM, "%s", err_text(ERR_NOMEM));
+        return why_no_memory(why);
     if (e == ERR_OK)
         return e;
     note_wait(&r->result, call.result.retry_after_s);

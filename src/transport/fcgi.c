@@ -12,8 +12,6 @@
 #include "base/clk.h"
 #include "transport/fcgi_server.h"
 
-#define RECORDS_ROOM (64 * 1024) /* bytes that the records of a small request may waste */
-
 /* libfcgi's own handlers for these would race with whoever handles signals here. */
 static enum err init_library(void)
 {
@@ -62,13 +60,10 @@ enum err fcgi_open(const struct fcgi_options *options, struct fcgi **ret, struct
     struct fcgi *f = calloc(1, sizeof *f);
     if (f == NULL || init_library() != ERR_OK) {
         free(f);
-        return why_set(why, ERR_NOMEM, "out of memory");
+        return why_no_memory(why);
     }
     f->threads = options->threads > 0 ? options->threads : 1;
-    f->max_body = options->max_body;
-    f->max_in = 2 * (options->max_body + REQUEST_ENV_MAX) + RECORDS_ROOM;
-    f->request_timeout_ms = options->request_timeout_ms;
-    f->stop_timeout_ms = options->stop_timeout_ms;
+    fcgi_set_limits(f, &options->limits);
     f->epoll = f->wake = -1;
     f->refs = 1;
     pthread_mutex_init(&f->lock, NULL);
@@ -83,6 +78,13 @@ enum err fcgi_open(const struct fcgi_options *options, struct fcgi **ret, struct
     }
     *ret = f;
     return ERR_OK;
+}
+
+void fcgi_set_limits(struct fcgi *f, const struct fcgi_limits *limits)
+{
+    f->max_body = limits->max_body;
+    f->request_timeout_ms = limits->request_timeout_ms;
+    f->stop_timeout_ms = limits->stop_timeout_ms;
 }
 
 const char *fcgi_address(const struct fcgi *f, size_t n)

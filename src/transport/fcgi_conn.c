@@ -9,6 +9,7 @@
 #include "transport/fcgi_server.h"
 #include "transport/request_env.h"
 
+#define RECORDS_ROOM (64 * 1024) /* bytes that the records of a small request may waste */
 #define FCGI_OUT_MAX (RESPONSE_PRINTED_MAX + RESPONSE_PRINTED_MAX / 64) /* libfcgi adds headers */
 
 static void list_add(struct conn_list *l, struct conn *c)
@@ -41,10 +42,10 @@ struct conn *conn_new(struct fcgi *f, int fd)
         return NULL;
     c->server = f;
     c->fd = fd;
-    gate_init(&c->gate, f->max_body);
-    buf_init(&c->in, f->max_in);
-    buf_init(&c->body, f->max_body);
+    buf_init(&c->in, 0);
+    buf_init(&c->body, 0);
     buf_init(&c->out, FCGI_OUT_MAX);
+    conn_begin(c);
     c->state = CONN_MOVING;
     c->deadline = clk_mono_ms() + f->request_timeout_ms;
 
@@ -53,6 +54,32 @@ struct conn *conn_new(struct fcgi *f, int fd)
     f->refs++;
     pthread_mutex_unlock(&f->lock);
     return c;
+}
+
+static size_t max_in(size_t max_body)
+{
+    return 2 * (max_body + REQUEST_ENV_MAX) + RECORDS_ROOM;
+}
+
+void conn_begin(struct conn *c)
+{
+    size_t max_body = c->server->max_body;
+    gate_init(&c->gate, max_body);
+    c->in.max = max_in(max_body);
+    c->body.max = max_body;
+}
+
+bool conn_count_memory(struct conn *c)
+{
+    struct fcgi *f = c->server;
+    size_t held = c->in.cap + c->body.cap, largest = 2 * c->in.max;
+    held -= held < FCGI_MEMORY_FREE ? held : FCGI_MEMORY_FREE;
+    if (held == c->counted)
+        return true;
+    /* The difference may be negative: size_t wraps around, and back. */
+    size_t total = atomic_fetch_add(&f->memory, held - c->counted) + held - c->counted;
+    c->counted = held;
+    return total <= (largest > FCGI_MEMORY_MAX ? largest : FCGI_MEMORY_MAX);
 }
 
 void conn_move(struct conn *c, enum conn_state state)
@@ -125,22 +152,24 @@ void conn_answered(struct conn *c)
     forget(&c->in);
     forget(&c->body);
     forget(&c->out);
-    gate_init(&c->gate, f->max_body);
+    conn_count_memory(c);
+    conn_begin(c);
     c->sent = 0;
     c->sending = false;
 
     pthread_mutex_lock(&f->lock);
-    bool stopping = f->stopping, keep = !c->last && !f->loop_gone;
+    bool keep = !c->last && !f->loop_gone && conn_arm(c, EPOLLIN) == ERR_OK;
     if (keep) {
-        c->deadline = stopping ? clk_mono_ms() + FCGI_STOP_GRACE : CLK_NEVER;
+        c->deadline = f->stopping ? clk_mono_ms() + FCGI_STOP_GRACE : CLK_NEVER;
         conn_move(c, CONN_IDLE);
-        keep = conn_arm(c, EPOLLIN) == ERR_OK;
+        /* The loop does not know of this deadline. After the unlock it, and the server, may be
+         * gone. */
+        if (f->stopping)
+            fcgi_wake(f);
     }
     pthread_mutex_unlock(&f->lock);
     if (!keep)
         conn_close(c);
-    else if (stopping)
-        fcgi_wake(f); /* the loop does not know of this deadline */
 }
 
 void conn_close(struct conn *c)
@@ -154,6 +183,7 @@ void conn_close(struct conn *c)
     close(c->fd);
     buf_free(&c->in);
     buf_free(&c->body);
+    conn_count_memory(c);
     buf_free(&c->out);
     request_free(&c->pub);
     free(c);

@@ -123,7 +123,7 @@ static enum err find_group(const char *name, gid_t *ret, struct why *why)
 {
     char *scratch = malloc(GROUP_BUFFER_MAX);
     if (scratch == NULL)
-        return ERR_NOMEM;
+        return why_no_memory(why);
     struct group entry, *found = NULL;
     int rc = getgrnam_r(name, &entry, scratch, GROUP_BUFFER_MAX, &found);
     enum err e = ERR_OK;

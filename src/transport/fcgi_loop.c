@@ -112,12 +112,25 @@ static void request_begins(struct conn *c)
 {
     struct fcgi *f = c->server;
     c->received_us = clk_wall_us();
+    conn_begin(c);
     if (c->state == CONN_MOVING)
         return; /* the time of a new connection has begun when it was accepted */
     c->deadline = clk_mono_ms() + f->request_timeout_ms;
     pthread_mutex_lock(&f->lock);
     conn_move(c, CONN_MOVING);
     pthread_mutex_unlock(&f->lock);
+}
+
+/* Of a request that is refused, only what its refusal needs stays. */
+static void keep_good(struct conn *c)
+{
+    struct buf good;
+    buf_init(&good, c->in.max);
+    if (c->in.len >= c->gate.good)
+        buf_add(&good, c->in.data, c->gate.good);
+    buf_free(&c->in);
+    c->in = good;
+    conn_count_memory(c);
 }
 
 /* Keep the bytes of a request that is good so far; of one that is refused, only follow them. */
@@ -130,6 +143,10 @@ static enum err take_bytes(struct conn *c, const uint8_t *data, size_t len)
         return e;
     if (good && buf_add(&c->in, data, used) != ERR_OK && c->gate.err == ERR_OK)
         c->gate.err = c->in.err;
+    if (good && !conn_count_memory(c) && c->gate.err == ERR_OK)
+        c->gate.err = ERR_NOMEM;
+    if (good && c->gate.err != ERR_OK)
+        keep_good(c);
     if (used < len)
         c->last = true; /* what follows is not for us to guess */
     return ERR_OK;

@@ -17,13 +17,15 @@ static enum err leave_to_loop(struct conn *c)
     c->sending = true;
     c->deadline = clk_mono_ms() + f->request_timeout_ms;
     pthread_mutex_lock(&f->lock);
-    if (!f->loop_gone) {
-        conn_move(c, CONN_MOVING);
+    if (!f->loop_gone)
         e = conn_arm(c, EPOLLOUT);
+    if (e == ERR_OK) {
+        conn_move(c, CONN_MOVING);
+        /* It may be asleep beyond the deadline. After the unlock it, and the server, may be gone.
+         */
+        fcgi_wake(f);
     }
     pthread_mutex_unlock(&f->lock);
-    if (e == ERR_OK)
-        fcgi_wake(f); /* it may be asleep beyond the deadline */
     return e;
 }
 
@@ -72,6 +74,9 @@ static enum err decode(struct conn *c)
         return e;
     if (!c->fcgx.keepConnection)
         c->last = true;
+    if (c->in.cap > FCGI_KEEP_BYTES)
+        buf_free(&c->in); /* the body has been copied out of it */
+    conn_count_memory(c);
 
     int64_t length;
     request_init(r, &ops);

@@ -43,6 +43,8 @@ struct conn {
     int64_t deadline; /* clk_mono_ms; MOVING always has one, IDLE only when stopping */
     int64_t received_us;
 
+    size_t counted; /* bytes of the server's `memory` that are this connection's */
+
     struct fcgi_gate gate;
     struct buf in;   /* records of the request */
     struct buf body; /* what they carried */
@@ -51,15 +53,17 @@ struct conn {
     FCGX_Request fcgx;
 };
 
-/* Oldest first. Within a list deadlines never decrease, since each state allows the same time. */
+/* Oldest first. Within a list deadlines never decrease, since each state allows the same time; but
+ * for a moment after that time was shortened. */
 struct conn_list {
     struct conn *head, *tail;
 };
 
 struct fcgi {
     int threads;
-    size_t max_body, max_in;
-    int64_t request_timeout_ms, stop_timeout_ms;
+    _Atomic size_t max_body;
+    _Atomic int64_t request_timeout_ms, stop_timeout_ms;
+    _Atomic size_t memory; /* that requests hold, beyond what each may */
     request_handler *handler;
     void *ctx;
 
@@ -86,6 +90,10 @@ struct fcgi {
 
 /* fcgi_conn.c */
 struct conn *conn_new(struct fcgi *f, int fd);
+/* A request begins: take today's limits. */
+void conn_begin(struct conn *c);
+/* Count what its buffers hold now. False: with it, requests hold more than they may. */
+bool conn_count_memory(struct conn *c);
 /* Move to the end of another state's list. Under the lock. */
 void conn_move(struct conn *c, enum conn_state state);
 /* Wait in epoll for one event; ERR_IO if that is not possible. By the owner. */

@@ -109,7 +109,7 @@ void answer_problem(struct response *res, enum err e, const char *detail, int64_
               jsonx_add(body, "title", json_object_new_string(title(status))) &&
               jsonx_add(body, "status", json_object_new_int(status));
     if (detail != NULL && status != 401)
-        ok = ok && jsonx_add(body, "detail", json_object_new_string(detail));
+        ok = ok && jsonx_add(body, "detail", jsonx_new_text(detail));
     if (objects != NULL)
         ok = jsonx_add(body, "objects", objects) && ok;
     if (!ok) { /* the status alone says what matters */

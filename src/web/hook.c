@@ -296,7 +296,7 @@ static enum err judge(struct call *c, const struct sweep_result *result)
     if (result->ended[OUTCOME_RETRY] > 0)
         return why_set(&c->why, ERR_BUSY, "some objects have to be tried again");
     if (c->unreported)
-        return why_set(&c->why, ERR_NOMEM, "%s", err_text(ERR_NOMEM));
+        return why_no_memory(&c->why);
     return ERR_OK;
 }
 
@@ -415,7 +415,7 @@ enum err hook_new(struct conf *conf, struct inbox *inbox, struct hook **ret, str
 {
     struct hook *h = calloc(1, sizeof *h);
     if (h == NULL)
-        return ERR_NOMEM;
+        return why_no_memory(why);
     h->inbox = inbox;
     pthread_mutex_init(&h->lock, NULL);
     enum err e = snapshot_new(conf, inbox, &h->current, why);

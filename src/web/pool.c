@@ -46,7 +46,7 @@ enum err pool_new(int threads, struct pool **ret, struct why *why)
 {
     struct pool *p = calloc(1, sizeof *p + (size_t)threads * sizeof p->threads[0]);
     if (p == NULL)
-        return ERR_NOMEM;
+        return why_no_memory(why);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
 

@@ -9,11 +9,11 @@ enum err snapshot_new(struct conf *conf, struct inbox *inbox, struct snapshot **
 {
     struct snapshot *s = calloc(1, sizeof *s);
     if (s == NULL)
-        return ERR_NOMEM;
+        return why_no_memory(why);
     atomic_init(&s->refs, 1);
     s->conf = conf_ref(conf);
     s->foreign_api_urls = calloc(conf->webhooks_count + 1, sizeof *s->foreign_api_urls);
-    enum err e = s->foreign_api_urls == NULL ? ERR_NOMEM : ERR_OK;
+    enum err e = s->foreign_api_urls == NULL ? why_no_memory(why) : ERR_OK;
     if (e == ERR_OK)
         e = keyring_new(conf, &s->keyring, why);
     if (e == ERR_OK)

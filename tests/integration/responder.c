@@ -154,16 +154,15 @@ int main(int argc, char **argv)
         {"stop-timeout", required_argument, NULL, 's'},
         {NULL, 0, NULL, 0},
     };
-    struct fcgi_options o = {.listen = "tcp:127.0.0.1:0",
-                             .mode = 0660,
-                             .threads = 4,
-                             .max_body = 1024 * 1024,
-                             .request_timeout_ms = 30000,
-                             .stop_timeout_ms = 30000};
+    struct fcgi_options o = {
+        .listen = "tcp:127.0.0.1:0",
+        .mode = 0660,
+        .threads = 4,
+        .limits = {.max_body = 1024 * 1024, .request_timeout_ms = 30000, .stop_timeout_ms = 30000}};
     signal(SIGPIPE, SIG_IGN);
     if (transport_kind() == TRANSPORT_CGI) {
         const char *limit = getenv("RESPONDER_MAX_BODY"), *timeout = getenv("RESPONDER_TIMEOUT");
-        struct cgi_options c = {limit != NULL ? strtoul(limit, NULL, 10) : o.max_body,
+        struct cgi_options c = {limit != NULL ? strtoul(limit, NULL, 10) : o.limits.max_body,
                                 timeout != NULL ? strtol(timeout, NULL, 10) : 30000};
         return cgi_run(&c, handle, NULL) == ERR_OK ? 0 : 1;
     }
@@ -183,13 +182,13 @@ int main(int argc, char **argv)
             o.threads = atoi(optarg);
             break;
         case 'b':
-            o.max_body = strtoul(optarg, NULL, 10);
+            o.limits.max_body = strtoul(optarg, NULL, 10);
             break;
         case 'r':
-            o.request_timeout_ms = strtol(optarg, NULL, 10);
+            o.limits.request_timeout_ms = strtol(optarg, NULL, 10);
             break;
         case 's':
-            o.stop_timeout_ms = strtol(optarg, NULL, 10);
+            o.limits.stop_timeout_ms = strtol(optarg, NULL, 10);
             break;
         default:
             return 2;

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <json-c/json.h>
@@ -13,6 +15,7 @@
 
 static char path[] = "/tmp/test_log.XXXXXX";
 static char text[3 * LOG_LINE_MAX];
+static char flood[1024 * 1024];
 
 /* Write one record into an empty file and read it back. */
 static const char *record(enum log_format format, const char *request, const char *message)
@@ -68,10 +71,10 @@ static void json_records_are_json(void **state)
 static void cuts_a_record_that_is_too_long(void **state)
 {
     (void)state;
-    static char flood[2 * LOG_LINE_MAX];
-    memset(flood, '"', sizeof flood - 1);
+    static char long_one[2 * LOG_LINE_MAX];
+    memset(long_one, '"', sizeof long_one - 1);
     for (int format = LOG_LOGFMT; format <= LOG_JSON; format++) {
-        const char *line = record((enum log_format)format, NULL, flood);
+        const char *line = record((enum log_format)format, NULL, long_one);
         size_t len = strlen(line);
         assert_in_range(len, LOG_LINE_MAX / 2, LOG_LINE_MAX);
         assert_string_equal(line + len - (format == LOG_JSON ? 6 : 5),
@@ -105,6 +108,122 @@ static void reopens_a_rotated_file(void **state)
     unlink(moved);
 }
 
+/* --------------------------------------------------------------- a log that nobody reads */
+
+/* What has arrived at the other end so far. */
+static size_t drain(int fd)
+{
+    size_t len = 0;
+    ssize_t n;
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    while (len < sizeof flood - 1 && (n = read(fd, flood + len, sizeof flood - 1 - len)) > 0)
+        len += (size_t)n;
+    flood[len] = '\0';
+    return len;
+}
+
+/* The records that a text has, and those that it says are lost. */
+static int count_records(const char *lines)
+{
+    int n = 0, lost;
+    for (const char *s = lines; (s = strstr(s, "msg=\"")) != NULL; s += 5) {
+        /* Nine digits cannot overflow. NOLINTNEXTLINE(cert-err34-c) */
+        n += sscanf(s, "msg=\"%9d log records were lost", &lost) == 1 ? lost : 1;
+    }
+    return n;
+}
+
+enum { RECORDS = 2000 };
+
+/* Every record is there, or is counted in a record that says how many are not. */
+static void loses_records_and_says_how_many(int writer, int reader)
+{
+    static char before[2 * sizeof flood];
+    char padding[200];
+    memset(padding, 'x', sizeof padding - 1);
+    padding[sizeof padding - 1] = '\0';
+    struct log_options o = {.level = LOG_INFO, .file = "stderr"};
+    int real = dup(STDERR_FILENO);
+    dup2(writer, STDERR_FILENO);
+    close(writer);
+    enum err e = log_open(&o, NULL);
+    for (int i = 0; i < RECORDS; i++)
+        log_info("record %d %s", i, padding); /* would hang here */
+    size_t len = drain(reader);
+    memcpy(before, flood, len + 1);
+    log_info("again");
+    memcpy(before + len, flood, drain(reader) + 1);
+    int flags = fcntl(STDERR_FILENO, F_GETFL);
+    dup2(real, STDERR_FILENO);
+    close(real);
+    close(reader);
+
+    assert_err(e, ERR_OK);
+    assert_int_equal(flags & O_NONBLOCK, 0); /* others who share it still wait for its reader */
+    assert_in_range(len, 1, sizeof flood - 2);
+    assert_non_null(strstr(before, " log records were lost here\"\n"));
+    assert_string_equal(before + strlen(before) - strlen(" msg=\"again\"\n"), " msg=\"again\"\n");
+    assert_int_equal(count_records(before), RECORDS + 1);
+}
+
+static void never_waits_for_a_pipe(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    loses_records_and_says_how_many(ends[1], ends[0]);
+}
+
+static void never_waits_for_a_socket(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    loses_records_and_says_how_many(ends[1], ends[0]);
+}
+
+static void refuses_a_fifo_that_nobody_reads(void **state)
+{
+    (void)state;
+    char fifo[sizeof path + 8];
+    snprintf(fifo, sizeof fifo, "%s.fifo", path);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    struct log_options o = {.file = fifo};
+    assert_err(log_open(&o, NULL), ERR_IO); /* would hang here */
+    unlink(fifo);
+}
+
+static void uses_nothing_that_is_only_prepared(void **state)
+{
+    (void)state;
+    char other[sizeof path + 8];
+    snprintf(other, sizeof other, "%s.other", path);
+    struct log_options o = {.level = LOG_INFO, .file = path},
+                       p = {.level = LOG_DEBUG, .file = other};
+    struct log_sink *s;
+    assert_err(log_open(&o, NULL), ERR_OK);
+    assert_err(log_prepare(&p, &s, NULL), ERR_OK);
+    assert_false(log_enabled(LOG_DEBUG));
+    log_discard(s);
+    assert_false(log_enabled(LOG_DEBUG));
+    assert_err(log_prepare(&p, &s, NULL), ERR_OK);
+    log_use(s);
+    assert_true(log_enabled(LOG_DEBUG));
+    unlink(other);
+}
+
+static void loses_what_the_disk_does_not_take(void **state)
+{
+    (void)state;
+    struct log_options o = {.level = LOG_INFO, .file = "/dev/full"};
+    assert_err(log_open(&o, NULL), ERR_OK);
+    log_info("one");
+    log_info("two");
+    assert_non_null(
+        strstr(record(LOG_LOGFMT, NULL, "three"), "msg=\"2 log records were lost here\""));
+    assert_non_null(strstr(text, "msg=\"three\""));
+}
+
 int main(void)
 {
     close(mkstemp(path));
@@ -115,6 +234,11 @@ int main(void)
         cmocka_unit_test(cuts_a_record_that_is_too_long),
         cmocka_unit_test(keeps_quiet_below_its_level),
         cmocka_unit_test(reopens_a_rotated_file),
+        cmocka_unit_test(refuses_a_fifo_that_nobody_reads),
+        cmocka_unit_test(uses_nothing_that_is_only_prepared),
+        cmocka_unit_test(loses_what_the_disk_does_not_take),
+        cmocka_unit_test(never_waits_for_a_pipe),
+        cmocka_unit_test(never_waits_for_a_socket),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     unlink(path);

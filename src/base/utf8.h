@@ -1,0 +1,18 @@
+/*
+ * utf8.h - what is UTF-8 (RFC 3629; Unicode, table 3-7), and texts that were cut.
+ */
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
+
+#include <stddef.h>
+
+/* Length of the well-formed sequence at `s`, which is before `end`; 0 if there is none. */
+size_t utf8_sequence(const char *s, const char *end);
+
+/*
+ * Take out, in place, every byte that belongs to no well-formed sequence: the half of a character
+ * where a text was cut, and what never was text.
+ */
+void utf8_clean(char *text);
+
+#endif

@@ -95,6 +95,7 @@ static int run(const struct cmd *cmd, int argc, char **argv)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error of write() */
     if (argc < 2) {
         print_help(stderr);
         return CMD_USAGE;

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,7 @@ struct program {
     struct hook *hook;
     struct fcgi *fcgi;
     sigset_t signals; /* that the signal thread waits for */
+    atomic_bool over; /* for the signal thread: main() is done with it */
     _Atomic int64_t stop_timeout_ms;
 };
 
@@ -188,9 +190,10 @@ static void *signals_main(void *arg)
     int64_t cut_off = CLK_NEVER;
     for (;;) {
         int signal = next_signal(p, cut_off);
-        if (signal == SIGUSR2)
-            return NULL; /* from main(): it is over */
-        if (signal == SIGHUP) {
+        if (signal == SIGUSR2) { /* anybody may send it; it means something if main() did */
+            if (p->over)
+                return NULL;
+        } else if (signal == SIGHUP) {
             reload(p);
         } else if (!stopping) {
             log_info("stopping: what was begun is answered first");
@@ -215,6 +218,7 @@ static enum err run_fcgi(struct program *p, struct why *why)
     enum err e = fcgi_run(p->fcgi, hook_handle, p->hook);
     if (e != ERR_OK)
         why_set(why, e, "stop: %s; calls still under way are left to Connect's retry", err_text(e));
+    p->over = true;
     pthread_kill(signals, SIGUSR2);
     pthread_join(signals, NULL);
     return e;
@@ -293,14 +297,19 @@ int main(int argc, char **argv)
     bool cgi = transport_kind() == TRANSPORT_CGI;
 
     p.conf_path = conf_path(cgi ? NULL : read_options(argc, argv));
-    signal(SIGPIPE, SIG_IGN);
+    /* A limit on the size of files is an error of write(), and the others mean nothing to us. */
+    static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2};
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+        signal(ignored[i], SIG_IGN);
     set_limits();
     if (sodium_init() < 0 || http_global_init(&why) != ERR_OK) {
         log_error("the libraries do not start");
         return EXIT_FAILURE;
     }
     if (!cgi) {
-        /* Before any thread exists, so that all of them inherit it. */
+        /* Before any thread exists, so that all of them inherit it. What is ignored is not waited
+         * for either, hence SIGUSR2's disposition. */
+        signal(SIGUSR2, SIG_DFL);
         sigemptyset(&p.signals);
         sigaddset(&p.signals, SIGTERM);
         sigaddset(&p.signals, SIGINT);

@@ -27,6 +27,7 @@ struct inbox_backend {
     enum err (*open)(const struct inbox_options *options, const char *address, struct inbox **ret,
                      struct why *why);
     void (*close)(struct inbox *i);
+    void (*stop)(struct inbox *i); /* any thread */
 
     void (*append)(struct inbox *i, const struct delivery *d, inbox_appended_fn *fn, void *ctx);
     enum err (*set_state)(struct inbox *i, int64_t id, enum delivery_state s, struct why *why);

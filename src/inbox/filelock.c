@@ -32,7 +32,7 @@ enum err filelock_open(const char *path, mode_t mode, int *ret_fd, struct why *w
     return ERR_OK;
 }
 
-enum err filelock_take(int fd, int64_t deadline)
+enum err filelock_take(int fd, int64_t deadline, const atomic_bool *stop)
 {
     int pause = PAUSE_MIN;
     for (;;) {
@@ -40,6 +40,8 @@ enum err filelock_take(int fd, int64_t deadline)
             return ERR_OK;
         if (errno != EWOULDBLOCK && errno != EINTR)
             return ERR_STORE;
+        if (atomic_load(stop))
+            return ERR_STOPPED;
         int left = clk_left_ms(deadline);
         if (left == 0)
             return ERR_BUSY;

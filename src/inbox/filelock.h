@@ -7,6 +7,7 @@
 #ifndef INBOX_FILELOCK_H
 #define INBOX_FILELOCK_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -15,8 +16,11 @@
 /* Open (or create with `mode`, whatever the umask) a lock file. *ret_fd is the caller's. */
 enum err filelock_open(const char *path, mode_t mode, int *ret_fd, struct why *why);
 
-/* Wait for the lock until `deadline` (clk_mono_ms). ERR_BUSY if others hold it that long. */
-enum err filelock_take(int fd, int64_t deadline);
+/*
+ * Wait for the lock until `deadline` (clk_mono_ms): ERR_BUSY if others hold it that long. Until
+ * `*stop`, whoever sets it: ERR_STOPPED; a lock that is free is taken all the same. ERR_STORE.
+ */
+enum err filelock_take(int fd, int64_t deadline, const atomic_bool *stop);
 void filelock_give(int fd);
 
 #endif

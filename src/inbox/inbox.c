@@ -41,6 +41,11 @@ void inbox_close(struct inbox *i)
         i->backend->close(i);
 }
 
+void inbox_stop(struct inbox *i)
+{
+    i->backend->stop(i);
+}
+
 /* A delivery that could be stored nowhere is refused before it can hold others up. */
 static enum err check(const struct delivery *d, struct why *why)
 {

@@ -30,6 +30,9 @@ struct inbox_options {
 enum err inbox_open(const struct inbox_options *options, struct inbox **ret, struct why *why);
 /* Completes what was appended, then closes. NULL is fine. */
 void inbox_close(struct inbox *i);
+/* End every wait for another process with ERR_STOPPED, now and later; for a stop that cannot wait.
+ * What needs no wait is still done. Any thread. */
+void inbox_stop(struct inbox *i);
 
 #define DELIVERY_STATE_LIST(X)                                                                     \
     X(DELIVERY_STORED, "stored")   /* acknowledged; its sweep is due */                            \
@@ -68,7 +71,8 @@ struct delivery {
 };
 
 struct inbox_receipt {
-    enum err err;              /* ERR_OK: it is on stable storage. ERR_STORE, ERR_BUSY, ... */
+    enum err err;              /* ERR_OK: it is on stable storage, in the file that is there now.
+                                  ERR_STORE, ERR_BUSY, ERR_STOPPED, ... */
     int64_t id;                /* of the delivery, grows with time */
     int64_t seen;              /* 1 for a token not seen before */
     enum delivery_state state; /* as given: a repeated token's sweep is due again */

@@ -8,11 +8,17 @@
  * SQLite before 3.51.3 can corrupt a WAL when one connection commits while another checkpoints
  * (https://www.sqlite.org/wal.html#walresetbug). So every commit and every checkpoint of every
  * process happens under a lock file beside the database, and SQLite never checkpoints by itself.
+ *
+ * A file can be deleted or replaced under a program that has it open, and SQLite would go on
+ * writing where nobody will ever read. So each commit is only believed once the files are still
+ * there.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +34,7 @@
 #define SCHEMA_VERSION 1
 #define APPLICATION_ID 0x43576862 /* "CWhb": marks the file as ours */
 #define BATCH_MAX      512        /* deliveries of one transaction */
+#define BUSY_PAUSE_MS  5          /* between looks at a database that a stranger has locked */
 #define CHECKPOINT_PAGES \
     4000                  /* WAL pages: often enough to bound it, seldom enough to cost nothing */
 #define PATH_LEN_MAX 4000 /* bytes of the database's path */
@@ -69,17 +76,30 @@ struct append {
     struct inbox_receipt receipt;
 };
 
+/* The files of an inbox. If one of them is another than the one we have open, what we store is
+ * lost, and others no longer wait for our lock. */
+enum { FILE_DB, FILE_WAL, FILE_LOCK, FILES };
+static const char *const file_suffixes[FILES] = {"", "-wal", ".lock"};
+
+struct file_id {
+    dev_t dev;
+    ino_t ino;
+};
+
 struct inbox_sqlite {
     struct inbox head;
     char *path;
     mode_t mode; /* of the files we make */
     int64_t lock_timeout_ms;
+    atomic_bool stopped;
 
     pthread_mutex_t db_lock; /* guards what follows: one connection, one transaction at a time */
     sqlite3 *db;
     sqlite3_stmt *insert;
     int lock_fd;
-    int wal_pages; /* as of the last commit */
+    int wal_pages;             /* as of the last commit */
+    struct file_id ids[FILES]; /* of our files, as they were when we opened them */
+    int64_t busy_since;        /* clk_mono_ms: when SQLite's own wait began */
 
     pthread_mutex_t queue_lock; /* guards what follows */
     pthread_cond_t queue_wake;
@@ -111,17 +131,65 @@ static enum err db_exec(const struct inbox_sqlite *s, const char *sql, struct wh
     return db_failed(s, sql, why);
 }
 
+/* For SQLite: wait a little, and again, for a stranger that has locked the database. */
+static int on_busy(void *ctx, int count)
+{
+    struct inbox_sqlite *s = ctx;
+    int64_t now = clk_mono_ms();
+    if (count == 0)
+        s->busy_since = now;
+    if (atomic_load(&s->stopped) || now - s->busy_since >= s->lock_timeout_ms)
+        return 0;
+    poll(NULL, 0, BUSY_PAUSE_MS);
+    return 1;
+}
+
+static enum err take_lock(const struct inbox_sqlite *s, struct why *why)
+{
+    enum err e = filelock_take(s->lock_fd, clk_mono_ms() + s->lock_timeout_ms, &s->stopped);
+    if (e == ERR_BUSY)
+        return why_set(why, e, "inbox %s.lock: another process has held it for %lld ms", s->path,
+                       (long long)s->lock_timeout_ms);
+    return e == ERR_OK ? e : why_set(why, e, "inbox %s.lock: %s", s->path, err_text(e));
+}
+
 /* Only between db_begin() and db_end() may anything be written: see the top of this file. */
 static enum err db_begin(struct inbox_sqlite *s, struct why *why)
 {
-    enum err e = filelock_take(s->lock_fd, clk_mono_ms() + s->lock_timeout_ms);
+    enum err e = take_lock(s, why);
     if (e != ERR_OK)
-        return why_set(why, e, "inbox %s.lock: another process has held it for %lld ms", s->path,
-                       (long long)s->lock_timeout_ms);
+        return e;
     e = db_exec(s, "BEGIN IMMEDIATE", why);
     if (e != ERR_OK)
         filelock_give(s->lock_fd);
     return e;
+}
+
+static enum err identify(const struct inbox_sqlite *s, int file, struct file_id *ret)
+{
+    char path[PATH_LEN_MAX + 8];
+    struct stat st;
+    snprintf(path, sizeof path, "%s%s", s->path, file_suffixes[file]);
+    if (stat(path, &st) != 0)
+        return ERR_NOT_FOUND;
+    *ret = (struct file_id){st.st_dev, st.st_ino};
+    return ERR_OK;
+}
+
+/* Is what we have just committed in the files that the next one to open the inbox will find? */
+static enum err check_files(const struct inbox_sqlite *s, struct why *why)
+{
+    for (int f = 0; f < FILES; f++) {
+        struct file_id now;
+        if (identify(s, f, &now) == ERR_OK && now.dev == s->ids[f].dev && now.ino == s->ids[f].ino)
+            continue;
+        return why_set(
+            why, ERR_STORE,
+            "inbox %s%s: was deleted or replaced while this program has it open: what is "
+            "stored would be lost; put the file back, or start the program again",
+            s->path, file_suffixes[f]);
+    }
+    return ERR_OK;
 }
 
 /* Commit if `e` is ERR_OK, else roll back. Returns `e`, or what the commit came to. */
@@ -129,6 +197,8 @@ static enum err db_end(struct inbox_sqlite *s, enum err e, struct why *why)
 {
     if (e == ERR_OK)
         e = db_exec(s, "COMMIT", why);
+    if (e == ERR_OK)
+        e = check_files(s, why);
     /* A failed COMMIT may or may not have ended the transaction. */
     if (e != ERR_OK && sqlite3_get_autocommit(s->db) == 0)
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
@@ -357,9 +427,10 @@ static enum err sqlite_lock(struct inbox *i, const char *name, int64_t deadline,
         return why_no_memory(why);
     enum err e = filelock_open(path, s->mode, &lock->fd, why);
     if (e == ERR_OK) {
-        e = filelock_take(lock->fd, deadline);
+        e = filelock_take(lock->fd, deadline, &s->stopped);
         if (e != ERR_OK) {
-            why_set(why, e, "queue %s: another sweep has it", name);
+            why_set(why, e, "queue %s: %s", name,
+                    e == ERR_BUSY ? "another sweep has it" : err_text(e));
             close(lock->fd);
         }
     }
@@ -417,19 +488,28 @@ static enum err open_db(struct inbox_sqlite *s, struct why *why)
     if (sqlite3_open_v2(s->path, &s->db, flags, NULL) != SQLITE_OK)
         return db_failed(s, "open", why);
     sqlite3_extended_result_codes(s->db, 0);
-    sqlite3_busy_timeout(s->db, (int)s->lock_timeout_ms);
+    sqlite3_busy_handler(s->db, on_busy, s);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     return ERR_OK;
 }
 
+/* Within the first transaction, which has opened the WAL. */
+static enum err prepare_files(struct inbox_sqlite *s, struct why *why)
+{
+    enum err e = make_schema(s, why);
+    for (int f = 0; e == ERR_OK && f < FILES; f++)
+        if (identify(s, f, &s->ids[f]) != ERR_OK)
+            e = why_set(why, ERR_STORE, "inbox %s%s: is gone already", s->path, file_suffixes[f]);
+    return e;
+}
+
 /* Journal mode and schema are writes, too: under the lock, like all others. */
 static enum err prepare_db(struct inbox_sqlite *s, struct why *why)
 {
-    enum err e = filelock_take(s->lock_fd, clk_mono_ms() + s->lock_timeout_ms);
+    enum err e = take_lock(s, why);
     if (e != ERR_OK)
-        return why_set(why, e, "inbox %s.lock: another process has held it for %lld ms", s->path,
-                       (long long)s->lock_timeout_ms);
+        return e;
     e = db_exec(s, "PRAGMA journal_mode = WAL", why);
     filelock_give(s->lock_fd);
     if (e == ERR_OK)
@@ -440,7 +520,7 @@ static enum err prepare_db(struct inbox_sqlite *s, struct why *why)
     sqlite3_wal_hook(s->db, count_wal_pages, s);
     e = db_begin(s, why);
     if (e == ERR_OK)
-        e = db_end(s, make_schema(s, why), why);
+        e = db_end(s, prepare_files(s, why), why);
     if (e == ERR_OK && sqlite3_prepare_v3(s->db, insert_sql, -1, SQLITE_PREPARE_PERSISTENT,
                                           &s->insert, NULL) != SQLITE_OK)
         e = db_failed(s, "prepare", why);
@@ -454,6 +534,11 @@ static enum err start_writer(struct inbox_sqlite *s, struct why *why)
         return why_set(why, ERR_NOMEM, "inbox: writer thread: %s", strerror(error));
     s->writer_started = true;
     return ERR_OK;
+}
+
+static void sqlite_stop(struct inbox *i)
+{
+    atomic_store(&((struct inbox_sqlite *)i)->stopped, true);
 }
 
 static void sqlite_close(struct inbox *i)
@@ -518,6 +603,7 @@ const struct inbox_backend inbox_backend_sqlite = {
     .scheme = "sqlite",
     .open = sqlite_open,
     .close = sqlite_close,
+    .stop = sqlite_stop,
     .append = sqlite_append,
     .set_state = sqlite_set_state,
     .lock = sqlite_lock,

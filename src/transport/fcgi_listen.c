@@ -6,18 +6,24 @@
 #include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clk.h"
+
 #define LISTEN_FDS_START 3           /* sd_listen_fds(3) */
 #define LISTEN_FDS_MAX   16          /* more make no sense */
 #define GROUP_BUFFER_MAX (64 * 1024) /* bytes that getgrnam_r() may need */
+#define FOLDER_WAIT_MS   5000        /* for another program that starts in the same folder */
+#define FOLDER_PAUSE_MS  10
 
 static bool is_listening(int fd)
 {
@@ -85,6 +91,32 @@ enum err listener_adopt(int fd, struct fcgi_listener *ret, struct why *why)
         return why_set(why, ERR_IO, "descriptor %d: %s", fd, strerror(errno));
     *ret = (struct fcgi_listener){.fd = fd};
     set_name(ret);
+    return ERR_OK;
+}
+
+/*
+ * Whoever makes room for its socket must not find one that another program, which started at the
+ * same time, has made but does not listen at yet. So one at a time looks, binds and listens: who
+ * has the folder locked. The lock ends with the descriptor.
+ */
+static enum err lock_folder(const char *path, int *ret_fd, struct why *why)
+{
+    char folder[sizeof((struct sockaddr_un *)NULL)->sun_path];
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path) + 1, path);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return why_set(why, ERR_IO, "%s: %s", folder, strerror(errno));
+    int64_t deadline = clk_mono_ms() + FOLDER_WAIT_MS;
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EINTR && (errno != EWOULDBLOCK || clk_left_ms(deadline) == 0)) {
+            enum err e = errno == EWOULDBLOCK ? ERR_BUSY : ERR_IO;
+            why_set(why, e, "%s: cannot be locked: %s", folder, strerror(errno));
+            close(fd);
+            return e;
+        }
+        poll(NULL, 0, FOLDER_PAUSE_MS);
+    }
+    *ret_fd = fd;
     return ERR_OK;
 }
 
@@ -163,6 +195,25 @@ static enum err bind_unix(struct fcgi_listener *l, const struct sockaddr_un *un,
     return ERR_OK;
 }
 
+static enum err start_listening(const struct fcgi_listener *l, const char *address, struct why *why)
+{
+    return listen(l->fd, SOMAXCONN) == 0 ? ERR_OK
+                                         : why_set(why, ERR_IO, "%s: %s", address, strerror(errno));
+}
+
+static enum err open_locked(const struct sockaddr_un *un, unsigned mode, const char *group,
+                            struct fcgi_listener *l, struct why *why)
+{
+    enum err e = clear_path(un, why);
+    if (e != ERR_OK)
+        return e;
+    l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (l->fd < 0)
+        return why_set(why, ERR_IO, "socket: %s", strerror(errno));
+    e = bind_unix(l, un, mode, group, why);
+    return e == ERR_OK ? start_listening(l, un->sun_path, why) : e;
+}
+
 static enum err open_unix(const char *path, unsigned mode, const char *group,
                           struct fcgi_listener *l, struct why *why)
 {
@@ -174,13 +225,13 @@ static enum err open_unix(const char *path, unsigned mode, const char *group,
         return why_set(why, ERR_INVALID, "unix:%s: a socket's path has at most %zu bytes", path,
                        sizeof un.sun_path - 1);
     memcpy(un.sun_path, path, len + 1);
-    enum err e = clear_path(&un, why);
+    int folder = -1;
+    enum err e = lock_folder(path, &folder, why);
     if (e != ERR_OK)
         return e;
-    l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (l->fd < 0)
-        return why_set(why, ERR_IO, "socket: %s", strerror(errno));
-    return bind_unix(l, &un, mode, group, why);
+    e = open_locked(&un, mode, group, l, why);
+    close(folder);
+    return e;
 }
 
 /* "HOST:PORT" or "[HOST]:PORT" in two. */
@@ -226,7 +277,7 @@ static enum err open_tcp(const char *text, struct fcgi_listener *l, struct why *
         e = why_set(why, errno == EADDRINUSE ? ERR_BUSY : ERR_IO, "tcp:%s: %s", text,
                     strerror(errno));
     freeaddrinfo(found);
-    return e;
+    return e == ERR_OK ? start_listening(l, text, why) : e;
 }
 
 enum err listener_open(const char *address, unsigned mode, const char *group,
@@ -240,8 +291,6 @@ enum err listener_open(const char *address, unsigned mode, const char *group,
         e = open_tcp(address + 4, &l, why);
     else
         e = why_set(why, ERR_INVALID, "%s is neither unix:PATH nor tcp:HOST:PORT", address);
-    if (e == ERR_OK && listen(l.fd, SOMAXCONN) != 0)
-        e = why_set(why, ERR_IO, "%s: %s", address, strerror(errno));
     set_name(&l);
     if (e != ERR_OK) {
         listener_unlink(&l);

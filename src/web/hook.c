@@ -450,6 +450,7 @@ void hook_stop(struct hook *h)
     for (struct call *c = h->sweeping; c != NULL; c = c->next)
         dispatch_stop(c->snapshot->dispatch);
     pthread_mutex_unlock(&h->lock);
+    inbox_stop(h->inbox);
 }
 
 void hook_free(struct hook *h)

@@ -18,7 +18,8 @@ struct hook;
 enum err hook_new(struct conf *conf, struct inbox *inbox, struct hook **ret, struct why *why);
 /* Serve later calls by another configuration; on failure the old one stays. Any thread. */
 enum err hook_reload(struct hook *h, struct conf *conf, struct why *why);
-/* End API calls under way and refuse later ones, for a stop that cannot wait. Any thread. */
+/* End every wait (for the API, its rate, a lock) and refuse later ones, for a stop that cannot
+ * wait. Any thread. */
 void hook_stop(struct hook *h);
 /* When every call has been answered. NULL is fine. */
 void hook_free(struct hook *h);

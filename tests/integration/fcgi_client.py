@@ -72,25 +72,26 @@ class Connection:
         else:
             host, _, port = rest.rpartition(":")
             self.sock = socket.create_connection((host.strip("[]"), int(port)), timeout)
-        self.buffer = b""
+        self.stream = self.sock.makefile("rb")  # keeps what it has read ahead, however long
 
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def close(self):
+        self.stream.close()
         self.sock.close()
+
+    def __exit__(self, *_):
+        self.close()
 
     def send(self, data):
         self.sock.sendall(data)
         return self
 
     def _take(self, n):
-        while len(self.buffer) < n:
-            data = self.sock.recv(65536)
-            if not data:
-                raise EOFError
-            self.buffer += data
-        data, self.buffer = self.buffer[:n], self.buffer[n:]
+        data = self.stream.read(n)
+        if len(data) < n:
+            raise EOFError
         return data
 
     def read_record(self):
@@ -99,13 +100,13 @@ class Connection:
 
     def answer(self):
         """Read one whole answer. EOFError if the server closes the connection instead."""
-        stdout = b""
+        stdout = []
         while True:
             kind, request_id, content = self.read_record()
             if kind == STDOUT:
-                stdout += content
+                stdout.append(content)
             elif kind == END_REQUEST:
-                return Answer(stdout, request_id)
+                return Answer(b"".join(stdout), request_id)
 
     def ask(self, *args, **kwargs):
         return self.send(request(*args, **kwargs)).answer()
@@ -113,7 +114,7 @@ class Connection:
     def is_closed(self):
         """Wait until the server closes the connection; False if it says anything before."""
         try:
-            return not self.buffer and self.sock.recv(1) == b""
+            return self.stream.read(1) == b""
         except ConnectionError:
             return True
 

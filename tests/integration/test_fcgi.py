@@ -246,7 +246,7 @@ def test_serves_at_once_beside_200_idle_kept_connections(server):
             assert connection.ask(b"again").json()["body_len"] == 5
     finally:
         for connection in idle:
-            connection.sock.close()
+            connection.close()
 
 
 def test_slow_clients_cost_no_thread(server):
@@ -260,7 +260,7 @@ def test_slow_clients_cost_no_thread(server):
         assert time.monotonic() - start < 5
     finally:
         for connection in slow:
-            connection.sock.close()
+            connection.close()
 
 
 def test_a_request_has_one_deadline(tmp_path):
@@ -295,7 +295,7 @@ def test_a_web_server_that_does_not_read_costs_no_thread(tmp_path):
         for connection in deaf:
             with pytest.raises((EOFError, ConnectionResetError)):
                 connection.answer()
-            connection.sock.close()
+            connection.close()
 
 
 def test_a_handler_that_waits_does_not_stop_the_others(server):
@@ -318,14 +318,14 @@ def test_runs_out_of_descriptors_without_burning_or_dying(tmp_path):
         time.sleep(1)  # what is measured is that nothing happens meanwhile
         assert server.cpu_seconds() - before < 0.3
         for connection in silent:
-            connection.sock.close()
+            connection.close()
         assert_alive(server)
         # Those that are idle between requests make room for others.
         kept = [Connection(server.address) for _ in range(60)]
         for connection in kept:
             assert connection.ask().status == 200
         for connection in kept:
-            connection.sock.close()
+            connection.close()
 
 
 def test_serves_a_thousand_connections(server):
@@ -340,7 +340,7 @@ def test_serves_a_thousand_connections(server):
     for connection in many:
         assert connection.answer().json()["body_len"] == 4
     for connection in many:
-        connection.sock.close()
+        connection.close()
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 

@@ -146,4 +146,4 @@ def test_idle_connections_cost_no_thread(conf):
             assert c.ask(b"{}").status == 401  # still there
     finally:
         for c in idle:
-            c.sock.close()
+            c.close()

@@ -23,6 +23,7 @@ class Connect(http.server.ThreadingHTTPServer):
         self.done = []
         self.lost = set()  # verbs that take effect and then answer 500
         self.status_of = {}  # "GET /requests/PR-1": the status instead of an answer
+        self.complaint = "no"  # what such an answer says
         self.hanging = set()  # "POST /requests/PR-1/fail": nothing is done and nothing answered
         self.odd = []  # elements (bytes) that the list of requests begins with
         self.cut = None  # objects a page, however many are asked for; then Content-Range is missing
@@ -107,7 +108,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.server.over.wait()
             self.close_connection = True
         elif what in self.server.status_of:
-            self.answer(self.server.status_of[what], {"error_code": "SIM_1", "errors": ["no"]})
+            self.answer(self.server.status_of[what], {"error_code": "SIM_1",
+                                                             "errors": [self.server.complaint]})
         else:
             return False
         return True

@@ -5,6 +5,7 @@ import resource
 import signal
 import socket
 import struct
+import subprocess
 import threading
 import time
 
@@ -12,7 +13,7 @@ import pytest
 
 from fcgi_client import (ABORT_REQUEST, AUTHORIZER, BEGIN_REQUEST, DATA, FILTER, GET_VALUES, PARAMS,
                          STDIN, Connection, begin, checksum, pair, record, request, stream)
-from responder import Responder
+from responder import PROGRAM, Responder
 
 THREADS = 4
 
@@ -230,6 +231,29 @@ def test_survives_records_made_at_random(server):
 
 
 # Many and slow ones.
+
+UNFINISHED = 200
+
+
+def test_unfinished_requests_share_a_ceiling_and_keep_no_event_out(tmp_path):
+    body = b"x" * (1024 * 1024 - 1)
+    with Responder("--listen", f"unix:{tmp_path}/sock") as server:
+        slow = [Connection(server.address) for _ in range(UNFINISHED)]
+        for connection in slow:
+            connection.send(request(body + b"x")[:-8])  # all but the record that ends it
+        # Small ones are served as ever; a large one is refused, not waited for.
+        for _ in range(20):
+            assert_alive(server)
+        with Connection(server.address) as late:
+            assert late.ask(body).json()["err"] == "no-memory"
+            assert late.is_closed()
+        assert server.memory_kib() < 160 * 1024
+        answers = [c.send(record(STDIN)).answer().json()["err"] for c in slow]
+        assert answers.count("ok") >= 20 and set(answers) == {"ok", "no-memory"}
+        for connection in slow:
+            connection.close()
+        with Connection(server.address) as connection:
+            assert connection.ask(body).json()["body_len"] == len(body)
 
 def test_serves_at_once_beside_200_idle_kept_connections(server):
     idle = [Connection(server.address) for _ in range(200)]
@@ -453,6 +477,32 @@ def test_refuses_a_socket_that_is_in_use_and_replaces_a_stale_one(tmp_path):
     assert (tmp_path / "sock").is_socket()
     with Responder("--listen", f"unix:{tmp_path}/sock") as server:
         assert_alive(server)
+
+
+def test_of_those_who_start_on_one_stale_socket_one_serves(tmp_path):
+    path = tmp_path / "sock"
+    for _ in range(15):
+        path.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as stale:
+            stale.bind(str(path))
+        programs = [subprocess.Popen([PROGRAM, "--listen", f"unix:{path}"], stdout=subprocess.PIPE,
+                                     stderr=subprocess.PIPE, text=True) for _ in range(4)]
+        said = [program.stdout.readline() for program in programs]
+        servers = [program for program, line in zip(programs, said) if line]
+        if len(servers) == 1:
+            assert_alive(Listening(f"unix:{path}"))
+        for program in servers:
+            program.terminate()
+        errors = [program.communicate(timeout=20)[1] for program in programs]
+        assert len(servers) == 1, errors
+        assert sum("another program listens there" in e for e in errors) == len(programs) - 1
+
+
+class Listening:
+    """Somebody's address."""
+
+    def __init__(self, address):
+        self.address = address
 
 
 def test_leaves_a_socket_alone_that_has_become_another_s(tmp_path):

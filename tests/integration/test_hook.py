@@ -246,6 +246,38 @@ def test_a_token_that_failed_for_want_of_the_api_is_done_when_it_comes_again(
     assert deliveries(conf) == [("done", 3, calls.WEBHOOK)]
 
 
+INBOX_FILES = ["", "-wal", ".lock"]
+
+
+@pytest.mark.parametrize("suffix", INBOX_FILES)
+@pytest.mark.parametrize("replaced", [False, True])
+def test_acknowledges_nothing_in_an_inbox_that_is_gone(hook, connect, tmp, suffix, replaced):
+    conf, url = hook()
+    assert connect(url, conf).status == 200
+    path = conf.state / f"inbox.db{suffix}"
+    path.rename(tmp / "aside")
+    if replaced:
+        path.write_bytes((tmp / "aside").read_bytes())
+    answer = connect(url, conf, claims={"data": {"call": 2}})
+    assert answer.status == 503 and int(answer.headers["Retry-After"]) > 0
+    assert f"inbox.db{suffix}: was deleted or replaced" in (tmp / "handler.log").read_text()
+    (tmp / "aside").rename(path)
+    assert connect(url, conf, claims={"data": {"call": 3}}).status == 200
+
+
+def test_every_answer_is_utf_8_wherever_a_text_is_cut(small_connect, configuration, handler, nginx, connect):
+    small_connect.complaint = "ä€😀" * 200
+    conf = configuration(api_url=small_connect.url, rules="- then: { action: fail, reason: 'x' }\n")
+    url = nginx(handler(conf)).url
+    for shift in range(4):
+        request = small_connect.add("purchase" + "ä" * 20)
+        small_connect.status_of[f"POST /requests/{request}/fail"] = 400
+        small_connect.complaint = "x" + small_connect.complaint
+        answer = connect(url, conf, claims={"data": {"call": shift}})
+        entry = next(e for e in json.loads(answer.body.decode())["objects"] if e["object_id"] == request)
+        assert "ä€😀" in entry["reason"] and entry["type"].startswith("purchaseä")
+
+
 @pytest.fixture
 def small_connect():
     with Connect() as connect:

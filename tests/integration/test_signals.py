@@ -1,13 +1,18 @@
-"""The handler's signals under load: a stop loses no call, a reload loses no call."""
+"""The handler's signals: a stop loses no call and waits for nobody, a reload is all or nothing."""
 
 import concurrent.futures
+import contextlib
+import fcntl
 import os
+import resource
 import signal
+import subprocess
 import threading
 
 import pytest
 
 import calls
+from fcgi_client import Connection, request
 from gate import Gate
 
 ONE_RULE = "- then: { action: skip, reason: looked at }\n"
@@ -89,13 +94,52 @@ def test_a_rotated_secret_is_taken_over_by_a_reload(sim, configuration, handler,
 def test_a_stop_answers_what_was_begun(sim, configuration, handler, nginx):
     conf = unhurried(configuration, sim)
     running = handler(conf)
-    url = nginx(running).url
-    with Load(url, conf) as load:
+    server = nginx(running)
+    with Load(server.url, conf) as load:
         load.wait_for(10)
         os.kill(running.pid, signal.SIGTERM)
         assert running.process.wait(timeout=40) == 0
-    # Begun before the stop: answered. Begun after it: nobody listens, which nginx says with a 502.
+    # Begun before the stop: answered. Begun after it: nobody listens, which nginx says with a 502,
+    # and tells from a call that was cut off.
     assert {a.status for a in load.answers} <= {200, 502}
+    failures = [line for line in server.log.splitlines() if "[error]" in line or "[crit]" in line]
+    assert all("connect() to" in line for line in failures), failures
+
+
+def test_a_stop_cuts_no_call_off(sim, configuration, handler):
+    """Without a web server between: what a kept connection took is answered, or could not be sent."""
+    conf = unhurried(configuration, sim)
+    program = handler(conf)
+    answers, cut_off = [], []
+    some = threading.Semaphore(0)
+
+    def caller(number):
+        with Connection(f"unix:{conf.socket}") as connection:
+            for call in range(10**6):
+                claims = calls.claims_of(conf, data={"caller": number, "call": call})
+                token = calls.sign(claims, conf.secrets[calls.WEBHOOK])
+                try:
+                    connection.send(request(b"{}", HTTP_AUTHENTICATION=f"Bearer {token}"))
+                except (BrokenPipeError, ConnectionResetError):
+                    return
+                try:
+                    answers.append(connection.answer().status)
+                    some.release()
+                except (EOFError, ConnectionResetError):
+                    cut_off.append((number, call))
+                    return
+
+    callers = [threading.Thread(target=caller, args=(n,)) for n in range(3 * CALLERS)]
+    for thread in callers:
+        thread.start()
+    for _ in range(5 * len(callers)):
+        assert some.acquire(timeout=calls.TIMEOUT)
+    program.signal(signal.SIGTERM)
+    for thread in callers:
+        thread.join(calls.TIMEOUT)
+    assert program.process.wait(calls.TIMEOUT) == 0
+    assert set(answers) == {200}
+    assert cut_off == []
 
 
 def stop_while_the_api_is_slow(sim, running, configuration, handler, nginx, stop_timeout, then,
@@ -136,3 +180,195 @@ def test_a_stop_answers_a_call_whose_api_does_not(sim, running, configuration, h
     assert (answer.status, status) == (503, 0), answer
     assert int(answer.headers["Retry-After"]) > 0
     assert [e["result"] for e in answer.json()["objects"]] == ["retry"]
+
+
+# ------------------------------------------------------------------- what a stop interrupts
+
+
+@contextlib.contextmanager
+def locked(path):
+    """Another process's lock, as it were."""
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def call_while_stopping(conf, program, url, waits):
+    """The answer to a call that waits when the handler is told to stop, and the exit status."""
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        call = threads.submit(calls.connect, url, conf)
+        program.wait_until(waits)
+        program.signal(signal.SIGTERM)
+        return call.result(), program.process.wait(calls.TIMEOUT)
+
+
+def waits_for_lock(program, path):
+    """Has the handler a descriptor of this file open, beside those that it had at rest?"""
+    at_rest = open_files(program.pid).count(str(path))
+    return lambda: open_files(program.pid).count(str(path)) > at_rest
+
+
+def open_files(pid):
+    names = []
+    for link in os.scandir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            names.append(os.readlink(link.path))
+    return names
+
+
+def test_a_stop_interrupts_the_wait_for_another_sweep(sim, configuration, handler, nginx):
+    conf = configuration(sim, rules=ONE_RULE, web={"stop_timeout": "4s"})
+    program = handler(conf)
+    url = nginx(program).url
+    path = conf.state / f"inbox.db.sweep.{calls.ACCOUNT}.{calls.PRODUCT}.fulfillment_request"
+    with locked(path):
+        answer, status = call_while_stopping(conf, program, url, waits_for_lock(program, path))
+    assert (answer.status, status) == (503, 0)
+    assert "cut short because the program is stopping" in answer.json()["detail"]
+
+
+def test_a_stop_interrupts_the_wait_for_the_inbox(sim, configuration, handler, nginx):
+    conf = configuration(sim, rules=ONE_RULE, web={"stop_timeout": "4s"}, inbox={"lock_timeout": "1m"})
+    program = handler(conf)
+    url = nginx(program).url
+    with locked(conf.state / "inbox.db.lock"):
+        answer, status = call_while_stopping(conf, program, url, lambda: begun(program))
+    assert (answer.status, status) == (503, 0)
+
+
+def begun(program):
+    """A kept or new connection beside the listening socket: the call has arrived."""
+    return sum(name.startswith("socket:") for name in open_files(program.pid)) > 1
+
+
+def test_a_stop_interrupts_the_wait_for_a_turn(sim, configuration, handler, nginx):
+    conf = configuration(sim, rules=ONE_RULE, web={"stop_timeout": "4s"})
+    conf.document["accounts"][0]["rate_limit"] = 1
+    conf.document["processing"]["inline_deadline"] = "5m"
+    conf.save()
+    program = handler(conf)
+    url = nginx(program).url
+    answer, status = call_while_stopping(conf, program, url, lambda: "looked at" in program.log)
+    assert (answer.status, status) == (503, 0)
+    assert 0 < len(answer.json()["objects"]) < 10
+
+
+# ------------------------------------------------------- what comes from outside, uncalled for
+
+
+def test_signals_from_outside_change_nothing(sim, configuration, handler, nginx):
+    conf = unhurried(configuration, sim)
+    program = handler(conf)
+    url = nginx(program).url
+    for _ in range(3):
+        for number in signal.SIGUSR1, signal.SIGUSR2, signal.SIGXFSZ, signal.SIGPIPE:
+            program.signal(number)
+        assert calls.connect(url, conf).status == 200
+    program.signal(signal.SIGHUP)  # they are still listened to
+    program.wait_until(lambda: "reloaded" in program.log)
+    program.signal(signal.SIGTERM)
+    assert program.process.wait(calls.TIMEOUT) == 0
+
+
+def test_a_limit_on_the_size_of_files_is_a_503(sim, configuration, handler, nginx):
+    conf = unhurried(configuration, sim)
+    program = handler(conf)
+    url = nginx(program).url
+    resource.prlimit(program.pid, resource.RLIMIT_FSIZE, (256 * 1024, resource.RLIM_INFINITY))
+    answer, count = calls.connect(url, conf), 0
+    while answer.status == 200 and count < 100:
+        count += 1
+        answer = calls.connect(url, conf, claims={"data": {"filler": "x" * 20000, "call": count}})
+    assert answer.status == 503 and int(answer.headers["Retry-After"]) > 0
+    resource.prlimit(program.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert calls.connect(url, conf, claims={"data": {"after": "all"}}).status == 200
+
+
+REFUSED = 1000
+
+
+def test_a_log_that_nobody_reads_costs_neither_calls_nor_the_stop(build, configuration):
+    conf = configuration(rules=ONE_RULE)
+    reader, writer = os.pipe()
+    process = subprocess.Popen([build / "connect-webhook.fcgi", "-c", conf.path],
+                               stdin=subprocess.DEVNULL, stderr=writer)
+    os.close(writer)
+    with open(reader, errors="replace") as log:
+        assert "listening at" in log.readline()
+        with Connection(f"unix:{conf.socket}") as connection:
+            for _ in range(REFUSED):
+                assert connection.ask(b"{}").status == 401
+            process.terminate()
+            assert process.wait(calls.TIMEOUT) == 0
+        lines = log.read().splitlines()
+    assert 10 < len(lines) < REFUSED
+
+
+# --------------------------------------------------------------------------- the reload
+
+
+def reload(program, says):
+    """Have it load its configuration again, and wait until it has said so once more."""
+    said = program.log.count(says)
+    program.signal(signal.SIGHUP)
+    program.wait_until(lambda: program.log.count(says) > said)
+
+
+def test_a_reload_is_all_or_nothing(sim, configuration, handler, nginx):
+    conf = unhurried(configuration, sim)
+    program = handler(conf)
+    url = nginx(program).url
+    old, fresh = conf.secrets[calls.WEBHOOK], "another secret of at least thirty-two bytes"
+    conf.add_secret(calls.WEBHOOK, fresh)
+    conf.document["log"]["file"] = str(conf.folder / "no" / "such" / "folder.log")
+    conf.save()
+    reload(program, "the old configuration stays")
+    assert "folder.log: No such file or directory" in program.log
+    assert calls.connect(url, conf, secret=fresh).status == 401
+    assert calls.connect(url, conf, secret=old).status == 200
+    conf.document["log"]["file"] = str(conf.folder / "handler.log")
+    conf.save()
+    program.signal(signal.SIGHUP)
+    program.wait_until(lambda: os.path.exists(conf.folder / "handler.log"))
+    assert calls.connect(url, conf, secret=fresh).status == 200
+    assert calls.connect(url, conf, secret=old).status == 401
+    assert "reloaded" in (conf.folder / "handler.log").read_text()
+
+
+def test_a_reload_names_what_it_cannot_change_and_changes_the_rest(sim, configuration, handler, nginx):
+    conf = unhurried(configuration, sim)
+    conf.document["web"]["max_body"] = 4096
+    conf.save()
+    program = handler(conf)
+    url = nginx(program).url
+    body = b'{"x":"' + b"x" * 5000 + b'"}'
+    assert calls.connect(url, conf, body=body).status == 413
+    reload(program, "reloaded")
+    assert "cannot be changed while the program runs" not in program.log
+    conf.document["web"].update(max_body=8192, threads=3, listen=f"unix:{conf.folder}/other.sock")
+    conf.document["inbox"]["url"] = f"sqlite:{conf.state}/other.db"
+    conf.save()
+    reload(program, "cannot be changed while the program runs")
+    assert program.log.rstrip().endswith('when it is started again: inbox.url, web.listen, web.threads"')
+    assert calls.connect(url, conf, body=body).status == 200
+    conf.document["web"]["max_body"] = 4096
+    conf.save()
+    reload(program, "cannot be changed while the program runs")
+    assert calls.connect(url, conf, body=body).status == 413
+
+
+@pytest.mark.parametrize("kind", ["fragment", "rules", "configuration"])
+def test_a_fifo_is_refused_and_not_waited_for(sim, configuration, handler, nginx, kind):
+    conf = unhurried(configuration, sim)
+    conf.document["include"] = "webhooks.d/*.yaml"
+    conf.save()
+    (conf.folder / "webhooks.d").mkdir()
+    program = handler(conf)
+    url = nginx(program).url
+    path = {"fragment": conf.folder / "webhooks.d" / "x.yaml", "rules": conf.folder / "test.rules.yaml",
+            "configuration": conf.path}[kind]
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    reload(program, "the old configuration stays")
+    assert f"{path}: is not a regular file" in program.log
+    assert calls.connect(url, conf).status == 200

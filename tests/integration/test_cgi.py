@@ -78,7 +78,7 @@ def test_a_body_that_does_not_come_has_a_deadline():
     out = process.stdout.read()
     process.communicate(timeout=TIMEOUT)
     assert b'"err":"timeout"' in out and process.returncode == 0
-    assert 0.3 <= time.monotonic() - start_time < 10
+    assert time.monotonic() - start_time >= 0.3
 
 
 def test_reads_a_body_that_comes_byte_by_byte():

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import select
 import signal
 import socket
 import struct
@@ -12,10 +13,11 @@ import time
 import pytest
 
 from fcgi_client import (ABORT_REQUEST, AUTHORIZER, BEGIN_REQUEST, DATA, FILTER, GET_VALUES, PARAMS,
-                         STDIN, Connection, begin, checksum, pair, record, request, stream)
+                         STDIN, TIMEOUT, Connection, begin, checksum, pair, record, request, stream)
 from responder import PROGRAM, Responder
 
 THREADS = 4
+STOP_TIMEOUT = 30  # seconds that a stop may take, unless told otherwise
 
 
 @pytest.fixture(scope="module")
@@ -261,9 +263,7 @@ def test_serves_at_once_beside_200_idle_kept_connections(server):
         for connection in idle:
             assert connection.ask(QUERY_STRING="hello").body == b"hello\n"
         before = server.cpu_seconds()
-        start = time.monotonic()
         assert_alive(server)
-        assert time.monotonic() - start < 2
         time.sleep(0.5)  # what is measured is that nothing happens meanwhile
         assert server.cpu_seconds() - before < 0.2
         for connection in idle:
@@ -278,10 +278,8 @@ def test_slow_clients_cost_no_thread(server):
     try:
         for i, connection in enumerate(slow):
             connection.send(GOOD[:i] if i < THREADS else GOOD + record(STDIN, b"half"))
-        start = time.monotonic()
         for _ in range(20):
-            assert_alive(server)
-        assert time.monotonic() - start < 5
+            assert_alive(server)  # before their time, which would free a thread, is over
     finally:
         for connection in slow:
             connection.close()
@@ -292,7 +290,7 @@ def test_a_request_has_one_deadline(tmp_path):
         with Connection(server.address) as silent, Connection(server.address) as trickle:
             start = time.monotonic()
             assert silent.is_closed()
-            assert 0.4 < time.monotonic() - start < 5
+            assert time.monotonic() - start > 0.4
             with pytest.raises((BrokenPipeError, ConnectionResetError)):
                 for byte in request(b"x" * 1000):  # a byte now and then does not extend it
                     trickle.send(bytes([byte]))
@@ -307,6 +305,13 @@ def test_a_request_has_one_deadline(tmp_path):
             assert kept.ask().status == 200
 
 
+def hangs_up(connection):
+    """Wait until the server has closed the connection, and read nothing of what it sent before."""
+    poll = select.poll()
+    poll.register(connection.sock, select.POLLHUP)
+    return poll.poll(1000 * TIMEOUT) != []
+
+
 def test_a_web_server_that_does_not_read_costs_no_thread(tmp_path):
     with Responder("--listen", f"unix:{tmp_path}/sock", "--request-timeout", 1000, "--threads",
                    1) as server:
@@ -315,8 +320,8 @@ def test_a_web_server_that_does_not_read_costs_no_thread(tmp_path):
             connection.send(request(QUERY_STRING="big=4000000"))
         for _ in range(10):
             assert_alive(server)
-        time.sleep(1.5)  # their time is over
         for connection in deaf:
+            assert hangs_up(connection)  # when their time is over
             with pytest.raises((EOFError, ConnectionResetError)):
                 connection.answer()
             connection.close()
@@ -324,11 +329,10 @@ def test_a_web_server_that_does_not_read_costs_no_thread(tmp_path):
 
 def test_a_handler_that_waits_does_not_stop_the_others(server):
     with Connection(server.address) as waiting:
-        waiting.send(request(QUERY_STRING="hold=1500"))
-        start = time.monotonic()
+        waiting.send(request(QUERY_STRING="hold=4000"))
         for _ in range(20):
             assert_alive(server)
-        assert time.monotonic() - start < 1.4
+        assert select.select([waiting.sock], [], [], 0)[0] == []  # they did not wait for its answer
         assert waiting.answer().status == 200
 
 
@@ -379,7 +383,7 @@ def test_stops_at_once_when_idle(tmp_path, threads):
             server.signal()
             server.signal()
             server.wait()
-            assert time.monotonic() - start < 3
+            assert time.monotonic() - start < STOP_TIMEOUT
             assert kept.is_closed()
         assert not os.path.exists(f"{tmp_path}/sock")
 
@@ -392,11 +396,11 @@ def test_stop_answers_what_was_begun(tmp_path):
             whole = request(b"body", QUERY_STRING="late")
             half.send(whole[:30])
             held.send(request(QUERY_STRING="hold=1000"))
-            time.sleep(0.2)
+            server.signal(signal.SIGSTOP)  # so that request and signal arrive together
             server.signal()
             fresh.send(request(b"just in time"))
+            server.signal(signal.SIGCONT)
             assert fresh.answer().json()["body_len"] == 12
-            time.sleep(0.3)
             half.send(whole[30:])
             assert half.answer().json()["query"] == "late"
             assert held.answer().status == 200
@@ -409,15 +413,16 @@ def test_stop_does_not_wait_for_ever(tmp_path):
         with Connection(server.address) as half, Connection(server.address) as held:
             half.send(GOOD)
             held.send(request(QUERY_STRING="hold=60000"))
-            time.sleep(0.2)
+            assert_alive(server)  # it has seen both
             start = time.monotonic()
             server.signal()
             server.wait()
-            assert time.monotonic() - start < 3
+            assert time.monotonic() - start < STOP_TIMEOUT
 
 
 def test_stop_under_load_answers_everything(tmp_path):
     answered, unanswered = [], []
+    some = threading.Semaphore(0)
 
     def client():
         with Connection(server.address) as connection:
@@ -429,6 +434,7 @@ def test_stop_under_load_answers_everything(tmp_path):
                 try:
                     connection.answer()
                     answered.append(1)
+                    some.release()
                 except (EOFError, ConnectionResetError):
                     unanswered.append(1)
                     return
@@ -437,12 +443,12 @@ def test_stop_under_load_answers_everything(tmp_path):
         clients = [threading.Thread(target=client) for _ in range(16)]
         for thread in clients:
             thread.start()
-        time.sleep(1)
+        for _ in range(200):
+            assert some.acquire(timeout=TIMEOUT)
         server.signal()
         for thread in clients:
-            thread.join(20)
+            thread.join(TIMEOUT)
         server.wait()
-    assert len(answered) > 100
     assert not unanswered
 
 

@@ -142,6 +142,16 @@ def test_a_message_that_is_not_posted_is_told(hook, connect, api, tmp):
     assert "level=warn" in line and told[0]["object_id"] in line
 
 
+def test_takes_numbers_that_fit_no_machine_and_a_moment_with_a_fraction_of_zeros(hook, connect):
+    conf, url = hook()
+    answer = connect(url, conf, claims={"data": {"external_id": 1234567890123456789012345},
+                                        "exp": float(int(time.time()) + 600)})
+    assert (answer.status, answer.json()["status"]) == (200, "done")
+    with sqlite3.connect(f"file:{conf.state}/inbox.db?mode=ro", uri=True) as db:
+        (claims,), = db.execute("SELECT claims FROM delivery")
+    assert '"external_id":1234567890123456789012345' in claims
+
+
 @pytest.mark.parametrize("claim", [{"product_id": "PRD-000-000-001"}, {"account_id": "VA-000-001"},
                                    {"object_class": "usage_file"}])
 def test_stores_what_is_not_its_business_as_ignored(hook, connect, api, claim):

@@ -80,6 +80,8 @@ const char *request(const char *status, const char *extra)
              "{'id':'email','type':'text','value':'a@b.c','value_error':''},"
              "{'id':'pin','type':'password','value':'old-secret','value_error':''},"
              "{'id':'where','type':'address','value':'','structured_value':{'city':'Bern'}},"
+             "{'id':'tree','type':'object','structured_value':"
+             "{'a':[1,{'n':1234567890123456789012345}],'b':'x'}},"
              "{'id':'seats','type':'text','value':8}]}}",
              status, extra);
     return text;

@@ -40,6 +40,11 @@ static void notices_a_difference_in_each_member(void **state)
         "{'id':'email','value_error':'bad'}",
         "{'id':'where','structured_value':{'city':'Basel'}}",
         "{'id':'where','structured_value':{}}",
+        "{'id':'tree','structured_value':{'a':[1,{'n':1234567890123456789012346}],'b':'x'}}",
+        "{'id':'tree','structured_value':{'a':[1],'b':'x'}}",
+        "{'id':'tree','structured_value':{'a':{},'b':'x'}}",
+        "{'id':'tree','structured_value':{'a':[1,{'n':1234567890123456789012345}],'c':'x'}}",
+        "{'id':'tree','structured_value':[1]}",
         "{'id':'email','structured_error':{'message':{'id':'x'}}}"};
     for (size_t i = 0; i < sizeof params / sizeof *params; i++) {
         char decision[256], body[256];
@@ -56,6 +61,8 @@ static void puts_nothing_where_nothing_differs(void **state)
     (void)state;
     assert_outcome(carry_out(request("pending", ""),
                              "{'action':'skip','params':[{'id':'email','value':'a@b.c'},"
+                             "{'id':'tree','structured_value':{'b':'x',"
+                             "'a':[1,{'n':1234567890123456789012345}]}},"
                              "{'id':'email2','value':''}]}"),
                    OUTCOME_SKIP);
     assert_int_equal(fake_requests(fake), 0);

@@ -39,7 +39,7 @@ enum err(why_set)(struct why *why, enum err e, const char *fmt, ...)
     return e;
 }
 
-enum err why_no_memory(struct why *why)
+enum err(why_no_memory)(struct why *why)
 {
     return why_set(why, ERR_NOMEM, "%s", err_text(ERR_NOMEM));
 }

@@ -86,12 +86,12 @@ struct why {
  */
 enum err why_set(struct why *why, enum err e, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* ... for the commonest of failures: ERR_NOMEM. */
+enum err why_no_memory(struct why *why);
 #ifdef __clang_analyzer__ /* which cannot look into another file, and would assume the worst */
 #define why_set(why, e, ...) (why_set((why), (e), __VA_ARGS__), (e))
+#define why_no_memory(why)   (why_no_memory(why), ERR_NOMEM)
 #endif
-
-/* ... for the commonest of them; returns ERR_NOMEM. */
-enum err why_no_memory(struct why *why);
 
 /* Put "prefix: " before a story already told; returns `e`. */
 enum err why_prefix(struct why *why, enum err e, const char *fmt, ...)

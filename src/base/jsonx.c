@@ -222,8 +222,8 @@ static enum err read_string(struct reader *r, const char **ret_text, size_t *ret
 
 static enum err string_value(struct reader *r, struct json_object **ret)
 {
-    size_t mark = r->scratch.len, len;
-    const char *text;
+    size_t mark = r->scratch.len, len = 0;
+    const char *text = NULL;
     enum err e = read_string(r, &text, &len);
     if (e != ERR_OK)
         return e;

@@ -18,9 +18,10 @@
 #include "policy/policy.h"
 #include "processors/processor.h"
 
-#define SWEEP_LOCK_MS   30000  /* longest wait for another runner of the same queue */
-#define SWEEP_OBJECT_MS 400000 /* for one object, where nobody waits for the sweep: Connect's calls
-                                  may take 300 s, and a look at what one did comes after it */
+#define SWEEP_LOCK_MS 30000 /* longest wait for another runner of the same queue */
+#define SWEEP_OBJECT_MS                                                         \
+    400000 /* for one object, where nobody waits for the sweep: Connect's calls \
+              may take 300 s, and a look at what one did comes after it */
 
 /* How one sweep is to be made. */
 struct sweep_terms {

@@ -34,8 +34,9 @@ enum err listener_adopt(int fd, struct fcgi_listener *ret, struct why *why);
 /*
  * Open "unix:PATH" or "tcp:HOST:PORT" ("tcp:[::1]:9000"; port 0 is any). A Unix socket gets
  * `mode` and `group` (NULL: ours) whatever the umask; a stale socket file at PATH is replaced, by
- * one of those who find it at the same time. ERR_BUSY: somebody answers there; ERR_INVALID: something else than a socket is there, or the
- * address makes no sense; ERR_NOT_FOUND: no such group or host; ERR_IO.
+ * one of those who find it at the same time. ERR_BUSY: somebody answers there; ERR_INVALID:
+ * something else than a socket is there, or the address makes no sense; ERR_NOT_FOUND: no such
+ * group or host; ERR_IO.
  */
 enum err listener_open(const char *address, unsigned mode, const char *group,
                        struct fcgi_listener *ret, struct why *why);

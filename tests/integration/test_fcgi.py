@@ -1,5 +1,7 @@
 """The FastCGI transport against raw clients: good ones, slow ones, hostile ones."""
 
+import contextlib
+import fcntl
 import os
 import resource
 import select
@@ -502,6 +504,33 @@ def test_of_those_who_start_on_one_stale_socket_one_serves(tmp_path):
         errors = [program.communicate(timeout=20)[1] for program in programs]
         assert len(servers) == 1, errors
         assert sum("another program listens there" in e for e in errors) == len(programs) - 1
+
+
+def test_waits_for_one_that_is_about_to_listen(tmp_path):
+    path = tmp_path / "sock"
+    folder = os.open(tmp_path, os.O_RDONLY)
+    with socket.socket(socket.AF_UNIX) as other:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        other.bind(str(path))
+        before = path.stat().st_ino
+        program = subprocess.Popen([PROGRAM, "--listen", f"unix:{path}"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+        try:
+            while program.poll() is None and not has_open(program.pid, tmp_path):
+                assert path.stat().st_ino == before
+                time.sleep(0.01)
+            other.listen()
+            os.close(folder)
+            assert "another program listens there" in program.communicate(timeout=TIMEOUT)[1]
+            assert path.stat().st_ino == before
+        finally:
+            program.kill()
+
+
+def has_open(pid, path):
+    with contextlib.suppress(OSError):  # it has ended, or closed one meanwhile
+        return any(os.readlink(entry.path) == str(path) for entry in os.scandir(f"/proc/{pid}/fd"))
+    return False
 
 
 class Listening:

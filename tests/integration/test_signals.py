@@ -287,11 +287,12 @@ def test_a_limit_on_the_size_of_files_is_a_503(sim, configuration, handler, ngin
 REFUSED = 1000
 
 
-def test_a_log_that_nobody_reads_costs_neither_calls_nor_the_stop(build, configuration):
+def test_a_log_that_nobody_reads_costs_neither_calls_nor_the_stop(build, configuration, running):
     conf = configuration(rules=ONE_RULE)
     reader, writer = os.pipe()
     process = subprocess.Popen([build / "connect-webhook.fcgi", "-c", conf.path],
                                stdin=subprocess.DEVNULL, stderr=writer)
+    running.callback(process.kill)
     os.close(writer)
     with open(reader, errors="replace") as log:
         assert "listening at" in log.readline()

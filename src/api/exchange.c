@@ -1,6 +1,7 @@
 /* exchange.c - one call of Connect's API, and what its answer means. */
 #include "api/exchange.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -173,6 +174,14 @@ enum err exchange(struct api *a, struct api_call *call, const char *method, cons
     return e;
 }
 
+bool exchange_is_whole(const struct buf *body, char open, char close)
+{
+    size_t len = body->len;
+    while (len > 0 && isspace((unsigned char)body->data[len - 1]))
+        len--;
+    return len >= 2 && body->data[0] == open && body->data[len - 1] == close;
+}
+
 enum err exchange_parse(struct api_call *call, const char *method, const char *path,
                         const struct http_response *answer, enum json_type type,
                         struct json_object **ret_root)
@@ -184,7 +193,7 @@ enum err exchange_parse(struct api_call *call, const char *method, const char *p
     if (e == ERR_NOMEM)
         return why_set(&call->why, e, "%s %.*s: out of memory", method, path_len, path);
     /* No JSON at all is a gateway's word, or half an answer; bad JSON is how the object is kept. */
-    if (e == ERR_SYNTAX)
+    if (e == ERR_SYNTAX && !exchange_is_whole(&answer->body, '{', '}'))
         e = ERR_HTTP_ANSWER;
     if (e != ERR_OK)
         return why_set(&call->why, e, "%s %.*s: %d: not the JSON we need (%s): %s", method,

@@ -35,8 +35,14 @@ enum err exchange_get(struct api *a, struct api_call *call, const char *path,
                       struct http_response *ret_answer);
 
 /*
+ * Is this, however bad what stands in it, a whole object or array, and neither half an answer nor
+ * some gateway's page?
+ */
+bool exchange_is_whole(const struct buf *body, char open, char close);
+
+/*
  * The body of a 2xx as JSON of this type. ERR_HTTP_ANSWER for what is no JSON, or another type;
- * what jsonx_parse() refuses for another reason is its error. *ret_root is owned.
+ * what jsonx_parse() refuses in a whole object is its error. *ret_root is owned.
  */
 enum err exchange_parse(struct api_call *call, const char *method, const char *path,
                         const struct http_response *answer, enum json_type type,

@@ -8,8 +8,8 @@
 #include "api/exchange.h"
 #include "base/jsonx.h"
 
-#define PAGES_MAX  (2 * API_LIST_MAX / API_PAGE_SIZE)
-#define GIANTS_MAX 16 /* objects too big to be read; a list with more is one too big itself */
+#define PAGES_MAX (2 * API_LIST_MAX / API_PAGE_SIZE)
+#define LOST_MAX  16 /* objects that make their page unreadable; a list with more is so itself */
 
 /* "items 0-9/120" */
 struct range {
@@ -26,7 +26,7 @@ struct list {
     int64_t offset;           /* of the page to read next */
     int64_t total;            /* as told last; -1 if the server does not tell */
     int64_t furthest;         /* where the furthest page so far ended */
-    int giants;
+    int lost;                 /* objects that no page could be read with */
     bool done;
 
     /* The page that is being passed. */
@@ -143,51 +143,63 @@ static enum err advance(struct list *l, const char *range_text)
     return ERR_OK;
 }
 
-/* The page does not fit an answer: ask for fewer, down to the one object that does not fit itself.
+/*
+ * The page is too big, or one of its objects hides where the next begins: ask for fewer, down to
+ * the one whose fault it is, and go on behind it.
  */
-static enum err shrink(struct list *l)
+static enum err shrink(struct list *l, enum err err, const char *id, const char *why)
 {
     if (l->limit > 1) {
         l->limit /= 2;
         return ERR_OK;
     }
-    if (++l->giants > GIANTS_MAX)
-        return why_prefix(&l->call->why, ERR_TOO_BIG, "more than %d objects are", GIANTS_MAX);
-    const struct api_element giant = {
-        .id = "", .place = l->offset, .err = ERR_TOO_BIG, .why = "is larger than an answer may be"};
-    enum err e = pass(l, &giant);
+    if (++l->lost > LOST_MAX)
+        return why_set(&l->call->why, err, "GET %.*s: more than %d objects cannot be read: %s",
+                       (int)strcspn(l->path, "?"), l->path, LOST_MAX, why);
+    const struct api_element element = {.id = id, .place = l->offset, .err = err, .why = why};
+    enum err e = pass(l, &element);
     l->offset++;
     l->limit = API_PAGE_SIZE;
     return e;
+}
+
+static enum err pass_page(struct list *l, const struct http_response *answer)
+{
+    const struct buf *body = &answer->body;
+    char id[OBJECT_ID_MAX] = "";
+    struct why why;
+    l->count = 0;
+    l->fresh = 0;
+    l->err = ERR_OK;
+    enum err e = jsonx_each(body->data, body->len, HTTP_ANSWER_MAX, take_element, l, &why);
+    if (e != ERR_OK && exchange_is_whole(body, '[', ']')) {
+        (void)jsonx_loose_text(body->data + 1, body->len - 1, "id", id, sizeof id);
+        return shrink(l, e, id, why.text);
+    }
+    if (e != ERR_OK)
+        return why_set(
+            &l->call->why, ERR_HTTP_ANSWER, "GET %.*s: %d: not the JSON we need (%s): %s",
+            (int)strcspn(l->path, "?"), l->path, answer->status,
+            answer->content_type[0] != '\0' ? answer->content_type : "no content type", why.text);
+    if (l->err != ERR_OK || l->done)
+        return l->err;
+    return advance(l, answer->content_range);
 }
 
 static enum err read_page(struct api *a, struct list *l)
 {
     struct http_response answer;
     char path[API_PATH_MAX];
-    struct why why;
     int len = snprintf(path, sizeof path, "%s&limit=%" PRId64 "&offset=%" PRId64, l->path, l->limit,
                        l->offset);
     if (len < 0 || (size_t)len >= sizeof path)
         return why_set(&l->call->why, ERR_INVALID, "the query of the list is too long");
     enum err e = exchange_get(a, l->call, path, &answer);
     if (e == ERR_TOO_BIG)
-        return shrink(l);
+        return shrink(l, e, "", "is larger than an answer may be");
     if (e != ERR_OK)
         return e;
-    l->count = 0;
-    l->fresh = 0;
-    l->err = ERR_OK;
-    e = jsonx_each(answer.body.data, answer.body.len, HTTP_ANSWER_MAX, take_element, l, &why);
-    if (e != ERR_OK)
-        e = why_set(&l->call->why, ERR_HTTP_ANSWER, "GET %.*s: %d: not the JSON we need (%s): %s",
-                    (int)strcspn(l->path, "?"), l->path, answer.status,
-                    answer.content_type[0] != '\0' ? answer.content_type : "no content type",
-                    why.text);
-    else if (l->err != ERR_OK)
-        e = l->err;
-    else if (!l->done)
-        e = advance(l, answer.content_range);
+    e = pass_page(l, &answer);
     http_response_free(&answer);
     return e;
 }

@@ -282,6 +282,9 @@ static void refuses_a_success_that_is_no_answer(void **state)
     /* JSON that no reader takes will be the same next time: that is the object's own trouble. */
     fake_answer(fake, 200, "", "{\"a\":1,\"a\":2}");
     assert_err(get(), ERR_DUPLICATE);
+    fake_answer(fake, 200, "", "{\"note\":\"5\" disk\"}\n");
+    assert_err(get(), ERR_SYNTAX);
+    assert_false(api_transient(ERR_SYNTAX));
     assert_false(api_transient(ERR_DUPLICATE));
     assert_true(api_transient(ERR_HTTP_ANSWER));
 }
@@ -522,6 +525,27 @@ static void passes_what_cannot_be_read_as_such(void **state)
                                   "7  too-deep: line 1, column 33: nested deeper than 32\n");
 }
 
+/* Who is short of a quote hides where the next one begins: it is looked for, and found. */
+static void finds_the_object_that_spoils_its_page(void **state)
+{
+    (void)state;
+    struct seen s = {0};
+    static const char bad[] = "{\"id\":\"PR-7\",\"note\":\"5\" disk\"}";
+    char body[1024];
+    snprintf(body, sizeof body, "[{\"id\":\"PR-1\"},%s,{\"id\":\"PR-2\"}]\n", bad);
+    for (int limit = 100; limit > 1; limit /= 2)
+        fake_answer(fake, 200, "Content-Range: items 0-2/3\r\n", body);
+    fake_answer(fake, 200, "Content-Range: items 0-0/3\r\n", "[{\"id\":\"PR-1\"}]");
+    snprintf(body, sizeof body, "[%s]", bad);
+    fake_answer(fake, 200, "Content-Range: items 1-1/3\r\n", body);
+    fake_answer(fake, 200, "Content-Range: items 2-2/3\r\n", "[{\"id\":\"PR-2\"}]");
+    assert_err(list(&s), ERR_OK);
+    assert_int_equal(s.n, 2);
+    assert_string_equal(unusable, "1 PR-7 syntax: the list breaks off\n");
+    assert_non_null(strstr(fake_request(fake, 6), "&limit=1&offset=0 "));
+    assert_non_null(strstr(fake_request(fake, 8), "&limit=100&offset=2 "));
+}
+
 /* An object of so many bytes. */
 static void add_fat(char *body, size_t size, int number, size_t fat)
 {
@@ -576,7 +600,7 @@ static void gives_a_list_up_whose_every_page_is_too_big(void **state)
         answer_fat(1, 1, 1);
     assert_err(list(&s), ERR_TOO_BIG);
     answer_max = 0;
-    assert_non_null(strstr(call.why.text, "more than 16 objects are"));
+    assert_non_null(strstr(call.why.text, "more than 16 objects cannot be read"));
     assert_true(fake_requests(fake) < 200);
 }
 
@@ -783,6 +807,7 @@ int main(void)
         test(lists_pages_without_a_total_to_an_empty_one),
         test(ends_a_list_of_a_server_that_knows_no_pages),
         test(passes_what_cannot_be_read_as_such),
+        test(finds_the_object_that_spoils_its_page),
         test(asks_for_fewer_where_a_page_is_too_big),
         test(gives_a_list_up_whose_every_page_is_too_big),
         test(lists_a_server_that_cuts_pages_shorter),

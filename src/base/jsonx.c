@@ -575,7 +575,7 @@ bool jsonx_whole(const struct json_object *value, int64_t *ret)
         return false;
     double d = json_object_get_double(value);
     bool is_zero = spelling[strspn(spelling, "0.")] == '\0';
-    if (fabs(d) > EXACT_MAX || d != trunc(d) || (d == 0 && !is_zero))
+    if (fabs(d) > EXACT_MAX || d != (double)(int64_t)d || (d == 0 && !is_zero))
         return false;
     *ret = (int64_t)d;
     return true;

@@ -251,7 +251,7 @@ def test_unfinished_requests_share_a_ceiling_and_keep_no_event_out(tmp_path):
         with Connection(server.address) as late:
             assert late.ask(body).json()["err"] == "no-memory"
             assert late.is_closed()
-        assert server.memory_kib() < 160 * 1024
+        assert server.memory_kib() < 256 * 1024  # 80 MiB, but for a sanitizer's own
         answers = [c.send(record(STDIN)).answer().json()["err"] for c in slow]
         assert answers.count("ok") >= 20 and set(answers) == {"ok", "no-memory"}
         for connection in slow:

@@ -99,11 +99,10 @@ def test_a_stop_answers_what_was_begun(sim, configuration, handler, nginx):
         load.wait_for(10)
         os.kill(running.pid, signal.SIGTERM)
         assert running.process.wait(timeout=40) == 0
-    # Begun before the stop: answered. Begun after it: nobody listens, which nginx says with a 502,
-    # and tells from a call that was cut off.
+    # Begun before the stop: answered. Begun after it: nobody listens or takes it, which nginx says
+    # with a 502, and tells from a call that was cut off.
     assert {a.status for a in load.answers} <= {200, 502}
-    failures = [line for line in server.log.splitlines() if "[error]" in line or "[crit]" in line]
-    assert all("connect() to" in line for line in failures), failures
+    assert [line for line in server.log.splitlines() if "while reading" in line] == []
 
 
 def test_a_stop_cuts_no_call_off(sim, configuration, handler):

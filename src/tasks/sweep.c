@@ -44,7 +44,7 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* ---------------------------------------------------------------------- the accounts */
+/* ------------------------------------------------------------------ what is reported */
 
 struct json_object *swept_json(const struct swept *s)
 {

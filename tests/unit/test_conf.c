@@ -681,6 +681,30 @@ static void the_file_is_named_or_installed(void **state)
     unsetenv("CONNECT_WEBHOOK_CONFIG");
 }
 
+/* ----------------------------------------------------------------------- a reload */
+
+static void names_what_cannot_change_while_a_program_runs(void **state)
+{
+    (void)state;
+    struct buf text, names;
+    struct conf *running = loaded_with(0, "");
+    buf_init(&text, TEXT_MAX);
+    buf_init(&names, WHY_MAX);
+    conf_fixed_changes(running, running, &names);
+    assert_string_equal(names.data, "");
+    with(&text, 0, "");
+    buf_addstr(&text, "web: { listen: \"tcp:127.0.0.1:9\", max_body: 2MiB, threads: 7 }\n"
+                      "inbox: { url: \"sqlite:/x.db\", retention: 1d }\n"
+                      "log: { level: debug }\n");
+    struct conf *fresh = loaded(text.data);
+    conf_fixed_changes(running, fresh, &names);
+    assert_string_equal(names.data, "inbox.url, web.listen, web.threads");
+    conf_unref(fresh);
+    conf_unref(running);
+    buf_free(&names);
+    buf_free(&text);
+}
+
 /* ---------------------------------------------------------------------- printing */
 
 static struct buf printed(const struct conf *c)
@@ -866,6 +890,7 @@ int main(void)
         cmocka_unit_test(api_keys_stay_where_they_are_not_needed),
         cmocka_unit_test(included_webhooks_are_webhooks),
         cmocka_unit_test(the_file_is_named_or_installed),
+        cmocka_unit_test(names_what_cannot_change_while_a_program_runs),
         cmocka_unit_test(every_default_is_printed),
         cmocka_unit_test(what_is_printed_reads_back),
         cmocka_unit_test(relative_paths_are_printed_absolute),

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -319,6 +320,71 @@ static void a_queue_has_one_runner(void **state)
     inbox_close(i);
 }
 
+static void *stop_soon(void *arg)
+{
+    poll(NULL, 0, 50); /* by then the other thread waits; if it does not, nothing is lost */
+    inbox_stop(arg);
+    return NULL;
+}
+
+static void a_stop_ends_every_wait(void **state)
+{
+    (void)state;
+    struct inbox_options o = {.url = url, .lock_timeout_ms = 60000};
+    struct inbox *i = NULL, *other = open_inbox();
+    struct inbox_lock *lock = NULL, *second = NULL;
+    struct delivery d = delivery(1);
+    char path[160];
+    assert_err(inbox_open(&o, &i, NULL), ERR_OK);
+    assert_err(inbox_lock_sweep(other, "VA-1", "PRD-1", CLASS_USAGE_FILE, 0, &lock, NULL), ERR_OK);
+    int64_t start = clk_mono_ms();
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, stop_soon, i), 0);
+    assert_err(inbox_lock_sweep(i, "VA-1", "PRD-1", CLASS_USAGE_FILE, start + 60000, &second, NULL),
+               ERR_STOPPED);
+    pthread_join(thread, NULL);
+    /* What others hold is not waited for any more, and what is free is still had. */
+    snprintf(path, sizeof path, "%s.lock", db_path);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_err(append(i, &d).err, ERR_STOPPED);
+    close(fd);
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(db_path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    assert_err(append(i, &d).err, ERR_BUSY); /* a stranger, who knows of no lock file */
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    assert_err(append(i, &d).err, ERR_OK);
+    assert_true(clk_mono_ms() - start < 60000);
+    inbox_unlock_sweep(lock);
+    inbox_close(other);
+    inbox_close(i);
+}
+
+static void believes_no_commit_to_a_file_that_is_gone(void **state)
+{
+    (void)state;
+    static const char *const suffixes[] = {"", "-wal", ".lock"};
+    struct inbox *i = open_inbox();
+    for (uint8_t n = 0; n < 3; n++) {
+        struct delivery d = delivery(n);
+        char path[160], aside[160];
+        snprintf(path, sizeof path, "%s%s", db_path, suffixes[n]);
+        snprintf(aside, sizeof aside, "%s/aside", folder);
+        assert_int_equal(rename(path, aside), 0);
+        struct inbox_receipt r = append(i, &d);
+        assert_err(r.err, ERR_STORE);
+        assert_non_null(strstr(r.why.text, path));
+        assert_non_null(strstr(r.why.text, "was deleted or replaced"));
+        close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+        assert_err(append(i, &d).err, ERR_STORE);
+        assert_int_equal(rename(aside, path), 0);
+        assert_err(append(i, &d).err, ERR_OK);
+    }
+    inbox_close(i);
+    assert_int_equal(query("SELECT count(*) FROM delivery"), 3);
+}
+
 static unsigned mode_of(const char *suffix)
 {
     char path[160];
@@ -363,6 +429,8 @@ int main(void)
         TEST(a_full_disk_is_an_error_and_then_is_not),
         TEST(another_holder_of_the_lock_is_waited_for_and_then_named),
         TEST(a_queue_has_one_runner),
+        TEST(a_stop_ends_every_wait),
+        TEST(believes_no_commit_to_a_file_that_is_gone),
         TEST(files_have_the_rights_that_their_folder_gives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -209,8 +209,7 @@ static bool collect(void *ctx, const struct api_element *element)
     if (element->object == NULL) {
         c->err = why_set(&c->why, element->err, "place %lld: %s", (long long)element->place,
                          element->why);
-    } else if (json_object_array_add(c->all, json_object_get(element->object)) != 0) {
-        json_object_put(element->object);
+    } else if (!jsonx_append(c->all, json_object_get(element->object))) {
         c->err = why_no_memory(&c->why);
     }
     return c->err == ERR_OK;
@@ -234,8 +233,8 @@ enum err api_templates(struct api *a, struct api_call *call, const char *product
     }
     struct collection c = {.all = json_object_new_array()};
     e = c.all != NULL ? page_each(a, call, path.data, collect, &c) : why_no_memory(&call->why);
-    if (e == ERR_OK &&
-        c.err != ERR_OK) /* the one that cannot be read might be the one that counts */
+    /* One that cannot be read might be the one that counts. */
+    if (e == ERR_OK && c.err != ERR_OK)
         e = why_set(&call->why, c.err, "GET /products/%s/templates: %s", product_id, c.why.text);
     buf_free(&path);
     if (e == ERR_OK)
@@ -277,19 +276,14 @@ enum err api_act(struct api *a, struct api_call *call, enum object_class c, cons
 /* {"asset":{"params":[...]}}, or {"params":[...]} where `in` is NULL. NULL: out of memory. */
 static struct json_object *params_body(const char *in, struct json_object *params)
 {
-    struct json_object *body = json_object_new_object();
-    struct json_object *holder = body;
-    if (body != NULL && in != NULL) {
+    struct json_object *body = json_object_new_object(), *holder = body;
+    if (in != NULL) {
         holder = json_object_new_object();
-        if (json_object_object_add(body, in, holder) != 0) {
-            json_object_put(holder);
+        if (!jsonx_add(body, in, holder))
             holder = NULL;
-        }
     }
-    if (holder != NULL && json_object_object_add(holder, "params", json_object_get(params)) == 0)
+    if (jsonx_add(holder, "params", json_object_get(params)))
         return body;
-    if (holder != NULL)
-        json_object_put(params);
     json_object_put(body);
     return NULL;
 }
@@ -391,11 +385,10 @@ enum err api_message(struct api *a, struct api_call *call, const char *object_id
         return ERR_OK;
     }
     struct json_object *body = json_object_new_object();
-    struct json_object *string = json_object_new_string(text);
-    if (body == NULL || string == NULL || json_object_object_add(body, "text", string) != 0)
-        e = why_no_memory(&call->why);
-    else
+    if (jsonx_add(body, "text", json_object_new_string(text)))
         e = change(a, call, "POST", path, body, NULL);
+    else
+        e = why_no_memory(&call->why);
     json_object_put(body);
     if (e == ERR_OK)
         *ret_posted = true;

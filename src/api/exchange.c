@@ -182,6 +182,16 @@ bool exchange_is_whole(const struct buf *body, char open, char close)
     return len >= 2 && body->data[0] == open && body->data[len - 1] == close;
 }
 
+enum err exchange_unreadable(struct api_call *call, enum err e, const char *method,
+                             const char *path, const struct http_response *answer,
+                             const char *story)
+{
+    return why_set(&call->why, e, "%s %.*s: %d: not the JSON we need (%s): %s", method,
+                   (int)strcspn(path, "?"), path, answer->status,
+                   answer->content_type[0] != '\0' ? answer->content_type : "no content type",
+                   story);
+}
+
 enum err exchange_parse(struct api_call *call, const char *method, const char *path,
                         const struct http_response *answer, enum json_type type,
                         struct json_object **ret_root)
@@ -196,10 +206,7 @@ enum err exchange_parse(struct api_call *call, const char *method, const char *p
     if (e == ERR_SYNTAX && !exchange_is_whole(&answer->body, '{', '}'))
         e = ERR_HTTP_ANSWER;
     if (e != ERR_OK)
-        return why_set(&call->why, e, "%s %.*s: %d: not the JSON we need (%s): %s", method,
-                       path_len, path, answer->status,
-                       answer->content_type[0] != '\0' ? answer->content_type : "no content type",
-                       why.text);
+        return exchange_unreadable(call, e, method, path, answer, why.text);
     if (json_object_get_type(root) != type) {
         json_object_put(root);
         return why_set(&call->why, ERR_HTTP_ANSWER, "%s %.*s: %d: the answer is not an %s", method,

@@ -40,6 +40,11 @@ enum err exchange_get(struct api *a, struct api_call *call, const char *path,
  */
 bool exchange_is_whole(const struct buf *body, char open, char close);
 
+/* Tell that the body of a 2xx is not the JSON we need; `story` is the reader's. Returns `e`. */
+enum err exchange_unreadable(struct api_call *call, enum err e, const char *method,
+                             const char *path, const struct http_response *answer,
+                             const char *story);
+
 /*
  * The body of a 2xx as JSON of this type. ERR_HTTP_ANSWER for what is no JSON, or another type;
  * what jsonx_parse() refuses in a whole object is its error. *ret_root is owned.

@@ -177,10 +177,7 @@ static enum err pass_page(struct list *l, const struct http_response *answer)
         return shrink(l, e, id, why.text);
     }
     if (e != ERR_OK)
-        return why_set(
-            &l->call->why, ERR_HTTP_ANSWER, "GET %.*s: %d: not the JSON we need (%s): %s",
-            (int)strcspn(l->path, "?"), l->path, answer->status,
-            answer->content_type[0] != '\0' ? answer->content_type : "no content type", why.text);
+        return exchange_unreadable(l->call, ERR_HTTP_ANSWER, "GET", l->path, answer, why.text);
     if (l->err != ERR_OK || l->done)
         return l->err;
     return advance(l, answer->content_range);

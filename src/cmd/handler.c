@@ -297,8 +297,9 @@ int main(int argc, char **argv)
     bool cgi = transport_kind() == TRANSPORT_CGI;
 
     p.conf_path = conf_path(cgi ? NULL : read_options(argc, argv));
-    /* A limit on the size of files is an error of write(), and the others mean nothing to us. */
-    static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2};
+    /* A peer that has gone and a limit on the size of files are errors of write(); SIGUSR1 and,
+     * below, SIGUSR2 mean nothing to us. */
+    static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGUSR1};
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
         signal(ignored[i], SIG_IGN);
     set_limits();
@@ -306,10 +307,10 @@ int main(int argc, char **argv)
         log_error("the libraries do not start");
         return EXIT_FAILURE;
     }
-    if (!cgi) {
-        /* Before any thread exists, so that all of them inherit it. What is ignored is not waited
-         * for either, hence SIGUSR2's disposition. */
-        signal(SIGUSR2, SIG_DFL);
+    if (cgi) {
+        signal(SIGUSR2, SIG_IGN);
+    } else {
+        /* Before any thread exists, so that all of them inherit it. */
         sigemptyset(&p.signals);
         sigaddset(&p.signals, SIGTERM);
         sigaddset(&p.signals, SIGINT);

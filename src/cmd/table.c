@@ -41,12 +41,8 @@ void table_free(struct table *t)
 
 enum err table_row(struct table *t, struct json_object *row)
 {
-    if (!t->json) {
-        if (json_object_array_add(t->rows, row) == 0)
-            return ERR_OK;
-        json_object_put(row);
-        return ERR_NOMEM;
-    }
+    if (!t->json)
+        return jsonx_append(t->rows, row) ? ERR_OK : ERR_NOMEM;
     struct buf line;
     buf_init(&line, ROW_MAX);
     jsonx_print(&line, row);

@@ -71,18 +71,18 @@ struct delivery {
 };
 
 struct inbox_receipt {
-    enum err err;              /* ERR_OK: it is on stable storage, in the file that is there now.
-                                  ERR_STORE, ERR_BUSY, ERR_STOPPED, ... */
-    int64_t id;                /* of the delivery, grows with time */
-    int64_t seen;              /* 1 for a token not seen before */
-    enum delivery_state state; /* as given: a repeated token's sweep is due again */
+    enum err err; /* ERR_OK: it is on stable storage, in the file that is there now.
+                     ERR_STORE, ERR_BUSY, ERR_STOPPED, ... */
+    int64_t id;   /* of the delivery, grows with time */
+    int64_t seen; /* 1 for a token not seen before */
     struct why why;
 };
 
 typedef void inbox_appended_fn(void *ctx, const struct inbox_receipt *receipt);
 
 /*
- * Record a delivery; `fn` runs exactly once, possibly in another thread or before this returns.
+ * Record a delivery; a repeated token takes the new state, whatever became of the first, for its
+ * sweep is due again. `fn` runs exactly once, possibly in another thread or before this returns.
  * ERR_INVALID and ERR_TOO_BIG for a delivery that no backend could keep.
  */
 void inbox_append(struct inbox *i, const struct delivery *d, inbox_appended_fn *fn, void *ctx);

@@ -65,7 +65,7 @@ static const char insert_sql[] =
     "  seen = seen + 1,"
     "  last_received_us = excluded.last_received_us,"
     "  state = excluded.state"
-    " RETURNING id, seen, state";
+    " RETURNING id, seen";
 
 /* One append on its way through the writer. */
 struct append {
@@ -271,17 +271,6 @@ static void bind_text(sqlite3_stmt *q, int i, const char *text)
         sqlite3_bind_text(q, i, text, -1, SQLITE_STATIC);
 }
 
-static enum delivery_state state_of(const char *name)
-{
-    enum delivery_state s = DELIVERY_STORED;
-#define X(code, text)            \
-    if (strcmp(name, text) == 0) \
-        s = code;
-    DELIVERY_STATE_LIST(X)
-#undef X
-    return s;
-}
-
 static enum err insert(struct inbox_sqlite *s, struct append *a, struct why *why)
 {
     const struct delivery *d = &a->delivery;
@@ -304,7 +293,6 @@ static enum err insert(struct inbox_sqlite *s, struct append *a, struct why *why
     if (sqlite3_step(q) == SQLITE_ROW) {
         a->receipt.id = sqlite3_column_int64(q, 0);
         a->receipt.seen = sqlite3_column_int64(q, 1);
-        a->receipt.state = state_of((const char *)sqlite3_column_text(q, 2));
         /* The row is only in once the statement has come to its end. */
         if (sqlite3_step(q) != SQLITE_DONE)
             e = db_failed(s, "store a delivery", why);

@@ -31,11 +31,7 @@ static bool hide(struct json_object *param, const char *key)
 {
     if (jsonx_get(param, key) == NULL)
         return true;
-    struct json_object *text = json_object_new_string(MASK_TEXT);
-    if (text != NULL && json_object_object_add(param, key, text) == 0)
-        return true;
-    json_object_put(text);
-    return false;
+    return jsonx_add(param, key, json_object_new_string(MASK_TEXT));
 }
 
 enum err mask_decision(const struct json_object *decision, const struct json_object *object,

@@ -35,10 +35,7 @@ static enum outcome out_of_memory(struct job *job)
 static enum outcome add(struct job *job, struct json_object *body, const char *key,
                         struct json_object *value)
 {
-    if (value != NULL && json_object_object_add(body, key, value) == 0)
-        return OUTCOME_DONE;
-    json_object_put(value);
-    return out_of_memory(job);
+    return jsonx_add(body, key, value) ? OUTCOME_DONE : out_of_memory(job);
 }
 
 enum outcome act_add(struct job *job, struct json_object *body, const char *key)

@@ -104,9 +104,7 @@ static struct json_object *without_nulls(struct json_object *param)
         struct json_object *value = json_object_iter_peek_value(&it);
         if (value == NULL)
             continue;
-        if (json_object_object_add(copy, json_object_iter_peek_name(&it), json_object_get(value)) !=
-            0) {
-            json_object_put(value);
+        if (!jsonx_add(copy, json_object_iter_peek_name(&it), json_object_get(value))) {
             json_object_put(copy);
             copy = NULL;
         }
@@ -125,9 +123,7 @@ enum err params_changed(const struct json_object *wanted, const struct json_obje
         struct json_object *param = json_object_array_get_idx(wanted, i);
         if (!differs(param, find(present, jsonx_str(param, "id", ""))))
             continue;
-        struct json_object *copy = without_nulls(param);
-        if (copy == NULL || json_object_array_add(changed, copy) != 0) {
-            json_object_put(copy);
+        if (!jsonx_append(changed, without_nulls(param))) {
             json_object_put(changed);
             return ERR_NOMEM;
         }

@@ -45,7 +45,6 @@ struct conn *conn_new(struct fcgi *f, int fd)
     buf_init(&c->in, 0);
     buf_init(&c->body, 0);
     buf_init(&c->out, FCGI_OUT_MAX);
-    conn_begin(c);
     c->state = CONN_MOVING;
     c->deadline = clk_mono_ms() + f->request_timeout_ms;
 
@@ -153,7 +152,7 @@ void conn_answered(struct conn *c)
     forget(&c->body);
     forget(&c->out);
     conn_count_memory(c);
-    conn_begin(c);
+    gate_init(&c->gate, 0);
     c->sent = 0;
     c->sending = false;
 

@@ -141,12 +141,15 @@ static enum err take_bytes(struct conn *c, const uint8_t *data, size_t len)
     enum err e = gate_feed(&c->gate, data, len, &used);
     if (e != ERR_OK)
         return e;
-    if (good && buf_add(&c->in, data, used) != ERR_OK && c->gate.err == ERR_OK)
-        c->gate.err = c->in.err;
-    if (good && !conn_count_memory(c) && c->gate.err == ERR_OK)
-        c->gate.err = ERR_NOMEM;
-    if (good && c->gate.err != ERR_OK)
-        keep_good(c);
+    if (good) {
+        e = buf_add(&c->in, data, used);
+        if (e == ERR_OK && !conn_count_memory(c))
+            e = ERR_NOMEM;
+        if (c->gate.err == ERR_OK)
+            c->gate.err = e;
+        if (c->gate.err != ERR_OK)
+            keep_good(c);
+    }
     if (used < len)
         c->last = true; /* what follows is not for us to guess */
     return ERR_OK;

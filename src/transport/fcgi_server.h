@@ -90,7 +90,7 @@ struct fcgi {
 
 /* fcgi_conn.c */
 struct conn *conn_new(struct fcgi *f, int fd);
-/* A request begins: take today's limits. */
+/* A request begins: take today's limits. Until then the gate has seen nothing. */
 void conn_begin(struct conn *c);
 /* Count what its buffers hold now. False: with it, requests hold more than they may. */
 bool conn_count_memory(struct conn *c);

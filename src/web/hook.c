@@ -208,13 +208,18 @@ static void on_appended(void *ctx, const struct inbox_receipt *receipt)
     go_on(c, STEP_STORED);
 }
 
+static enum delivery_state state_of(const struct call *c)
+{
+    return c->ignored == NULL ? DELIVERY_STORED : DELIVERY_IGNORED;
+}
+
 static enum step store(struct call *c)
 {
     const struct conf_webhook *w = c->verified.webhook;
     if (jsonx_print(&c->claims, c->event.claims) != ERR_OK)
         return fail(c, why_set(&c->why, c->claims.err, "claims: %s", err_text(c->claims.err)));
     struct delivery d = {
-        .state = c->ignored == NULL ? DELIVERY_STORED : DELIVERY_IGNORED,
+        .state = state_of(c),
         .webhook_id = w->id,
         .account_id = w->account->id,
         .product_id = w->product,
@@ -240,7 +245,7 @@ static enum step stored(struct call *c)
         return fail(c, ERR_STORE);
     }
     log_info("webhook %s: delivery %" PRId64 " %s (seen %" PRId64 ")", c->event.webhook_id,
-             c->receipt.id, delivery_state_name(c->receipt.state), c->receipt.seen);
+             c->receipt.id, delivery_state_name(state_of(c)), c->receipt.seen);
     return c->ignored != NULL ? STEP_ANSWER : STEP_WORK;
 }
 

@@ -9,7 +9,8 @@ base_sources = \
 	src/base/http.c src/base/http.h \
 	src/base/jsonx.c src/base/jsonx.h src/base/jsonx_each.c \
 	src/base/log.c src/base/log.h \
-	src/base/rql.h src/base/rql_match.c src/base/rql_parse.c src/base/rql_print.c \
+	src/base/rql.h src/base/rql_match.c src/base/rql_parse.c src/base/rql_path.c \
+	src/base/rql_print.c \
 	src/base/rql_priv.h src/base/rql_scan.c src/base/rql_scan.h src/base/rql_value.c \
 	src/base/secret.c src/base/secret.h \
 	src/base/utf8.c src/base/utf8.h \
@@ -97,7 +98,7 @@ libconnect_webhook_a_SOURCES = \
 
 # What every program that links the archive links with it.
 archive_libs = libconnect-webhook.a $(FCGI_LIBS) $(JSONC_LIBS) $(CURL_LIBS) $(SODIUM_LIBS) \
-	$(SQLITE_LIBS) $(FYAML_LIBS)
+	$(SQLITE_LIBS) $(FYAML_LIBS) $(UNISTRING_LIBS)
 
 bin_PROGRAMS += connect-webhook
 connect_webhook_SOURCES = \

@@ -16,11 +16,17 @@
  * `params=t(id=a,value=b)` asks for one element that is both. A path may begin with $name, a
  * second document. The path `search` stands for every text of the document: search=words.
  *
+ * On the right side $name is a path, too (in quotes it is a text), and $object the document:
+ * gt(items.quantity,$object.items.old_quantity). Where both paths go through the same array they
+ * are in the same element; else any value of the one side may be compared with any of the other.
+ *
  * How values compare: as numbers if both sides are numbers or spell one as JSON does (so "007"
  * is a text); as instants if both are ISO 8601 times; else as text. null() is a missing value or
  * null; empty() is "", {} or []; neither is the other. `ne` and `out` deny `eq` and `in`: over an
- * array they hold if no element is equal. Nothing is less or greater than null. `like` is
- * case-sensitive, `ilike` is not (ASCII letters); `*` matches any run of characters, `\*` a star.
+ * array they hold if no element is equal. Two missing values are equal; two lists or objects are
+ * not. Less and greater are numbers and times only: a literal that is neither is refused, and a
+ * value that is neither makes the comparison false. `like` is case-sensitive, `ilike` is not, for
+ * all of Unicode; `*` matches any run of characters, `\*` a star.
  */
 #ifndef BASE_RQL_H
 #define BASE_RQL_H
@@ -58,8 +64,9 @@ struct rql_var {
     struct json_object *value;
 };
 
-/* Does the filter part of `q` hold for `root`? `vars` may be NULL. Cannot fail. */
-bool rql_match(const struct rql *q, const struct json_object *root, const struct rql_var *vars);
+/* Does the filter part of `q` hold for `root`? `vars` may be NULL. ERR_NOMEM. */
+enum err rql_match(const struct rql *q, const struct json_object *root, const struct rql_var *vars,
+                   bool *ret);
 
 /* Is it a path, with dots and without "__"? */
 bool rql_path_valid(const char *path);

@@ -1,275 +1,263 @@
 /* rql_match.c - does a filter hold for a document? */
 #include "base/rql.h"
 
-#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/rql_priv.h"
+#include "base/utf8.h"
 
-/* ---------------------------------------------------------------------- paths */
-
-bool rql_path_key(const char **path, char ret_key[RQL_KEY_MAX])
-{
-    size_t len = strcspn(*path, ".[");
-    if (len == 0 || len >= RQL_KEY_MAX)
-        return false;
-    memcpy(ret_key, *path, len);
-    ret_key[len] = '\0';
-    *path += len;
-    return true;
-}
-
-bool rql_path_pick(const char **path, char ret_id[RQL_KEY_MAX])
-{
-    if (**path != '[')
-        return false;
-    size_t len = strcspn(*path + 1, "]");
-    if (len == 0 || len >= RQL_KEY_MAX || (*path)[1 + len] != ']')
-        return false;
-    memcpy(ret_id, *path + 1, len);
-    ret_id[len] = '\0';
-    *path += len + 2;
-    return true;
-}
-
-static bool key_valid(const char *key, bool first)
-{
-    if (first && !isalpha((unsigned char)key[0]) && key[0] != '_')
-        return false;
-    for (; *key != '\0'; key++)
-        if (!isalnum((unsigned char)*key) && *key != '_' && *key != '-' &&
-            (unsigned char)*key < 0x80)
-            return false;
-    return true;
-}
-
-bool rql_path_valid(const char *path)
-{
-    char key[RQL_KEY_MAX];
-    if (*path == '$')
-        path++;
-    for (bool first = true;; first = false, path++) {
-        if (!rql_path_key(&path, key) || !key_valid(key, first))
-            return false;
-        while (rql_path_pick(&path, key))
-            ;
-        if (*path == '\0')
-            return true;
-        if (*path != '.')
-            return false;
-    }
-}
-
-/* Called with each value that a path leads to, NULL where there is none; true stops the walk. */
-typedef bool visit_fn(void *ctx, struct json_object *value);
-
-struct walk {
-    visit_fn *visit;
-    void *ctx;
+/* One evaluation. A failure sticks: whatever the rest says then does not count. */
+struct match {
+    struct rql_scope scope;
+    enum err err;
 };
 
-static bool walk(const struct walk *w, const char *path, struct json_object *at);
-
-/* The elements that have this id; of an object, the member. */
-static bool walk_pick(const struct walk *w, const char *path, const char *id,
-                      struct json_object *at)
-{
-    bool found = false;
-    if (json_object_is_type(at, json_type_object)) {
-        struct json_object *member = NULL;
-        json_object_object_get_ex(at, id, &member);
-        return walk(w, path, member);
-    }
-    size_t n = json_object_is_type(at, json_type_array) ? json_object_array_length(at) : 0;
-    for (size_t i = 0; i < n; i++) {
-        struct json_object *element = json_object_array_get_idx(at, i), *own = NULL;
-        if (!json_object_is_type(element, json_type_object) ||
-            !json_object_object_get_ex(element, "id", &own))
-            continue;
-        struct rql_scalar s;
-        rql_scalar(&s, own);
-        if ((s.kind != RQL_IS_TEXT && s.kind != RQL_IS_NUMBER) || strcmp(s.text, id) != 0)
-            continue;
-        found = true;
-        if (walk(w, path, element))
-            return true;
-    }
-    return !found && w->visit(w->ctx, NULL);
-}
-
-/* Each call goes one level down the document, whose depth is bounded: so is the recursion. */
-static bool walk(const struct walk *w, const char *path, struct json_object *at)
-{
-    char key[RQL_KEY_MAX];
-    if (*path == '\0' || at == NULL)
-        return w->visit(w->ctx, at);
-    if (rql_path_pick(&path, key))
-        return walk_pick(w, path, key, at);
-    if (json_object_is_type(at, json_type_array) && json_object_array_length(at) > 0) {
-        for (size_t i = 0; i < json_object_array_length(at); i++)
-            if (walk(w, path, json_object_array_get_idx(at, i)))
-                return true;
-        return false;
-    }
-    struct json_object *member = NULL;
-    path += *path == '.';
-    if (rql_path_key(&path, key) && json_object_is_type(at, json_type_object))
-        json_object_object_get_ex(at, key, &member);
-    return walk(w, path, member);
-}
-
-/* Walk from the root, or from the variable that the path names. */
-static bool walk_from(const struct walk *w, const char *path, const struct json_object *root,
-                      const struct rql_var *vars)
-{
-    char name[RQL_KEY_MAX];
-    if (*path != '$') /* the document is only read: json-c's getters are not const enough */
-        return walk(w, path, (struct json_object *)root);
-    path++;
-    if (rql_path_key(&path, name))
-        for (; vars != NULL && vars->name != NULL; vars++)
-            if (strcmp(vars->name, name) == 0)
-                return walk(w, path, vars->value);
-    return w->visit(w->ctx, NULL);
-}
-
-static bool keep_first(void *ctx, struct json_object *value)
-{
-    struct json_object **ret = ctx;
-    *ret = value;
-    return value != NULL;
-}
-
-struct json_object *rql_lookup(const char *path, const struct json_object *root,
-                               const struct rql_var *vars)
-{
-    struct json_object *found = NULL;
-    if (rql_path_valid(path))
-        walk_from(&(struct walk){keep_first, &found}, path, root, vars);
-    return found;
-}
-
-/* ----------------------------------------------------------------- comparisons */
-
+/* One comparison of it. */
 struct test {
+    struct match *match;
     const struct rql_node *node;
-    const struct rql_var *vars;
+    const struct rql_value *value; /* a reference that is being compared with */
+    struct json_object *common;    /* where its path leaves the node's own */
+    const struct rql_scalar *left;
 };
 
-static bool node_holds(const struct rql_node *n, const struct json_object *root,
-                       const struct rql_var *vars);
+static bool node_holds(struct match *m, const struct rql_node *n, const struct json_object *at);
 
-static bool equals(const struct rql_scalar *s, const struct rql_value *v)
+/* --------------------------------------------------------------- a value, a literal */
+
+static bool has_text(const struct rql_scalar *s)
+{
+    return s->kind == RQL_IS_TEXT || s->kind == RQL_IS_NUMBER;
+}
+
+/* Missing equals missing. Lists and objects that are not empty equal nothing. */
+static bool equal(const struct rql_scalar *a, const struct rql_scalar *b)
+{
+    if (has_text(a) && has_text(b))
+        return rql_order(a, b) == 0;
+    return a->kind == b->kind && (a->kind == RQL_IS_NULL || a->kind == RQL_IS_EMPTY);
+}
+
+static bool ordered(enum rql_op op, const struct rql_scalar *a, const struct rql_scalar *b)
+{
+    int order;
+    if (!has_text(a) || !has_text(b) || !rql_order_alike(a, b, &order))
+        return false;
+    return op == RQL_LT   ? order < 0
+           : op == RQL_LE ? order <= 0
+           : op == RQL_GT ? order > 0
+                          : order >= 0;
+}
+
+static bool scalars_hold(enum rql_op op, const struct rql_scalar *a, const struct rql_scalar *b)
+{
+    return RQL_LT <= op && op <= RQL_GE ? ordered(op, a, b) : equal(a, b);
+}
+
+static bool is_like(struct match *m, const struct rql_node *n, const char *text)
+{
+    if (n->op == RQL_LIKE)
+        return rql_like(n->values, text);
+    char *folded = utf8_fold(text); /* as the parser folded the pattern */
+    if (folded == NULL)
+        m->err = ERR_NOMEM;
+    bool holds = folded != NULL && rql_like(n->values, folded);
+    free(folded);
+    return holds;
+}
+
+static bool literal_holds(const struct rql_node *n, const struct rql_value *v,
+                          const struct rql_scalar *s)
 {
     switch (v->constant) {
     case RQL_NULL:
         return s->kind == RQL_IS_NULL;
     case RQL_EMPTY:
         return s->kind == RQL_IS_EMPTY || (s->kind == RQL_IS_TEXT && s->text[0] == '\0');
+    case RQL_PATH:
+        return false; /* reference_holds() */
     case RQL_TEXT:
         break;
     }
-    return (s->kind == RQL_IS_TEXT || s->kind == RQL_IS_NUMBER) &&
-           rql_order(s->text, s->kind == RQL_IS_NUMBER, v->text, false) == 0;
+    const struct rql_scalar literal = {.kind = RQL_IS_TEXT, .text = v->text};
+    return scalars_hold(n->op, s, &literal);
 }
 
-static bool scalar_holds(const struct rql_node *n, const struct rql_scalar *s)
+static bool scalar_holds(struct match *m, const struct rql_node *n, const struct rql_scalar *s)
 {
-    bool ordered = s->kind == RQL_IS_TEXT || s->kind == RQL_IS_NUMBER;
     if (n->op == RQL_LIKE || n->op == RQL_ILIKE)
-        return ordered && rql_like(n->values, s->text, n->op == RQL_ILIKE);
-    if (n->op == RQL_EQ || n->op == RQL_NE || n->op == RQL_IN || n->op == RQL_OUT) {
-        for (const struct rql_value *v = n->values; v != NULL; v = v->next)
-            if (equals(s, v))
-                return true;
-        return false;
-    }
-    if (!ordered || n->values->constant != RQL_TEXT)
-        return false;
-    int order = rql_order(s->text, s->kind == RQL_IS_NUMBER, n->values->text, false);
-    return n->op == RQL_LT   ? order < 0
-           : n->op == RQL_LE ? order <= 0
-           : n->op == RQL_GT ? order > 0
-                             : order >= 0;
+        return has_text(s) && is_like(m, n, s->text);
+    for (const struct rql_value *v = n->values; v != NULL; v = v->next)
+        if (literal_holds(n, v, s))
+            return true;
+    return false;
 }
 
 /* The value itself, or any element of an array. */
-static bool test_value(void *ctx, struct json_object *value)
+static bool test_literals(void *ctx, struct json_object *value)
 {
     const struct test *t = ctx;
     if (json_object_is_type(value, json_type_array))
         for (size_t i = 0; i < json_object_array_length(value); i++)
-            if (test_value(ctx, json_object_array_get_idx(value, i)))
+            if (test_literals(ctx, json_object_array_get_idx(value, i)))
                 return true;
-    if (t->node->op == RQL_TUPLE) {
-        if (!json_object_is_type(value, json_type_object))
-            return false;
-        for (const struct rql_node *c = t->node->children; c != NULL; c = c->next)
-            if (!node_holds(c, value, t->vars))
-                return false;
-        return true;
-    }
     struct rql_scalar s;
     rql_scalar(&s, value);
-    return scalar_holds(t->node, &s);
+    return scalar_holds(t->match, t->node, &s);
+}
+
+/* -------------------------------------------------------------- a value, a reference */
+
+static bool test_right(void *ctx, struct json_object *value)
+{
+    const struct test *t = ctx;
+    if (json_object_is_type(value, json_type_array))
+        for (size_t i = 0; i < json_object_array_length(value); i++)
+            if (test_right(ctx, json_object_array_get_idx(value, i)))
+                return true;
+    struct rql_scalar right;
+    rql_scalar(&right, value);
+    return scalars_hold(t->node->op, t->left, &right);
+}
+
+static bool test_left(void *ctx, struct json_object *value)
+{
+    struct test t = *(const struct test *)ctx;
+    const struct rql_walk right = {test_right, &t};
+    if (json_object_is_type(value, json_type_array))
+        for (size_t i = 0; i < json_object_array_length(value); i++)
+            if (test_left(ctx, json_object_array_get_idx(value, i)))
+                return true;
+    struct rql_scalar left;
+    rql_scalar(&left, value);
+    t.left = &left;
+    if (t.value->common != NULL)
+        return rql_walk(&right, t.value->apart, t.common);
+    return rql_walk_from(&right, t.value->text, NULL, &t.match->scope);
+}
+
+/* Where the paths of both sides part, they have one and the same element in hand. */
+static bool test_common(void *ctx, struct json_object *at)
+{
+    struct test t = *(const struct test *)ctx;
+    const char *left = t.node->path + strlen(t.value->common);
+    bool picks = left[0] == '[' || t.value->apart[0] == '[';
+    if (!picks && json_object_is_type(at, json_type_array) && json_object_array_length(at) > 0) {
+        for (size_t i = 0; i < json_object_array_length(at); i++)
+            if (test_common(ctx, json_object_array_get_idx(at, i)))
+                return true;
+        return false;
+    }
+    t.common = at;
+    return rql_walk(&(struct rql_walk){test_left, &t}, left, at);
+}
+
+static bool reference_holds(struct match *m, const struct rql_node *n, const struct rql_value *v,
+                            const struct json_object *at)
+{
+    struct test t = {.match = m, .node = n, .value = v};
+    if (v->common != NULL)
+        return rql_walk_from(&(struct rql_walk){test_common, &t}, v->common, at, &m->scope);
+    return rql_walk_from(&(struct rql_walk){test_left, &t}, n->path, at, &m->scope);
+}
+
+/* --------------------------------------------------------------- the other operators */
+
+/* Is it, or an element of it, all that the tuple asks for? */
+static bool test_tuple(void *ctx, struct json_object *value)
+{
+    const struct test *t = ctx;
+    if (json_object_is_type(value, json_type_array))
+        for (size_t i = 0; i < json_object_array_length(value); i++)
+            if (test_tuple(ctx, json_object_array_get_idx(value, i)))
+                return true;
+    if (!json_object_is_type(value, json_type_object))
+        return false;
+    for (const struct rql_node *c = t->node->children; c != NULL; c = c->next)
+        if (!node_holds(t->match, c, value))
+            return false;
+    return true;
+}
+
+static bool contains(struct match *m, const char *text, const char *words)
+{
+    char *in = utf8_fold(text), *what = utf8_fold(words);
+    if (in == NULL || what == NULL)
+        m->err = ERR_NOMEM;
+    bool found = in != NULL && what != NULL && strstr(in, what) != NULL;
+    free(in);
+    free(what);
+    return found;
 }
 
 /* Any text of the document, for the path `search`; eq means "contains, in any case". */
-static bool search(const struct rql_node *n, struct json_object *at)
+static bool search(struct match *m, const struct rql_node *n, struct json_object *at)
 {
     if (json_object_is_type(at, json_type_object)) {
         struct json_object_iterator it = json_object_iter_begin(at);
         struct json_object_iterator end = json_object_iter_end(at);
         for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
-            if (search(n, json_object_iter_peek_value(&it)))
+            if (search(m, n, json_object_iter_peek_value(&it)))
                 return true;
         return false;
     }
     if (json_object_is_type(at, json_type_array)) {
         for (size_t i = 0; i < json_object_array_length(at); i++)
-            if (search(n, json_object_array_get_idx(at, i)))
+            if (search(m, n, json_object_array_get_idx(at, i)))
                 return true;
         return false;
     }
     struct rql_scalar s;
     rql_scalar(&s, at);
     if (n->op == RQL_EQ && s.kind == RQL_IS_TEXT && n->values->constant == RQL_TEXT)
-        return strcasestr(s.text, n->values->text) != NULL;
-    return scalar_holds(n, &s);
+        return contains(m, s.text, n->values->text);
+    return scalar_holds(m, n, &s);
 }
 
-static bool comparison_holds(const struct rql_node *n, const struct json_object *root,
-                             const struct rql_var *vars)
+static bool comparison_holds(struct match *m, const struct rql_node *n,
+                             const struct json_object *at)
 {
-    struct test t = {n, vars};
-    if (n->op != RQL_TUPLE && strcmp(n->path, RQL_PATH_SEARCH) == 0)
-        return search(n, (struct json_object *)root);
-    return walk_from(&(struct walk){test_value, &t}, n->path, root, vars);
+    struct test t = {.match = m, .node = n};
+    if (n->op == RQL_TUPLE)
+        return rql_walk_from(&(struct rql_walk){test_tuple, &t}, n->path, at, &m->scope);
+    if (strcmp(n->path, RQL_PATH_SEARCH) == 0)
+        return search(m, n, (struct json_object *)at);
+    if (rql_walk_from(&(struct rql_walk){test_literals, &t}, n->path, at, &m->scope))
+        return true;
+    for (const struct rql_value *v = n->values; v != NULL; v = v->next)
+        if (v->constant == RQL_PATH && reference_holds(m, n, v, at))
+            return true;
+    return false;
 }
 
-static bool node_holds(const struct rql_node *n, const struct json_object *root,
-                       const struct rql_var *vars)
+static bool node_holds(struct match *m, const struct rql_node *n, const struct json_object *at)
 {
     switch (n->op) {
     case RQL_AND:
     case RQL_OR:
         for (const struct rql_node *c = n->children; c != NULL; c = c->next)
-            if (node_holds(c, root, vars) == (n->op == RQL_OR))
+            if (node_holds(m, c, at) == (n->op == RQL_OR))
                 return n->op == RQL_OR;
         return n->op == RQL_AND;
     case RQL_NOT:
-        return !node_holds(n->children, root, vars);
+        return !node_holds(m, n->children, at);
     case RQL_NE:
     case RQL_OUT:
-        return !comparison_holds(n, root, vars);
+        return !comparison_holds(m, n, at);
     default:
-        return comparison_holds(n, root, vars);
+        return comparison_holds(m, n, at);
     }
 }
 
-bool rql_match(const struct rql *q, const struct json_object *root, const struct rql_var *vars)
+enum err rql_match(const struct rql *q, const struct json_object *root, const struct rql_var *vars,
+                   bool *ret)
 {
-    return q->filter == NULL || node_holds(q->filter, root, vars);
+    struct match m = {.scope = {root, vars}, .err = ERR_OK};
+    bool holds = q->filter == NULL || node_holds(&m, q->filter, root);
+    if (m.err == ERR_OK)
+        *ret = holds;
+    return m.err;
 }
 
 /* -------------------------------------------------------------------- the rest */
@@ -279,6 +267,9 @@ static bool each_path(const struct rql_node *n, bool in_tuple, rql_path_fn *fn, 
 {
     if (n->path != NULL && (!in_tuple || n->path[0] == '$') && !fn(ctx, n->path))
         return false;
+    for (const struct rql_value *v = n->values; v != NULL; v = v->next)
+        if (v->constant == RQL_PATH && !fn(ctx, v->text))
+            return false;
     in_tuple = in_tuple || n->op == RQL_TUPLE;
     for (const struct rql_node *c = n->children; c != NULL; c = c->next)
         if (!each_path(c, in_tuple, fn, ctx))
@@ -324,11 +315,8 @@ static int compare_key(const char *path, const struct json_object *a, const stru
     struct rql_scalar x, y;
     rql_scalar(&x, rql_lookup(path, a, NULL));
     rql_scalar(&y, rql_lookup(path, b, NULL));
-    bool x_known = x.kind == RQL_IS_TEXT || x.kind == RQL_IS_NUMBER;
-    bool y_known = y.kind == RQL_IS_TEXT || y.kind == RQL_IS_NUMBER;
-    if (!x_known || !y_known)
-        return x_known - y_known;
-    return rql_order(x.text, x.kind == RQL_IS_NUMBER, y.text, y.kind == RQL_IS_NUMBER);
+    bool x_known = has_text(&x), y_known = has_text(&y);
+    return x_known && y_known ? rql_order(&x, &y) : x_known - y_known;
 }
 
 int rql_compare(const struct rql *q, const struct json_object *a, const struct json_object *b)

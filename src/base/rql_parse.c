@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/rql_scan.h"
+#include "base/utf8.h"
 
 static enum err parse_term(struct rql_scan *p, struct rql_node **ret);
 
@@ -181,6 +182,19 @@ static enum err parse_count(struct rql_scan *p, const struct rql_node *n, int64_
     return ERR_OK;
 }
 
+/* What a path means from the document on, wherever it is written. NULL: out of memory. */
+static const char *whole_path(struct rql_scan *p, const char *path)
+{
+    if (path[0] == '$')
+        return path;
+    const char *within = p->within != NULL ? p->within : "$" RQL_VAR_OBJECT;
+    size_t size = strlen(within) + strlen(path) + 2;
+    char *whole = rql_take(p->q, size);
+    if (whole != NULL)
+        snprintf(whole, size, "%s.%s", within, path);
+    return whole;
+}
+
 /* path=t(a,b): the node becomes one that asks for an element that is all of it. */
 static enum err parse_tuple(struct rql_scan *p, struct rql_node **node)
 {
@@ -188,14 +202,57 @@ static enum err parse_tuple(struct rql_scan *p, struct rql_node **node)
     if (n->op != RQL_EQ && n->op != RQL_NE)
         return fail(p, ERR_SYNTAX, "%s takes no tuple", rql_op_name(n->op));
     bool denied = n->op == RQL_NE;
+    const char *outside = p->within;
     n->op = RQL_TUPLE;
-    enum err e = parse_operands(p, RQL_TUPLE, &n->children);
+    p->within = whole_path(p, n->path);
+    enum err e = p->within != NULL ? parse_operands(p, RQL_TUPLE, &n->children) : ERR_NOMEM;
+    p->within = outside;
     if (e != ERR_OK || !denied)
         return e;
     e = new_node(p, RQL_NOT, node);
     if (e == ERR_OK)
         (*node)->children = n;
     return e;
+}
+
+/* Where the path of a reference runs along with the node's own, both mean the same element. */
+static enum err tie(struct rql_scan *p, const struct rql_node *n, struct rql_value *v)
+{
+    const char *own = whole_path(p, n->path);
+    if (own == NULL)
+        return ERR_NOMEM;
+    size_t common = rql_path_common(own, v->text), before = strlen(own) - strlen(n->path);
+    size_t len = common > before ? common - before : 0;
+    if (common == 0 || common + 1 < before) /* parts before the element of the tuple */
+        return ERR_OK;
+    if (len == 0 && v->text[common] == '[') /* means another element than the tuple's */
+        return ERR_OK;
+    char *start = rql_take(p->q, len + 1);
+    if (start == NULL)
+        return ERR_NOMEM;
+    memcpy(start, n->path, len);
+    v->common = start;
+    v->apart = v->text + common;
+    return ERR_OK;
+}
+
+static enum err check_value(struct rql_scan *p, const char *at, const struct rql_node *n,
+                            struct rql_value *v)
+{
+    const char *op = rql_op_name(n->op);
+    bool pattern = n->op == RQL_LIKE || n->op == RQL_ILIKE;
+    if (pattern && v->constant != RQL_TEXT)
+        return rql_fail_at(p, at, ERR_SYNTAX, "%s takes a text", op);
+    if (pattern)
+        return rql_make_pattern(p, v, n->op == RQL_ILIKE);
+    if (v->constant == RQL_PATH)
+        return tie(p, n, v);
+    if (n->op < RQL_LT || n->op > RQL_GE || (v->constant == RQL_TEXT && rql_orderable(v->text)))
+        return ERR_OK;
+    return rql_fail_at(p, at, ERR_SYNTAX,
+                       "%s compares numbers (5, -0.25) or times (2026-01-31, "
+                       "2026-01-31T12:00:00Z), and this is neither",
+                       op);
 }
 
 /* What follows the path and the operator: a value, a tuple, or for in and out a list. */
@@ -211,19 +268,15 @@ static enum err parse_operand(struct rql_scan *p, struct rql_node **node)
         return fail(p, ERR_SYNTAX, "%s takes a list: %s(field,(a,b))", rql_op_name(n->op),
                     rql_op_name(n->op));
     enum err e;
-    do
+    do {
+        struct rql_value **value = tail;
+        rql_skip_space(p);
+        const char *at = p->at;
         e = rql_scan_value(p, &tail);
-    while (e == ERR_OK && list && rql_accept(p, ','));
-    if (e == ERR_OK && list)
-        e = rql_expect(p, ')', "a list");
-    if (e != ERR_OK)
-        return e;
-    if (n->op == RQL_LIKE || n->op == RQL_ILIKE) {
-        if (n->values->constant != RQL_TEXT)
-            return fail(p, ERR_SYNTAX, "%s takes a text", rql_op_name(n->op));
-        rql_cut_pattern(n->values);
-    }
-    return ERR_OK;
+        if (e == ERR_OK)
+            e = check_value(p, at, n, *value);
+    } while (e == ERR_OK && list && rql_accept(p, ','));
+    return e == ERR_OK && list ? rql_expect(p, ')', "a list") : e;
 }
 
 /* limit and offset leave the filter and are kept beside it. */
@@ -237,13 +290,27 @@ static enum err settle(struct rql_scan *p, struct rql_node *n, struct rql_node *
     return count != NULL ? parse_count(p, n, count) : ERR_OK;
 }
 
+/* "and =ge=or" is a slip, not a comparison of a field that is called "and". */
+static enum err check_field(const struct rql_scan *p, const char *at, const char *path)
+{
+    enum rql_op op;
+    if ((op_parse(path, &op) && op != RQL_TUPLE) || strcmp(path, "ordering") == 0 ||
+        strcmp(path, "select") == 0)
+        return rql_fail_at(p, at, ERR_SYNTAX, "%s is an operator, not a field", path);
+    return ERR_OK;
+}
+
 /* eq(path,value) and its like, after the opening parenthesis. */
 static enum err parse_comparison(struct rql_scan *p, enum rql_op op, struct rql_node **ret)
 {
     struct rql_node *n;
     enum err e = new_node(p, op, &n);
+    rql_skip_space(p);
+    const char *start = p->at;
     if (e == ERR_OK)
         e = rql_scan_path(p, &n->path);
+    if (e == ERR_OK)
+        e = check_field(p, start, n->path);
     if (e == ERR_OK)
         e = rql_expect(p, ',', rql_op_name(op));
     if (e == ERR_OK)
@@ -329,14 +396,17 @@ static enum err parse_term(struct rql_scan *p, struct rql_node **ret)
 {
     if (rql_accept(p, '('))
         return parse_group(p, ret);
+    rql_skip_space(p);
     const char *start = p->at, *word;
     enum err e = rql_scan_path(p, &word);
     if (e != ERR_OK)
         return e;
     if (rql_accept(p, '('))
         return parse_call(p, start, word, ret);
-    if (rql_accept(p, '='))
-        return parse_infix(p, word, ret);
+    if (rql_accept(p, '=')) {
+        e = check_field(p, start, word);
+        return e == ERR_OK ? parse_infix(p, word, ret) : e;
+    }
     return fail(p, ERR_SYNTAX, "after %.64s there should be '=' or '('", word);
 }
 
@@ -368,9 +438,13 @@ enum err rql_parse(const char *text, size_t len, struct rql **ret, struct why *w
     q->limit = q->offset = -1;
     struct rql_scan p = {.start = text, .at = text, .end = text + len, .q = q, .why = why};
     enum err e = ERR_OK;
-    for (const char *c = text; c < p.end && e == ERR_OK; c++)
-        if (iscntrl((unsigned char)*c) && !isspace((unsigned char)*c))
-            e = rql_fail_at(&p, c, ERR_SYNTAX, "control characters are not allowed");
+    for (size_t n; text < p.end && e == ERR_OK; text += n) {
+        n = utf8_sequence(text, p.end);
+        if (n == 0)
+            e = rql_fail_at(&p, text, ERR_SYNTAX, "this is not UTF-8");
+        else if (iscntrl((unsigned char)*text) && !isspace((unsigned char)*text))
+            e = rql_fail_at(&p, text, ERR_SYNTAX, "control characters are not allowed");
+    }
     if (e == ERR_OK)
         e = parse_query(&p);
     if (e != ERR_OK) {

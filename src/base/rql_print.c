@@ -46,8 +46,10 @@ static void print_pattern(struct buf *b, const struct rql_value *v)
 
 static void print_value(struct buf *b, const struct rql_node *n, const struct rql_value *v)
 {
-    if (v->constant != RQL_TEXT)
+    if (v->constant == RQL_NULL || v->constant == RQL_EMPTY)
         buf_addstr(b, v->constant == RQL_NULL ? "null()" : "empty()");
+    else if (v->constant == RQL_PATH)
+        buf_addstr(b, v->text);
     else if (n->op == RQL_LIKE || n->op == RQL_ILIKE)
         print_pattern(b, v);
     else

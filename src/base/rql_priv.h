@@ -32,13 +32,20 @@ enum rql_op {
 
 const char *rql_op_name(enum rql_op op); /* "eq"; static */
 
-enum rql_constant { RQL_TEXT, RQL_NULL, RQL_EMPTY };
+enum rql_constant { RQL_TEXT, RQL_NULL, RQL_EMPTY, RQL_PATH };
 
 struct rql_value {
     struct rql_value *next;
     enum rql_constant constant;
-    const char *text; /* of RQL_TEXT. In a pattern, each star that stands for a run is a NUL */
-    size_t stars;     /* how many of these NULs */
+    /*
+     * Of RQL_TEXT and RQL_PATH. In a pattern, which ilike has folded, each star that stands for a
+     * run is a NUL.
+     */
+    const char *text;
+    size_t stars; /* how many of these NULs */
+    /* Of RQL_PATH: the start of the node's own path that leads to the same place, NULL if the two
+     * have nothing in common, and what of `text` follows it. */
+    const char *common, *apart;
 };
 
 /*
@@ -62,14 +69,37 @@ struct rql {
 };
 
 #define RQL_PATH_SEARCH "search"
+#define RQL_VAR_OBJECT  "object" /* $object is the document */
 
 /* Take the next key off a path: up to a dot, a bracket or the end. false if there is none. */
 bool rql_path_key(const char **path, char ret_key[RQL_KEY_MAX]);
 /* Take "[id]" off a path, if it is next. */
 bool rql_path_pick(const char **path, char ret_id[RQL_KEY_MAX]);
+/* How many bytes of two paths are the same keys and picks. */
+size_t rql_path_common(const char *a, const char *b);
+
+/* Called with each value that a path leads to, NULL where there is none; true stops the walk. */
+typedef bool rql_visit_fn(void *ctx, struct json_object *value);
+
+struct rql_walk {
+    rql_visit_fn *visit;
+    void *ctx;
+};
+
+/* What paths with a $ begin at. */
+struct rql_scope {
+    const struct json_object *root;
+    const struct rql_var *vars;
+};
+
+/* Walk a path, or what is left of one (".b", "[id].c", ""), from a value. */
+bool rql_walk(const struct rql_walk *w, const char *path, struct json_object *at);
+/* Walk from `at`, or from the variable that the path names. */
+bool rql_walk_from(const struct rql_walk *w, const char *path, const struct json_object *at,
+                   const struct rql_scope *scope);
 
 /* Does the pattern hold for the whole of `text`? In linear time. */
-bool rql_like(const struct rql_value *pattern, const char *text, bool ignore_case);
+bool rql_like(const struct rql_value *pattern, const char *text);
 
 /* A leaf of a document, in words. */
 struct rql_scalar {
@@ -78,7 +108,12 @@ struct rql_scalar {
     char room[40];
 };
 void rql_scalar(struct rql_scalar *s, struct json_object *value);
-/* Order two texts as values compare; `number` says that the first is a JSON number. */
-int rql_order(const char *a, bool a_number, const char *b, bool b_number);
+
+/* How two texts or numbers stand to each other, if both are numbers or both are times. */
+bool rql_order_alike(const struct rql_scalar *a, const struct rql_scalar *b, int *ret);
+/* The same, else as texts. */
+int rql_order(const struct rql_scalar *a, const struct rql_scalar *b);
+/* Is the text a number or a time? */
+bool rql_orderable(const char *text);
 
 #endif

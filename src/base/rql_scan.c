@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 struct rql_block {
     struct rql_block *next;
     max_align_t bytes[];
@@ -181,6 +183,12 @@ bool rql_accept_word(struct rql_scan *p, const char *word)
     return true;
 }
 
+static enum err parse_reference(struct rql_scan *p, struct rql_value *v)
+{
+    v->constant = RQL_PATH;
+    return rql_scan_path(p, &v->text);
+}
+
 /* Append a value to the list that `tail` ends. */
 enum err rql_scan_value(struct rql_scan *p, struct rql_value ***tail)
 {
@@ -195,6 +203,8 @@ enum err rql_scan_value(struct rql_scan *p, struct rql_value ***tail)
         e = fail(p, ERR_SYNTAX, "ends where a value should be");
     else if (c == '"' || c == '\'')
         e = parse_quoted(p, v);
+    else if (c == '$')
+        e = parse_reference(p, v);
     else if (rql_accept_word(p, "null()"))
         v->constant = RQL_NULL;
     else if (rql_accept_word(p, "empty()"))
@@ -208,11 +218,17 @@ enum err rql_scan_value(struct rql_scan *p, struct rql_value ***tail)
     return ERR_OK;
 }
 
-/* Cut a pattern at its stars, so that matching need not look for them. */
-void rql_cut_pattern(struct rql_value *v)
+enum err rql_make_pattern(struct rql_scan *p, struct rql_value *v, bool fold)
 {
-    char *to = (char *)v->text; /* ours, and not yet shown to anybody */
-    for (const char *from = v->text; *from != '\0'; from++) {
+    char *folded = fold ? utf8_fold(v->text) : NULL;
+    const char *from = fold ? folded : v->text;
+    char *to = from != NULL ? rql_take(p->q, strlen(from) + 1) : NULL;
+    v->text = to;
+    if (to == NULL) {
+        free(folded);
+        return ERR_NOMEM;
+    }
+    for (; *from != '\0'; from++) {
         if (from[0] == '\\' && from[1] == '*') {
             *to++ = *++from;
         } else if (*from == '*') {
@@ -222,7 +238,8 @@ void rql_cut_pattern(struct rql_value *v)
             *to++ = *from;
         }
     }
-    *to = '\0';
+    free(folded);
+    return ERR_OK;
 }
 
 void rql_free(struct rql *q)

@@ -12,7 +12,8 @@
 struct rql_scan {
     const char *start, *at, *end;
     struct rql *q;
-    unsigned depth; /* of operators; 0 on the top level */
+    unsigned depth;     /* of operators; 0 on the top level */
+    const char *within; /* the whole path of the tuple that is being read; NULL outside of any */
     size_t nodes;
     struct why *why;
 };
@@ -38,7 +39,8 @@ enum err rql_expect(struct rql_scan *p, char c, const char *where);
 enum err rql_scan_path(struct rql_scan *p, const char **ret);
 /* Append a value to the list that `tail` ends. */
 enum err rql_scan_value(struct rql_scan *p, struct rql_value ***tail);
-/* Cut a pattern at its stars, so that matching need not look for them. */
-void rql_cut_pattern(struct rql_value *v);
+/* Cut a pattern at its stars, so that matching need not look for them; fold it, if case is not to
+ * count. */
+enum err rql_make_pattern(struct rql_scan *p, struct rql_value *v, bool fold);
 
 #endif

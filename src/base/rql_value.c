@@ -108,49 +108,66 @@ static int order_doubles(const char *a, const char *b)
     return (x > y) - (x < y);
 }
 
-int rql_order(const char *a, bool a_number, const char *b, bool b_number)
+static bool is_number(const struct rql_scalar *s)
 {
-    bool a_decimal = is_decimal(a), b_decimal = is_decimal(b);
-    if (a_decimal && b_decimal)
-        return order_decimals(a, b);
-    if ((a_number || a_decimal) && (b_number || b_decimal))
-        return order_doubles(a, b); /* a document's 1e300 */
+    return s->kind == RQL_IS_NUMBER || is_decimal(s->text);
+}
+
+static bool is_time(const char *s, int64_t *ret_us)
+{
+    return clk_parse_iso(s, strlen(s), ret_us) == ERR_OK;
+}
+
+bool rql_order_alike(const struct rql_scalar *a, const struct rql_scalar *b, int *ret)
+{
     int64_t a_us, b_us;
-    if (clk_parse_iso(a, strlen(a), &a_us) == ERR_OK &&
-        clk_parse_iso(b, strlen(b), &b_us) == ERR_OK)
-        return (a_us > b_us) - (a_us < b_us);
-    return strcmp(a, b);
+    if (is_decimal(a->text) && is_decimal(b->text))
+        *ret = order_decimals(a->text, b->text);
+    else if (is_number(a) && is_number(b))
+        *ret = order_doubles(a->text, b->text); /* a document's 1e300 */
+    else if (is_time(a->text, &a_us) && is_time(b->text, &b_us))
+        *ret = (a_us > b_us) - (a_us < b_us);
+    else
+        return false;
+    return true;
+}
+
+int rql_order(const struct rql_scalar *a, const struct rql_scalar *b)
+{
+    int order;
+    return rql_order_alike(a, b, &order) ? order : strcmp(a->text, b->text);
+}
+
+bool rql_orderable(const char *text)
+{
+    int64_t us;
+    return is_decimal(text) || is_time(text, &us);
 }
 
 /* ---------------------------------------------------------------------- patterns */
-
-static bool starts_with(const char *text, const char *piece, size_t len, bool ignore_case)
-{
-    return (ignore_case ? strncasecmp(text, piece, len) : strncmp(text, piece, len)) == 0;
-}
 
 /*
  * The first piece stands at the start, the last at the end, the others anywhere between, each as
  * far to the left as it can: nothing is ever tried twice.
  */
-bool rql_like(const struct rql_value *pattern, const char *text, bool ignore_case)
+bool rql_like(const struct rql_value *pattern, const char *text)
 {
     const char *piece = pattern->text;
     size_t len = strlen(piece);
     if (pattern->stars == 0)
-        return strlen(text) == len && starts_with(text, piece, len, ignore_case);
-    if (!starts_with(text, piece, len, ignore_case))
+        return strcmp(text, piece) == 0;
+    if (strncmp(text, piece, len) != 0)
         return false;
     text += len;
     piece += len + 1;
     for (size_t i = 1; i < pattern->stars; i++, piece += len + 1) {
         len = strlen(piece);
-        const char *found = ignore_case ? strcasestr(text, piece) : strstr(text, piece);
+        const char *found = strstr(text, piece);
         if (found == NULL)
             return false;
         text = found + len;
     }
     len = strlen(piece);
     size_t left = strlen(text);
-    return left >= len && starts_with(text + left - len, piece, len, ignore_case);
+    return left >= len && strcmp(text + left - len, piece) == 0;
 }

@@ -1,7 +1,10 @@
-/* utf8.c - what is UTF-8, and texts that were cut. */
+/* utf8.c - what is UTF-8, texts that were cut, and upper and lower case. */
 #include "base/utf8.h"
 
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unicase.h>
 
 size_t utf8_sequence(const char *s, const char *end)
 {
@@ -38,4 +41,18 @@ void utf8_clean(char *text)
         s += n > 0 ? n : 1;
     }
     *to = '\0';
+}
+
+char *utf8_fold(const char *text)
+{
+    size_t size = strlen(text) + 1, ascii = 0;
+    char *folded = malloc(size);
+    while (folded != NULL && ascii < size && (unsigned char)text[ascii] < 0x80) {
+        folded[ascii] = (char)tolower((unsigned char)text[ascii]);
+        ascii++;
+    }
+    if (folded == NULL || ascii == size) /* most texts, and much quicker */
+        return folded;
+    free(folded);
+    return (char *)u8_casefold((const uint8_t *)text, size, NULL, UNINORM_NFC, NULL, &size);
 }

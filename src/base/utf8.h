@@ -1,5 +1,6 @@
 /*
- * utf8.h - what is UTF-8 (RFC 3629; Unicode, table 3-7), and texts that were cut.
+ * utf8.h - what is UTF-8 (RFC 3629; Unicode, table 3-7), texts that were cut, and upper and lower
+ * case.
  */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
@@ -14,5 +15,11 @@ size_t utf8_sequence(const char *s, const char *end);
  * where a text was cut, and what never was text.
  */
 void utf8_clean(char *text);
+
+/*
+ * The text as it compares where case does not count: folded in full and composed (Unicode, 3.13:
+ * "STRASSE" and "stra\u00dfe" give the same). Owned by the caller. NULL: out of memory.
+ */
+char *utf8_fold(const char *text);
 
 #endif

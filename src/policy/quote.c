@@ -16,7 +16,8 @@ struct quote {
 
 bool quote_path_known(const char *path)
 {
-    static const char *const known[] = {"$event", "$webhook.id", "$webhook.type", "$webhook.data"};
+    static const char *const known[] = {"$object", "$event", "$webhook.id", "$webhook.type",
+                                        "$webhook.data"};
     if (path[0] != '$' || strcmp(path, "$attempt") == 0)
         return true;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {

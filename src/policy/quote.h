@@ -17,8 +17,8 @@
 
 #define QUOTE_TEXT_MAX 65536 /* bytes of a text with its quotes filled in */
 
-/* The paths beside the object's own. */
-#define QUOTE_VARS "$event.CLAIM, $webhook.id, $webhook.type, $webhook.data, $attempt"
+/* The paths beside the object's own, which may also be written so. */
+#define QUOTE_VARS "$object.PATH, $event.CLAIM, $webhook.id, $webhook.type, $webhook.data, $attempt"
 
 /* Is it one of the object's, or one of QUOTE_VARS? */
 bool quote_path_known(const char *path);

@@ -43,11 +43,17 @@ static enum err answer(const struct rules *r, const struct policy_question *q,
 {
     for (size_t i = 0; i < r->count; i++) {
         const struct rule *rule = &r->rules[i];
-        if (rule->when != NULL && !rql_match(rule->when, q->object, vars))
+        bool holds = true;
+        enum err e = ERR_OK;
+        if (rule->when != NULL)
+            e = rql_match(rule->when, q->object, vars, &holds);
+        if (e != ERR_OK)
+            return why_set(why, e, "%s", err_text(e));
+        if (!holds)
             continue;
         char place[128] = "";
         snprintf(place, sizeof place, "%.100s:%d", r->name, rule->line);
-        enum err e = quote_expand(rule->then, q->object, vars, ret_answer, why);
+        e = quote_expand(rule->then, q->object, vars, ret_answer, why);
         if (e != ERR_OK)
             return why_prefix(why, e, "%s", place);
         memcpy(ret_rule, place, sizeof place);

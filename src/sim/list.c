@@ -41,14 +41,15 @@ static struct json_object *with_aliases(struct json_object *o)
     return view;
 }
 
-static bool matches(const struct view *v, struct json_object *object)
+static enum err matches(const struct view *v, struct json_object *object, bool *ret)
 {
+    *ret = false;
     if (object == NULL)
-        return false;
+        return ERR_OK;
     struct json_object *seen = with_aliases(object);
-    bool holds = rql_match(v->query, seen, NULL);
+    enum err e = rql_match(v->query, seen, NULL, ret);
     json_object_put(seen);
-    return holds;
+    return e;
 }
 
 struct order {
@@ -109,6 +110,18 @@ static enum err merge(struct view *v, const struct collection *c, size_t known)
     return ERR_OK;
 }
 
+/* Add a place if the query finds it. */
+static enum err note(struct view *v, const struct collection *c, uint32_t place)
+{
+    bool holds;
+    enum err e = matches(v, c->places[place].object, &holds);
+    if (e == ERR_OK && holds)
+        e = reserve(v, v->count + 1);
+    if (e == ERR_OK && holds)
+        v->found[v->count++] = place;
+    return e;
+}
+
 static enum err mend(struct view *v, const struct collection *c)
 {
     if (v->version == c->version)
@@ -119,11 +132,9 @@ static enum err mend(struct view *v, const struct collection *c)
             v->found[known++] = v->found[i];
     v->count = known;
     for (size_t i = 0; i < c->count; i++) {
-        if (c->places[i].changed <= v->version || !matches(v, c->places[i].object))
-            continue;
-        if (reserve(v, v->count + 1) != ERR_OK)
-            return ERR_NOMEM;
-        v->found[v->count++] = (uint32_t)i;
+        enum err e = c->places[i].changed > v->version ? note(v, c, (uint32_t)i) : ERR_OK;
+        if (e != ERR_OK)
+            return e;
     }
     enum err e = merge(v, c, known);
     if (e == ERR_OK)
@@ -135,11 +146,9 @@ static enum err mend(struct view *v, const struct collection *c)
 static enum err gather(struct view *v, const struct collection *c, const char *key)
 {
     for (uint32_t at = place_of(c->newest, key); at != NOWHERE; at = c->places[at].older) {
-        if (!matches(v, c->places[at].object))
-            continue;
-        if (reserve(v, v->count + 1) != ERR_OK)
-            return ERR_NOMEM;
-        v->found[v->count++] = at;
+        enum err e = note(v, c, at);
+        if (e != ERR_OK)
+            return e;
     }
     return merge(v, c, 0);
 }
@@ -210,12 +219,34 @@ static enum err cut(const struct view *v, const struct collection *c, int64_t fr
     return ERR_OK;
 }
 
+/* Variables are for rules: Connect's lists know none. */
+static bool is_field(void *ctx, const char *path)
+{
+    const char **variable = ctx;
+    *variable = path[0] == '$' ? path : *variable;
+    return *variable == NULL;
+}
+
+static enum err parse(const char *query, struct rql **ret, struct why *why)
+{
+    const char *variable = NULL;
+    enum err e = rql_parse_url(query, strlen(query), ret, why);
+    if (e != ERR_OK)
+        return e;
+    rql_each_path(*ret, is_field, &variable);
+    if (variable == NULL)
+        return ERR_OK;
+    e = why_set(why, ERR_SYNTAX, "%.64s is no field", variable);
+    rql_free(*ret);
+    return e;
+}
+
 enum err store_page(struct store *s, enum store_name n, const char *key, const char *query,
                     struct store_page *ret, struct why *why)
 {
     struct collection *c = &s->collections[n];
     struct rql *q = NULL;
-    enum err e = rql_parse_url(query, strlen(query), &q, why);
+    enum err e = parse(query, &q, why);
     if (e != ERR_OK)
         return e;
     int64_t offset = rql_offset(q, 0), limit = rql_limit(q, PAGE_DEFAULT);

@@ -95,6 +95,10 @@ static void refuses_a_wrong_file_and_says_where(void **state)
         {"- when: \"\"\n  then: { action: skip }\n", ":1:9: ", "leave the key out"},
         {"- when:\n  then: { action: skip }\n", ":1:", ""},
         {"- when: [a]\n  then: { action: skip }\n", ":1:9: ", ""},
+        {"- when: gt(seats,many)\n  then: { action: skip }\n", ":1:9: ", "column 10: gt compares"},
+        {"- when: and =ge=or\n  then: { action: skip }\n", ":1:9: ", "column 1: and is"},
+        {"- when: gt(a,$other.b)\n  then: { action: skip }\n", ":1:9: ", "unknown $other.b"},
+        {"- when: in(a,(1,$attempts))\n  then: { action: skip }\n", ":1:9: ", "$object.PATH"},
         {"- when: a=b&limit=5\n  then: { action: skip }\n", ":1:9: ", "limit"},
         {"- when: ordering(a)\n  then: { action: skip }\n", ":1:9: ", "ordering"},
         {"- when: $other.x=1\n  then: { action: skip }\n", ":1:9: ", "unknown $other.x"},
@@ -318,7 +322,8 @@ static struct json_object *request(const char *type, const char *status, const c
                "\"reason\":\"\",\"created\":\"2021-04-08T06:33:56+00:00\",\"template\":{\"id\":"
                "\"TL-471-184-949\"},\"asset\":{\"id\":\"AS-7957-9623-8221\",\"external_id\":1234,"
                "\"connection\":{\"type\":\"%s\"},\"items\":[{\"id\":\"a\",\"quantity\":\"0\"},"
-               "{\"id\":\"b\",\"quantity\":\"%s\"}],\"params\":[%s]},\"marketplace\":{\"id\":"
+               "{\"id\":\"b\",\"quantity\":\"%s\",\"old_quantity\":\"8\"}],\"params\":[%s]},"
+               "\"marketplace\":{\"id\":"
                "\"MP-78031\"}}",
                type, status, connection, quantity, params);
     struct json_object *o = json(b.data);
@@ -360,10 +365,13 @@ static void ships_rules_that_decide_as_they_say(void **state)
          1, "approve", ""},
         {"cancel", "pending", "test", "0", "", 1, "approve", "2021-04-08T06:33:56+00:00"},
         {"cancel", "revoking", "production", "0", "", 1, "confirm", ""},
-        {"change", "pending", "test", "500", EMAIL "," SUBSCRIPTION, 1, "approve", ""},
+        {"change", "pending", "test", "500", EMAIL "," SUBSCRIPTION, 1, "skip", "for sales"},
         {"suspend", "pending", "test", "1", SUBSCRIPTION, 1, "approve", ""},
+        {"purchase", "pending", "test", "unlimited", EMAIL, 1, "approve", "subscription_id"},
+        {"change", "pending", "test", "9", EMAIL "," SUBSCRIPTION, 1, "skip", "for sales"},
+        {"change", "pending", "test", "8", EMAIL "," SUBSCRIPTION, 1, "approve", ""},
         {"suspend", "pending", "test", "1", "", 1, "reschedule", "10m"},
-        {"suspend", "pending", "test", "1", "", 5, "skip", "suspend"},
+        {"suspend", "pending", "test", "1", "", 5, "reschedule", "10m"},
         {"transfer", "pending", "test", "1", "", 1, "skip", "transfer request"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {

@@ -29,25 +29,27 @@ struct field {
 };
 
 enum {
-    TEMPLATE_ID = 1 << 0,
-    ACTIVATION_TILE = 1 << 1,
-    REASON = 1 << 2,
-    EFFECTIVE_DATE = 1 << 3,
-    PLANNED_DATE = 1 << 4,
-    NOTE = 1 << 5,
-    ATTRIBUTES = 1 << 6,
-    AFTER = 1 << 7,
-    PARAMS = 1 << 8,
-    MESSAGE = 1 << 9,
+    TEMPLATE = 1 << 0,
+    TEMPLATE_ID = 1 << 1,
+    ACTIVATION_TILE = 1 << 2,
+    REASON = 1 << 3,
+    EFFECTIVE_DATE = 1 << 4,
+    PLANNED_DATE = 1 << 5,
+    NOTE = 1 << 6,
+    ATTRIBUTES = 1 << 7,
+    AFTER = 1 << 8,
+    PARAMS = 1 << 9,
+    MESSAGE = 1 << 10,
+    LOOKS = TEMPLATE | TEMPLATE_ID | ACTIVATION_TILE, /* what the customer gets to see: one */
     ALWAYS = PARAMS | MESSAGE,
 };
 
 /* In the order of the bits above. */
 static const struct field fields[] = {
-    {"template_id", FIELD_ID},      {"activation_tile", FIELD_TEXT}, {"reason", FIELD_TEXT},
-    {"effective_date", FIELD_TIME}, {"planned_date", FIELD_TIME},    {"note", FIELD_TEXT},
-    {"attributes", FIELD_OBJECT},   {"after", FIELD_SPAN},           {"params", FIELD_PARAMS},
-    {"message", FIELD_MESSAGE},
+    {"template", FIELD_TEXT}, {"template_id", FIELD_ID},      {"activation_tile", FIELD_TEXT},
+    {"reason", FIELD_TEXT},   {"effective_date", FIELD_TIME}, {"planned_date", FIELD_TIME},
+    {"note", FIELD_TEXT},     {"attributes", FIELD_OBJECT},   {"after", FIELD_SPAN},
+    {"params", FIELD_PARAMS}, {"message", FIELD_MESSAGE},
 };
 #define FIELDS (sizeof fields / sizeof *fields)
 
@@ -72,14 +74,14 @@ static const struct action {
 } actions[] = {
     {CLASS__COUNT, "skip", REASON, 0},
     {CLASS__COUNT, "reschedule", AFTER | REASON, AFTER},
-    {CLASS_FULFILLMENT_REQUEST, "approve", TEMPLATE_ID | ACTIVATION_TILE | EFFECTIVE_DATE, 0},
+    {CLASS_FULFILLMENT_REQUEST, "approve", LOOKS | EFFECTIVE_DATE, 0},
     {CLASS_FULFILLMENT_REQUEST, "fail", REASON, REASON},
-    {CLASS_FULFILLMENT_REQUEST, "inquire", TEMPLATE_ID | ACTIVATION_TILE, 0},
+    {CLASS_FULFILLMENT_REQUEST, "inquire", LOOKS, 0},
     {CLASS_FULFILLMENT_REQUEST, "pend", 0, 0},
     {CLASS_FULFILLMENT_REQUEST, "schedule", PLANNED_DATE, PLANNED_DATE},
     {CLASS_FULFILLMENT_REQUEST, "revoke", REASON, 0},
     {CLASS_FULFILLMENT_REQUEST, "confirm", 0, 0},
-    {CLASS_TIER_CONFIG_REQUEST, "approve", TEMPLATE_ID | ACTIVATION_TILE | EFFECTIVE_DATE, 0},
+    {CLASS_TIER_CONFIG_REQUEST, "approve", LOOKS | EFFECTIVE_DATE, 0},
     {CLASS_TIER_CONFIG_REQUEST, "fail", REASON, REASON},
     {CLASS_TIER_CONFIG_REQUEST, "inquire", 0, 0},
     {CLASS_TIER_CONFIG_REQUEST, "pend", 0, 0},
@@ -322,8 +324,9 @@ static enum err check(const struct json_object *json, enum object_class c, bool 
     for (size_t i = 0; i < FIELDS; i++)
         if (a->needs & ~seen & 1U << i)
             return why_set(why, ERR_POLICY, "%s needs %s", a->name, fields[i].name);
-    if ((seen & TEMPLATE_ID) && (seen & ACTIVATION_TILE))
-        return why_set(why, ERR_POLICY, "%s takes template_id or activation_tile, not both",
+    unsigned looks = seen & LOOKS;
+    if ((looks & (looks - 1)) != 0)
+        return why_set(why, ERR_POLICY, "%s takes one of template, template_id and activation_tile",
                        a->name);
     *ret = a;
     return ERR_OK;

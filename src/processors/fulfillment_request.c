@@ -61,46 +61,27 @@ static struct json_object *params(const struct json_object *object)
 
 /* -------------------------------------------------------------------- what is sent */
 
-/* The decision's template or tile; *ret tells whether it names one. */
-static enum outcome add_chosen(struct job *job, struct json_object *body, bool *ret)
+/* The decision's tile or template id, as given, else the template that is found; *ret tells whether
+ * there is any. */
+static enum outcome add_template(struct job *job, struct json_object *body, const char *type,
+                                 bool *ret)
 {
+    const char *id;
     enum outcome o = act_add(job, body, "template_id");
     if (o == OUTCOME_DONE)
         o = act_add(job, body, "activation_tile");
     *ret = json_object_object_length(body) > 0;
-    return o;
-}
-
-static const char *own_template(const struct job *job)
-{
-    return jsonx_str(jsonx_object(job->object, "template"), "id", NULL);
-}
-
-/* The product's only template of a type; *ret tells whether there is one. */
-static enum outcome add_only(struct job *job, struct json_object *body, const char *type, bool *ret)
-{
-    struct json_object *list;
-    const char *id;
-    enum outcome o = template_only(job, "asset", type, own_template(job), &list, &id);
-    if (o != OUTCOME_DONE)
+    if (o != OUTCOME_DONE || *ret)
         return o;
-    *ret = id != NULL;
-    if (id != NULL)
-        o = act_add_text(job, body, "template_id", id);
-    json_object_put(list);
-    return o;
+    o = template_find(job, "asset", type, &id);
+    *ret = o == OUTCOME_DONE && id != NULL;
+    return *ret ? act_add_text(job, body, "template_id", id) : o;
 }
 
 static enum outcome approve(struct job *job, struct json_object *body)
 {
     bool found;
-    enum outcome o = add_chosen(job, body, &found);
-    if (o == OUTCOME_DONE && !found) {
-        const char *own = own_template(job);
-        found = own != NULL;
-        o = found ? act_add_text(job, body, "template_id", own)
-                  : add_only(job, body, "fulfillment", &found);
-    }
+    enum outcome o = add_template(job, body, "fulfillment", &found);
     if (o == OUTCOME_DONE && !found) {
         struct why why;
         why_set(&why, ERR_POLICY,
@@ -111,13 +92,11 @@ static enum outcome approve(struct job *job, struct json_object *body)
     return o == OUTCOME_DONE ? act_add(job, body, "effective_date") : o;
 }
 
-/* The request's own template is most often the one for approving, so it counts only if it is one
- * for inquiring. A product without any is inquired with the form alone. */
+/* A product without a template for it is inquired with the form alone. */
 static enum outcome inquire(struct job *job, struct json_object *body)
 {
     bool found;
-    enum outcome o = add_chosen(job, body, &found);
-    return o == OUTCOME_DONE && !found ? add_only(job, body, "inquire", &found) : o;
+    return add_template(job, body, "inquire", &found);
 }
 
 static enum outcome reason(struct job *job, struct json_object *body)

@@ -35,9 +35,12 @@ enum outcome {
 };
 const char *outcome_name(enum outcome o); /* "done"; static */
 
+struct template_lists;
+
 /* One object task. */
 struct job {
     struct api *api;
+    struct template_lists *templates; /* of the product, as far as they are known; borrowed */
     enum object_class object_class;
     enum side side;
     const char *product_id;

@@ -8,12 +8,29 @@
 
 #include "processors/processor.h"
 
+#define TEMPLATE_KINDS_MAX 4 /* scopes and types that one class asks for */
+
 /*
- * Find the product's only template of a scope and type; `own` (or NULL) is taken before the
- * others if it is among them. DONE with its id in *ret, owned by *ret_list (json_object_put()),
- * or with NULL if there is none; with several the job ends, and its story names them.
+ * A product's templates by scope and type, as Connect listed them when they were asked for first.
+ * Lives as long as one sweep: its objects are of one product. Zeroed, it is empty.
  */
-enum outcome template_only(struct job *job, const char *scope, const char *type, const char *own,
-                           struct json_object **ret_list, const char **ret);
+struct template_lists {
+    struct {
+        const char *scope, *type; /* static */
+        struct json_object *list; /* owned */
+    } kinds[TEMPLATE_KINDS_MAX];
+    size_t count;
+};
+void template_lists_free(struct template_lists *lists);
+
+/*
+ * The template of a scope and type (both static: "asset", "fulfillment") for the job's decision:
+ * the one that its `template` names, by name or else by title; without that the object's own if it
+ * is of that kind, else the product's only one. DONE with its id in *ret, borrowed from the job's
+ * lists; NULL there if none was named and the product has none. A name that is no template's or
+ * several templates', and a choice that nothing makes, end the job with ERR_POLICY: its story
+ * names the candidates.
+ */
+enum outcome template_find(struct job *job, const char *scope, const char *type, const char **ret);
 
 #endif

@@ -99,15 +99,23 @@ static void assign(struct json_object *request, const struct json_object *body)
     json_object_object_add(request, "assignee", assignee);
 }
 
-/* What a verb leaves behind. */
-static void keep(struct json_object *request, const struct verb *v, const struct json_object *body)
+/* What the customer was shown last is the request's template. */
+static void show(const struct store *s, struct json_object *request, const char *template_id)
 {
-    const char *template_id = jsonx_str(body, "template_id", NULL);
-    if (template_id != NULL && strcmp(v->name, "approve") == 0) {
-        struct json_object *t = json_object_new_object();
-        sim_set(t, "id", template_id);
-        json_object_object_add(request, "template", t);
-    }
+    const struct json_object *known = store_find(s, STORE_TEMPLATES, template_id);
+    struct json_object *t = json_object_new_object();
+    sim_set(t, "id", template_id);
+    if (known != NULL)
+        sim_set(t, "name", jsonx_str(known, "name", ""));
+    json_object_object_add(request, "template", t);
+}
+
+/* What a verb leaves behind. */
+static void keep(const struct store *s, struct json_object *request, const struct verb *v,
+                 const struct json_object *body)
+{
+    if (jsonx_str(body, "template_id", NULL) != NULL)
+        show(s, request, jsonx_str(body, "template_id", ""));
     static const char *const kept[] = {"reason", "planned_date", "effective_date"};
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
         if (jsonx_get(body, kept[i]) != NULL)
@@ -140,7 +148,7 @@ static bool act(struct sim_call *c, struct json_object *request, const struct ve
         if (sim_is_over(request) || strcmp(v->from, "draft") == 0)
             move_asset(request, v->to);
     }
-    keep(request, v, c->body);
+    keep(c->sim->store, request, v, c->body);
     jsonx_add(request, "updated", sim_now());
     sim_changed(c, STORE_REQUESTS, request);
     return sim_ok(c, 200, json_object_get(request));

@@ -10,6 +10,7 @@
 #include "base/clk.h"
 #include "base/jsonx.h"
 #include "base/log.h"
+#include "processors/template.h"
 
 /* An object as it was listed. */
 struct listed {
@@ -26,6 +27,7 @@ struct run {
     struct listed *list; /* owned */
     size_t count, cap;
     bool out_of_memory;
+    struct template_lists templates;
     struct sweep_result result;
 };
 
@@ -317,6 +319,7 @@ static enum err sweep_one(struct run *r, const struct listed *l, struct why *why
     int64_t now = clk_mono_ms();
     /* A call that hangs uses up the object's time, but for what it takes to look what it did. */
     struct task t = {.job = {.api = s->api,
+                             .templates = &r->templates,
                              .object_class = s->object_class,
                              .side = s->side,
                              .product_id = s->product_id,
@@ -372,6 +375,7 @@ enum err sweep_run(const struct sweep *s, swept_fn *fn, void *ctx, struct sweep_
         return e;
     e = sweep_all(&r, why);
     inbox_unlock_sweep(lock);
+    template_lists_free(&r.templates);
     free(r.list);
     *ret = r.result;
     return e;

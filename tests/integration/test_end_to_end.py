@@ -122,3 +122,43 @@ def test_a_second_call_finds_nothing_left_to_do(sim, api, configuration, handler
     assert answer.status == 200
     assert {e["result"] for e in answer.json()["objects"]} <= {"skip", "reschedule"}
     assert statuses(api) == before
+
+
+INQUIRED = "PR-7957-9623-8221-001"
+
+
+def approve_all(sim, configuration, front, then):
+    conf = configuration(sim, rules=f"- when: id={INQUIRED}\n  then: {then}\n")
+    document = deliver(front("program", conf), conf).json()
+    return next(o for o in document["objects"] if o["object_id"] == INQUIRED)
+
+
+@pytest.mark.parametrize("then, template", [
+    ("{ action: approve }", "TL-471-184-949"),
+    ('{ action: approve, template: "Default Activation Template" }', "TL-471-184-949"),
+    ("{ action: approve, template_id: TL-505-021-118 }", "TL-505-021-118"),  # as given, unchecked
+])
+def test_approves_what_was_inquired_with_a_template_for_approving(sim, api, configuration, front, then,
+                                                                  template):
+    api.post(f"/requests/{INQUIRED}/inquire", {"template_id": "TL-505-021-118"})
+    inquired = api.post(f"/requests/{INQUIRED}/pend")
+    assert inquired["template"] == {"id": "TL-505-021-118", "name": "Default Inquiring Template"}
+    assert approve_all(sim, configuration, front, then)["result"] == "done"
+    assert api.get(f"/requests/{INQUIRED}")["template"]["id"] == template
+
+
+def test_a_name_that_is_no_templates_is_a_policy_error(sim, api, configuration, front):
+    entry = approve_all(sim, configuration, front, "{ action: approve, template: Default }")
+    assert entry["result"] == "dead"
+    assert 'no template is called "Default"' in entry["reason"]
+    assert "TL-471-184-949 (Default Activation Template)" in entry["reason"]
+    assert api.get(f"/requests/{INQUIRED}")["status"] == "pending"
+
+
+def test_each_kind_of_templates_is_listed_once_a_sweep(sim, configuration, front):
+    conf = configuration(sim, rules="- when: type=purchase\n  then: { action: approve }\n"
+                                    "- when: type=change\n  then: { action: inquire }\n")
+    document = deliver(front("program", conf), conf).json()
+    assert [o["result"] for o in document["objects"]].count("done") > 2
+    listed = calls.http("GET", sim.url.replace("/public/v1", "/_sim/calls")).json()
+    assert len([c for c in listed if c["path"].endswith("/templates")]) == 2

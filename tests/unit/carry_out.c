@@ -7,6 +7,7 @@
 
 #include "base/clk.h"
 #include "base/jsonx.h"
+#include "processors/template.h"
 
 struct fake *fake;
 static struct api *api;
@@ -97,7 +98,9 @@ enum outcome carry_out_by(const struct processor *p, const char *object_text,
     assert_string_equal(why.text, "");
     assert_err(e, ERR_OK);
     json_object_put(answer_json);
+    struct template_lists templates = {0};
     job = (struct job){.api = api,
+                       .templates = &templates,
                        .object_class = CLASS_FULFILLMENT_REQUEST,
                        .side = SIDE_VENDOR,
                        .product_id = PRODUCT,
@@ -108,6 +111,7 @@ enum outcome carry_out_by(const struct processor *p, const char *object_text,
                        .deadline = clk_mono_ms() + SOON_MS,
                        .look_by = clk_mono_ms() + 2 * SOON_MS};
     enum outcome o = p->carry_out(&job);
+    template_lists_free(&templates);
     decision_free(&decision);
     json_object_put(object);
     return o;

@@ -105,14 +105,31 @@ static void tells_what_has_been_done_already(void **state)
 
 /* ------------------------------------------------------------------------ templates */
 
-static void takes_the_requests_own_template(void **state)
+#define OWN "'template':{'id':'TL-5-5-5'},"
+
+/* A pending request that was inquired before keeps the inquiring template as its own. */
+static void takes_the_requests_own_template_if_it_is_of_the_kind(void **state)
 {
     (void)state;
+    answer(200, "[{'id':'TL-4-4-4'},{'id':'TL-5-5-5'},{'id':'TL-6-6-6'}]");
     answer(200, request("approved", ""));
-    assert_outcome(
-        carry_out(request("pending", "'template':{'id':'TL-5-5-5'},"), "{'action':'approve'}"),
-        OUTCOME_DONE);
-    assert_sent(0, ACT "approve", "{'template_id':'TL-5-5-5'}");
+    assert_outcome(carry_out(request("pending", OWN), "{'action':'approve'}"), OUTCOME_DONE);
+    assert_sent(0, ACTIVATION, "");
+    assert_sent(1, ACT "approve", "{'template_id':'TL-5-5-5'}");
+
+    answer(200, "[{'id':'TL-5-5-5','type':'inquire','scope':'asset'},"
+                "{'id':'TL-7-7-7','type':'fulfillment','scope':'asset'}]");
+    answer(200, request("approved", ""));
+    assert_outcome(carry_out(request("pending", OWN), "{'action':'approve'}"), OUTCOME_DONE);
+    assert_sent(3, ACT "approve", "{'template_id':'TL-7-7-7'}");
+
+    answer(200, "[{'id':'TL-5-5-5','type':'inquire'},{'id':'TL-7-7-7'},{'id':'TL-8-8-8'}]");
+    assert_outcome(carry_out(request("pending", OWN), "{'action':'approve'}"), OUTCOME_REJECT);
+    assert_err(job.err, ERR_POLICY);
+    answer(200, "[{'id':'TL-5-5-5','type':'inquire'}]");
+    assert_outcome(carry_out(request("pending", OWN), "{'action':'approve'}"), OUTCOME_REJECT);
+    assert_err(job.err, ERR_POLICY);
+    assert_int_equal(fake_requests(fake), 6);
 }
 
 static void takes_the_products_only_template(void **state)
@@ -125,6 +142,57 @@ static void takes_the_products_only_template(void **state)
     assert_outcome(carry_out(request("pending", ""), "{'action':'approve'}"), OUTCOME_DONE);
     assert_sent(0, ACTIVATION, "");
     assert_sent(1, ACT "approve", "{'template_id':'TL-7-7-7'}");
+}
+
+static void takes_the_template_that_is_named(void **state)
+{
+    (void)state;
+    static const char list[] =
+        "[{'id':'TL-1-1-1','name':'Trial','title':'For a while'},"
+        "{'id':'TL-2-2-2','name':'Full','title':'Trial'},{'id':'TL-3-3-3','title':'For ever'},"
+        "{'id':'TL-4-4-4','name':'Both'},{'id':'TL-5-5-5','name':'Both','title':'Own'},"
+        "{'id':'TL-6-6-6','name':'Full','type':'inquire'}]";
+    static const struct {
+        const char *name, *id;
+    } found[] = {
+        {"Trial", "TL-1-1-1"}, {"Full", "TL-2-2-2"}, {"For ever", "TL-3-3-3"}, {"Own", "TL-5-5-5"}};
+    for (size_t i = 0; i < sizeof found / sizeof *found; i++) {
+        char decision[128], body[64];
+        snprintf(decision, sizeof decision, "{'action':'approve','template':'%s'}", found[i].name);
+        snprintf(body, sizeof body, "{'template_id':'%s'}", found[i].id);
+        answer(200, list);
+        answer(200, request("approved", ""));
+        assert_outcome(carry_out(request("pending", OWN), decision), OUTCOME_DONE);
+        assert_sent(2 * i + 1, ACT "approve", body);
+    }
+    answer(200, "[{'id':'TL-6-6-6','name':'Ask'},{'id':'TL-7-7-7','name':'Ask twice'}]");
+    answer(200, request("inquiring", ""));
+    assert_outcome(carry_out(request("pending", ""), "{'action':'inquire','template':'Ask twice'}"),
+                   OUTCOME_DONE);
+    assert_sent(9, ACT "inquire", "{'template_id':'TL-7-7-7'}");
+}
+
+static void refuses_a_name_of_none_or_of_several(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *decision, *told;
+    } rows[] = {
+        {"{'action':'approve','template':'Nobody'}", "no template is called \"Nobody\""},
+        {"{'action':'approve','template':''}", "no template is called \"\""},
+        {"{'action':'approve','template':'trial'}", "no template is called"},
+        {"{'action':'approve','template':'Both'}", "several templates are called \"Both\""},
+        {"{'action':'inquire','template':'Nobody'}", "TL-1-1-1 (Trial), TL-4-4-4 (Both)"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        answer(200, "[{'id':'TL-1-1-1','name':'Trial'},{'id':'TL-4-4-4','name':'Both'},"
+                    "{'id':'TL-5-5-5','name':'Both'}]");
+        assert_outcome(carry_out(request("pending", OWN), rows[i].decision), OUTCOME_REJECT);
+        assert_err(job.err, ERR_POLICY);
+        if (strstr(job.why.text, rows[i].told) == NULL)
+            fail_msg("%s", job.why.text);
+        assert_int_equal(fake_requests(fake), i + 1);
+    }
 }
 
 static void names_the_candidates_and_changes_nothing(void **state)
@@ -229,8 +297,10 @@ int main(void)
         TEST(knows_the_state_where_the_answer_does_not_tell_it),
         TEST(sends_nothing_for_skip_and_reschedule),
         TEST(tells_what_has_been_done_already),
-        TEST(takes_the_requests_own_template),
+        TEST(takes_the_requests_own_template_if_it_is_of_the_kind),
         TEST(takes_the_products_only_template),
+        TEST(takes_the_template_that_is_named),
+        TEST(refuses_a_name_of_none_or_of_several),
         TEST(names_the_candidates_and_changes_nothing),
         TEST(cannot_approve_without_any_template),
         TEST(inquires_with_the_products_template_or_none),

@@ -70,13 +70,14 @@ static void refuses_fields_that_the_action_does_not_take(void **state)
     (void)state;
     static const struct answer bad[] = {
         {FULFILLMENT, "{\"action\":\"approve\",\"reason\":\"x\"}",
-         "reason: approve takes template_id, activation_tile, effective_date, params, message"},
+         "reason: approve takes template, template_id, activation_tile, effective_date, params, "
+         "message"},
         {FULFILLMENT, "{\"action\":\"approve\",\"templte_id\":\"TL-1\"}", "templte_id: approve"},
         {FULFILLMENT, "{\"action\":\"approve\",\"unknown\":null}", "unknown: approve"},
         {FULFILLMENT, "{\"action\":\"fail\",\"reason\":\"x\",\"template_id\":\"TL-1-2-3\"}",
          "template_id: fail takes reason, params, message"},
         {FULFILLMENT, "{\"action\":\"inquire\",\"effective_date\":\"2026-01-01\"}",
-         "effective_date: inquire takes template_id, activation_tile, params"},
+         "effective_date: inquire takes template, template_id, activation_tile, params"},
         {FULFILLMENT, "{\"action\":\"confirm\",\"note\":\"x\"}", "confirm takes params, message"},
         {FULFILLMENT, "{\"action\":\"skip\",\"after\":60}", "skip takes reason"},
         {CLASS_TIER_CONFIG_REQUEST, "{\"action\":\"inquire\",\"template_id\":\"TL-1-2-3\"}",
@@ -103,7 +104,12 @@ static void refuses_wrong_types_and_values(void **state)
         {FULFILLMENT, "{\"action\":\"approve\",\"template_id\":\"\"}", "must be an id"},
         {FULFILLMENT,
          "{\"action\":\"approve\",\"template_id\":\"TL-1-2-3\",\"activation_tile\":\"x\"}",
-         "not both"},
+         "one of template, template_id and activation_tile"},
+        {FULFILLMENT, "{\"action\":\"inquire\",\"template_id\":\"TL-1-2-3\",\"template\":\"x\"}",
+         "one of template, template_id and activation_tile"},
+        {FULFILLMENT, "{\"action\":\"approve\",\"template\":[\"x\"]}", "template: must be a text"},
+        {CLASS_LISTING_REQUEST, "{\"action\":\"deploy\",\"template\":\"x\"}",
+         "deploy takes params"},
         {FULFILLMENT, "{\"action\":\"skip\",\"message\":\"\"}", "message: must have"},
         {FULFILLMENT, "{\"action\":\"skip\",\"message\":[\"x\"]}", "message: must be a text"},
         {CLASS_BILLING_REQUEST, "{\"action\":\"annotate\"}", "annotate needs attributes"},
@@ -206,6 +212,7 @@ static void reads_decisions(void **state)
     static const struct answer good[] = {
         {FULFILLMENT, "{\"action\":\"approve\"}", NULL},
         {FULFILLMENT, "{\"action\":\"approve\",\"template_id\":\"TL-471-184-949\"}", NULL},
+        {FULFILLMENT, "{\"action\":\"inquire\",\"template\":\"Default\"}", NULL},
         {FULFILLMENT, "{\"action\":\"approve\",\"template_id\":null,\"reason\":null}", NULL},
         {FULFILLMENT,
          "{\"action\":\"approve\",\"activation_tile\":\"# Hi\",\"effective_date\":"

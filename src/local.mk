@@ -9,6 +9,7 @@ base_sources = \
 	src/base/http.c src/base/http.h \
 	src/base/jsonx.c src/base/jsonx.h src/base/jsonx_each.c \
 	src/base/log.c src/base/log.h \
+	src/base/mask.c src/base/mask.h \
 	src/base/rql.h src/base/rql_match.c src/base/rql_parse.c src/base/rql_path.c \
 	src/base/rql_print.c \
 	src/base/rql_priv.h src/base/rql_scan.c src/base/rql_scan.h src/base/rql_value.c \
@@ -58,7 +59,7 @@ api_sources = \
 	src/api/rate.c src/api/rate.h
 
 policy_sources = \
-	src/policy/mask.c src/policy/mask.h \
+	src/policy/passwords.c src/policy/passwords.h \
 	src/policy/policy.c src/policy/policy.h \
 	src/policy/quote.c src/policy/quote.h \
 	src/policy/rules.c src/policy/rules.h

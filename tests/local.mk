@@ -7,6 +7,7 @@ base_tests = \
 	tests/unit/test_http \
 	tests/unit/test_jsonx \
 	tests/unit/test_log \
+	tests/unit/test_mask \
 	tests/unit/test_rql \
 	tests/unit/test_secret \
 	tests/unit/test_utf8 \
@@ -37,6 +38,7 @@ api_tests = \
 	tests/unit/test_api
 
 policy_tests = \
+	tests/unit/test_passwords \
 	tests/unit/test_policy \
 	tests/unit/test_quote \
 	tests/unit/test_rules

@@ -9,11 +9,11 @@
 
 #include "base/clk.h"
 #include "base/jsonx.h"
+#include "base/mask.h"
 #include "base/utf8.h"
 
 #define BODY_MAX       (16 * 1024 * 1024) /* bytes of what we send */
 #define ERROR_BODY_MAX (256 * 1024)       /* bytes of an error's body that we read */
-#define KEY_MIN        8                  /* bytes; what is shorter may be any word */
 
 /* ----------------------------------------------------------------------- errors */
 
@@ -57,17 +57,17 @@ static void read_error(struct api_result *r, const struct json_object *root)
 }
 
 /* A server that repeats our key in its complaint must not bring it into our records. */
-static void hide_key(const struct api *a, char *text)
+static void hide_key(const struct api *a, struct api_result *r)
 {
     const char *header = (const char *)secret_bytes(a->authorization);
     const char *key = strrchr(header, ' ') + 1;
     const char *token = strchr(key, ':'); /* "SU-123-456:TOKEN" */
-    if (token != NULL && token[1] != '\0')
-        key = token + 1;
-    if (strlen(key) < KEY_MIN)
-        return;
-    for (char *at; (at = strstr(text, key)) != NULL;)
-        memset(at, '*', strlen(key));
+    struct mask m = {0};
+    if (mask_add(&m, token != NULL ? token + 1 : key) != ERR_OK ||
+        mask_text(&m, r->errors, sizeof r->errors) != ERR_OK ||
+        mask_text(&m, r->error_code, sizeof r->error_code) != ERR_OK)
+        r->errors[0] = r->error_code[0] = '\0';
+    mask_free(&m);
 }
 
 static enum err explain(struct api *a, struct api_call *call, const char *method, const char *path,
@@ -82,8 +82,7 @@ static enum err explain(struct api *a, struct api_call *call, const char *method
         read_error(r, root);
     json_object_put(root);
     utf8_clean(r->errors);
-    hide_key(a, r->errors);
-    hide_key(a, r->error_code);
+    hide_key(a, r);
 
     if (answer->status >= 300 && answer->status < 400)
         return why_set(&call->why, e,

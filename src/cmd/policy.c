@@ -14,7 +14,7 @@
 #include "base/clk.h"
 #include "base/jsonx.h"
 #include "conf/conf.h"
-#include "policy/mask.h"
+#include "policy/passwords.h"
 #include "policy/policy.h"
 #include "policy/rules.h"
 
@@ -235,6 +235,20 @@ static int print_json(const struct cmd *self, const struct setup *s, const struc
     return e == ERR_OK ? CMD_OK : cmd_failed(self, "%s", err_text(e));
 }
 
+/* *ret_shown: the decision (NULL is none) as it may be seen; owned. The story likewise. */
+static enum err hide_passwords(const struct setup *s, const struct decision *d,
+                               struct json_object **ret_shown, struct why *why)
+{
+    struct mask m = {0};
+    enum err e = passwords_collect(s->object, d != NULL ? d->json : NULL, &m);
+    if (e == ERR_OK)
+        e = mask_text(&m, why->text, sizeof why->text);
+    if (e == ERR_OK && d != NULL)
+        e = mask_json(&m, d->json, ret_shown);
+    mask_free(&m);
+    return e;
+}
+
 /* Ask, show, and say whether it could be carried out. */
 static int ask(const struct cmd *self, const struct options *o, const struct setup *s)
 {
@@ -243,13 +257,11 @@ static int ask(const struct cmd *self, const struct options *o, const struct set
     struct json_object *shown = NULL;
     enum err e = policy_ask(s->policy, &s->question, &d, &why);
     bool decided = e == ERR_OK;
-    if (decided) {
-        e = mask_decision(d.json, s->object, &shown);
-        if (e != ERR_OK) {
-            decision_free(&d);
-            return cmd_failed(self, "%s", err_text(e));
-        }
+    if (decided)
         e = decision_allowed(&d, s->question.object_class, s->question.side, s->object, &why);
+    if (hide_passwords(s, decided ? &d : NULL, &shown, &why) != ERR_OK) {
+        decision_free(&d);
+        return cmd_failed(self, "%s", err_text(ERR_NOMEM));
     }
     const char *problem = e != ERR_OK ? why.text : NULL;
     int status = CMD_OK;

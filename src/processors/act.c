@@ -126,9 +126,7 @@ static enum outcome write_params(struct job *job, const struct act_way *way,
     enum err e = api_put_params(job->api, &call, job->object_class, job->object_id, changed);
     if (e == ERR_OK)
         return OUTCOME_DONE;
-    enum outcome o = settle_params(job, way, e, &call, ret_settled);
-    params_redact(changed, job->object != NULL ? way->params(job->object) : NULL, &job->why);
-    return o;
+    return settle_params(job, way, e, &call, ret_settled);
 }
 
 static enum outcome send_verb(struct job *job, const struct act_way *way, const struct act_verb *v,

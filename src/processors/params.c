@@ -131,19 +131,3 @@ enum err params_changed(const struct json_object *wanted, const struct json_obje
     *ret = changed;
     return ERR_OK;
 }
-
-void params_redact(const struct json_object *params, const struct json_object *present,
-                   struct why *why)
-{
-    for (size_t i = 0; i < json_object_array_length(params); i++) {
-        const struct json_object *param = json_object_array_get_idx(params, i);
-        const char *id = jsonx_str(param, "id", ""), *value = jsonx_str(param, "value", "");
-        if (strcmp(jsonx_str(find(present, id), "type", ""), "password") != 0 || value[0] == '\0')
-            continue;
-        if (strstr(why->text, value) != NULL)
-            why_set(why, ERR_OK,
-                    "the parameters were refused; Connect's words quote the value of "
-                    "%.64s, a password, and are not shown",
-                    id);
-    }
-}

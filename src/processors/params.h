@@ -16,9 +16,4 @@
 enum err params_changed(const struct json_object *wanted, const struct json_object *present,
                         struct json_object **ret);
 
-/* Take the story away if it quotes the value of a password among `params`; `present` knows the
- * types. */
-void params_redact(const struct json_object *params, const struct json_object *present,
-                   struct why *why);
-
 #endif

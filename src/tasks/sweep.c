@@ -10,6 +10,7 @@
 #include "base/clk.h"
 #include "base/jsonx.h"
 #include "base/log.h"
+#include "policy/passwords.h"
 #include "processors/template.h"
 
 /* An object as it was listed. */
@@ -313,6 +314,21 @@ static bool ends_sweep(const struct run *r, const struct job *job)
     return now + job->retry_after_s * 1000 > earlier(terms->deadline, now + terms->object_ms);
 }
 
+/* From here on others see the story: the log, answers, people. */
+static void hide_passwords(struct task *t)
+{
+    struct why *why = &t->job.why;
+    struct mask m = {0};
+    if (why->text[0] == '\0')
+        return;
+    enum err e = passwords_collect(t->object, t->decided ? t->decision.json : NULL, &m);
+    if (e == ERR_OK)
+        e = mask_text(&m, why->text, sizeof why->text);
+    if (e != ERR_OK)
+        why_set(why, e, "not told, as memory did not suffice to hide passwords in it");
+    mask_free(&m);
+}
+
 static enum err sweep_one(struct run *r, const struct listed *l, struct why *why)
 {
     const struct sweep *s = r->sweep;
@@ -331,6 +347,7 @@ static enum err sweep_one(struct run *r, const struct listed *l, struct why *why
     memcpy(t.type, l->type, sizeof t.type);
     memcpy(t.before, l->state, sizeof t.before);
     enum outcome o = deal(r, &t);
+    hide_passwords(&t);
     report_task(r, &t, o);
     enum err e = ERR_OK;
     if (ends_sweep(r, &t.job))

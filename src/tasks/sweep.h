@@ -56,7 +56,8 @@ struct swept {
     const char *action; /* decided; "" if none */
     const char *rule;   /* which rule said so; "" if none */
     enum outcome outcome;
-    const char *reason;    /* for anything but done, and for a message that was not posted; or "" */
+    const char *reason;    /* for anything but done, and for a message that was not posted, without
+                              the object's passwords; or "" */
     int64_t retry_after_s; /* retry or reschedule: how long to wait; -1 if not said */
 };
 

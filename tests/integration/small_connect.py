@@ -125,6 +125,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             elif path == "/requests":
                 self.page([*connect.odd, *(r for r in connect.requests.values()
                                            if r["status"] in ("pending", "revoking"))])
+            elif path.endswith("/templates"):
+                self.page([{"id": "TL-1-2-3", "name": "The only one"}])
             elif path == "/conversations":
                 self.page([{"id": "CO-1-2"}])
             elif path.startswith("/conversations/"):

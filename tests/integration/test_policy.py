@@ -111,6 +111,26 @@ def test_names_the_rule_the_decision_and_masks_passwords(policy):
     assert "s3cret" not in ran.stdout and "old-pin" not in ran.stdout
 
 
+NEW_PIN = 's3cret " pin'
+QUOTED = "${asset.params[pin].value}"
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["people", "json"])
+@pytest.mark.parametrize("then", [
+    {"action": "skip", "reason": f"is {QUOTED}, '{QUOTED}'"},
+    {"action": "skip", "message": f"Your PIN: {QUOTED}"},
+    {"action": "fail", "reason": "no", "params": [
+        {"id": "pin", "structured_value": {"new": [NEW_PIN], "old": QUOTED}},
+        {"id": "plain", "value": f"was {QUOTED}, is {NEW_PIN}"}]},
+    {"action": "approve", "effective_date": QUOTED}], ids=lambda then: then["action"])
+def test_shows_no_password_in_any_text(policy, then, options):
+    policy.conf.write("test.rules.yaml", json.dumps([{"then": then}]))
+    ran = policy(request_of("purchase"), *options)
+    for secret in ("old-pin", "s3cret", '" pin'):
+        assert secret not in ran.stdout + ran.stderr
+    assert then["action"] == "approve" or "********" in ran.stdout
+
+
 def test_tells_a_program_the_same(policy):
     ran = policy(request_of("purchase"), "--json")
     assert (ran.returncode, ran.stderr) == (0, "")

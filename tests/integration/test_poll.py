@@ -229,3 +229,57 @@ def test_tells_no_secret(poll, small_connect):
     result = poll("--once", "--json")
     for secret in PASSWORD, "test-key", calls.SECRET:
         assert secret not in result.stdout + result.stderr
+
+
+# ------------------------------------------------------------------------- passwords
+
+# As JSON has it, it is full of backslashes.
+PIN = 'pa"ss\\wörd/№1'
+OLD = "the old one's fine"
+
+
+def quotings(secret):
+    """A text that quotes it as it is, as JSON, as JSON in JSON, and cut."""
+    once = json.dumps(secret)
+    return (f"value {secret} is wrong: {{\"value\": {once}}}, {json.dumps(once)}, "
+            f"{json.dumps(secret, ensure_ascii=False)}; it began with '{secret[:7]}', {secret[:3]}...")
+
+
+def pieces(secret):
+    """Whatever of it must be seen nowhere."""
+    once = json.dumps(secret)[1:-1]
+    return {secret, once, json.dumps(once)[1:-1], secret[:7], once[:9]}
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_no_password_is_told_whoever_quotes_it(small_connect, configuration, build, as_json):
+    small_connect.complaint = quotings(PIN) + "x" * 200 + PIN  # is cut within the last
+    small_connect.status_of = {"PUT /requests/PR-1": 400, "POST /requests/PR-2/fail": 400}
+    quoted = "${asset.params[pin].value}"
+    rules = [
+        {"when": "type=purchase", "then": {"action": "fail", "reason": "no",
+                                           "params": [{"id": "pin", "value": PIN}]}},
+        {"when": "type=cancel", "then": {"action": "fail", "reason": "no", "params": [
+            {"id": "pin", "structured_value": {"deep": [PIN, OLD]}}]}},
+        {"when": "type=change", "then": {"action": "skip",
+                                         "reason": f"value {quoted} is wrong, '{quoted}'"}},
+        {"then": {"action": "approve", "template": f"no {quoted}"}},
+    ]
+    for kind in ("purchase", "cancel", "change", "suspend"):
+        request = small_connect.requests[small_connect.add(kind)]
+        request["asset"]["params"][0]["value"] = OLD
+    conf = configuration(api_url=small_connect.url, rules=json.dumps(rules), log={"level": "debug"})
+    ran = subprocess.run([build / "connect-webhook", "poll", "--once", "-c", conf.path,
+                          *(["--json"] if as_json else [])],
+                         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT)
+    told = ran.stdout + ran.stderr
+    for piece in pieces(PIN) | pieces(OLD):
+        assert piece not in told, piece
+    if as_json:
+        by_id = rows(ran)
+        assert {i: by_id[i]["result"] for i in by_id} == {
+            "PR-1": "dead", "PR-2": "dead", "PR-3": "skip", "PR-4": "dead"}
+        assert "value ******** is wrong" in by_id["PR-1"]["reason"]
+        assert "value ******** is wrong" in by_id["PR-2"]["reason"]
+        assert by_id["PR-3"]["reason"] == "value ******** is wrong, '********'"
+        assert 'no template is called "no ********"' in by_id["PR-4"]["reason"]

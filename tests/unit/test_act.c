@@ -107,18 +107,6 @@ static void is_done_when_another_was_faster_than_the_parameters(void **state)
     assert_int_equal(fake_requests(fake), 2);
 }
 
-static void never_tells_a_password(void **state)
-{
-    (void)state;
-    answer(400, "{'error_code':'VAL_001','errors':['asset.params: hunter22 is too short']}");
-    answer(200, request("pending", ""));
-    assert_outcome(carry_out(request("pending", ""), "{'action':'fail','reason':'r','params':["
-                                                     "{'id':'pin','value':'hunter22'}]}"),
-                   OUTCOME_REJECT);
-    assert_null(strstr(job.why.text, "hunter22"));
-    assert_non_null(strstr(job.why.text, "pin"));
-}
-
 /* ----------------------------------------------------------------- unknown outcomes */
 
 enum trouble {
@@ -357,7 +345,6 @@ int main(void)
         TEST(does_not_act_when_parameters_are_refused),
         TEST(goes_on_when_parameters_were_written_all_the_same),
         TEST(is_done_when_another_was_faster_than_the_parameters),
-        TEST(never_tells_a_password),
         TEST(looks_instead_of_repeating_and_finds_it_done),
         TEST(looks_instead_of_repeating_and_finds_it_not_done),
         TEST(tries_later_when_it_cannot_even_look),

@@ -8,7 +8,6 @@
 
 #include "base/buf.h"
 #include "base/jsonx.h"
-#include "policy/mask.h"
 #include "policy/rules.h"
 
 #define COUNT(a)    (sizeof(a) / sizeof *(a))
@@ -283,33 +282,6 @@ static void names_rule_and_path_when_a_quote_fails(void **state)
     policy_free(p);
 }
 
-static void hides_the_values_of_passwords(void **state)
-{
-    (void)state;
-    struct json_object *object = json(
-        "{\"asset\":{\"params\":[{\"id\":\"pw\",\"type\":\"password\"},{\"id\":\"x\",\"type\":"
-        "\"text\"}]}}");
-    struct json_object *decision = json(
-        "{\"action\":\"skip\",\"params\":[{\"id\":\"pw\",\"value\":\"hunter2\","
-        "\"structured_value\":{\"a\":\"hunter2\"},\"value_error\":\"bad\"},{\"id\":\"x\","
-        "\"value\":\"seen\"}]}");
-    struct json_object *shown;
-    struct buf b;
-    buf_init(&b, 1000);
-    assert_err(mask_decision(decision, object, &shown), ERR_OK);
-    jsonx_print(&b, shown);
-    assert_null(strstr(b.data, "hunter2"));
-    assert_non_null(strstr(b.data, "seen"));
-    assert_non_null(strstr(b.data, "bad"));
-    buf_reset(&b);
-    jsonx_print(&b, decision); /* the decision itself is as it was */
-    assert_non_null(strstr(b.data, "hunter2"));
-    buf_free(&b);
-    json_object_put(shown);
-    json_object_put(decision);
-    json_object_put(object);
-}
-
 /* --------------------------------------------------------------- the rules we ship */
 
 /* A request as Connect gives it, with what the case says in the places of %s. */
@@ -406,7 +378,6 @@ int main(void)
         cmocka_unit_test(reads_event_webhook_and_attempt),
         cmocka_unit_test(fills_quotes_in_anywhere),
         cmocka_unit_test(names_rule_and_path_when_a_quote_fails),
-        cmocka_unit_test(hides_the_values_of_passwords),
         cmocka_unit_test(ships_rules_that_decide_as_they_say),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

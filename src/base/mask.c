@@ -1,0 +1,237 @@
+/* mask.c - values that nobody must see, hidden in whatever text they turn up. */
+#include "base/mask.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/jsonx.h"
+#include "base/utf8.h"
+
+enum err mask_add(struct mask *m, const char *value)
+{
+    if (value[0] == '\0')
+        return ERR_OK;
+    if (m->count == m->cap) {
+        size_t cap = m->cap > 0 ? 2 * m->cap : 8;
+        const char **values = reallocarray(m->values, cap, sizeof *values);
+        if (values == NULL)
+            return ERR_NOMEM;
+        m->values = values;
+        m->cap = cap;
+    }
+    m->values[m->count++] = value;
+    return ERR_OK;
+}
+
+void mask_free(struct mask *m)
+{
+    free(m->values);
+    *m = (struct mask){0};
+}
+
+/* ------------------------------------------------------------------ finding a value */
+
+/* "\u00e9" after its backslashes, a half of a pair at a time: the number, or -1. */
+static long unicode_escape(const char *s)
+{
+    long n = 0;
+    if (*s != 'u')
+        return -1;
+    for (int i = 1; i <= 4; i++) {
+        if (!isxdigit((unsigned char)s[i]))
+            return -1;
+        n = n * 16 + (isdigit((unsigned char)s[i]) ? s[i] - '0' : (s[i] | 0x20) - 'a' + 10);
+    }
+    return n;
+}
+
+/* The code point of a well-formed sequence. */
+static long code_point(const char *s, size_t len)
+{
+    if (len == 1)
+        return (unsigned char)*s;
+    long n = (unsigned char)*s & (0xff >> (len + 1));
+    for (size_t i = 1; i < len; i++)
+        n = n << 6 | ((unsigned char)s[i] & 0x3f);
+    return n;
+}
+
+/* One character of a value, escaped at `text`: how many bytes that takes, 0 if it is not there. */
+static size_t match_escaped(const char *text, const char *ch, size_t len)
+{
+    static const char letters[] = "nrtbf", meant[] = "\n\r\t\b\f";
+    size_t slashes = strspn(text, "\\");
+    const char *s = text + slashes, *letter;
+    if (slashes == 0)
+        return 0;
+    if (strncmp(s, ch, len) == 0)
+        return slashes + len;
+    if (*s != '\0' && (letter = strchr(letters, *s)) != NULL)
+        return meant[letter - letters] == *ch ? slashes + 1 : 0;
+    long n = unicode_escape(s), wanted = code_point(ch, len);
+    if (n == wanted)
+        return slashes + 5;
+    if (n < 0xd800 || n > 0xdbff)
+        return 0;
+    size_t more = strspn(s + 5, "\\");
+    long low = unicode_escape(s + 5 + more);
+    bool pair = low >= 0xdc00 && low <= 0xdfff &&
+                wanted == 0x10000 + ((n - 0xd800) << 10) + (low - 0xdc00);
+    return pair ? slashes + 5 + more + 5 : 0;
+}
+
+/* As much of a value as stands at `text`: bytes of the text, *ret_chars characters of the value. */
+static size_t match(const char *text, const char *value, size_t *ret_chars, bool *ret_whole)
+{
+    const char *at = text, *end = value + strlen(value);
+    *ret_chars = 0;
+    while (value < end) {
+        size_t len = utf8_sequence(value, end);
+        len = len > 0 ? len : 1;
+        size_t taken = strncmp(at, value, len) == 0 ? len : match_escaped(at, value, len);
+        if (taken == 0)
+            break;
+        at += taken;
+        value += len;
+        ++*ret_chars;
+    }
+    *ret_whole = value == end;
+    return (size_t)(at - text);
+}
+
+static bool is_word(char c)
+{
+    return isalnum((unsigned char)c) || (unsigned char)c >= 0x80;
+}
+
+/* Is the text cut at this place, perhaps within an escape? */
+static bool is_cut(const char *rest)
+{
+    return *rest == '\0' || strncmp(rest, "...", 3) == 0 || strncmp(rest, "\u2026", 3) == 0 ||
+           (*rest == '\\' && strlen(rest) < sizeof "\\\\\\\\u0000");
+}
+
+/* Bytes at `at`, in `text`, that tell of one of the values; 0 if none do. */
+static size_t find(const struct mask *m, const char *text, const char *at)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        size_t chars;
+        bool whole, hide;
+        size_t len = match(at, m->values[i], &chars, &whole);
+        if (whole && chars <= MASK_ALONE)
+            hide = (at == text || !is_word(at[-1])) && !is_word(at[len]);
+        else
+            hide = whole || chars >= MASK_PART || (chars >= MASK_CUT && is_cut(at + len));
+        if (hide && len > longest)
+            longest = len;
+    }
+    return longest;
+}
+
+static void hide(const struct mask *m, const char *text, struct buf *b)
+{
+    for (const char *at = text; *at != '\0';) {
+        size_t len = find(m, text, at);
+        if (len > 0)
+            buf_addstr(b, MASK_TEXT);
+        else
+            buf_addc(b, *at);
+        at += len > 0 ? len : 1;
+    }
+}
+
+/* ------------------------------------------------------------------ texts and trees */
+
+enum err mask_text(const struct mask *m, char *text, size_t size)
+{
+    struct buf b;
+    if (m->count == 0)
+        return ERR_OK;
+    buf_init(&b, strlen(text) * sizeof MASK_TEXT + 1);
+    hide(m, text, &b);
+    enum err e = b.err;
+    snprintf(text, size, "%s", e == ERR_OK ? b.data : "");
+    utf8_clean(text);
+    buf_free(&b);
+    return e;
+}
+
+static struct json_object *masked(const struct mask *m, struct json_object *json);
+
+static struct json_object *masked_text(const struct mask *m, struct json_object *json)
+{
+    const char *text = json_object_get_string(json);
+    struct buf b;
+    buf_init(&b, strlen(text) * sizeof MASK_TEXT + 1);
+    hide(m, text, &b);
+    struct json_object *copy = NULL;
+    if (b.err == ERR_OK) /* a number that need not be hidden stays one */
+        copy = strcmp(b.data, text) == 0 ? jsonx_copy(json) : json_object_new_string(b.data);
+    buf_free(&b);
+    return copy;
+}
+
+static struct json_object *masked_array(const struct mask *m, struct json_object *json)
+{
+    struct json_object *copy = json_object_new_array();
+    for (size_t i = 0; copy != NULL && i < json_object_array_length(json); i++) {
+        struct json_object *element = json_object_array_get_idx(json, i);
+        bool ok = element != NULL ? jsonx_append(copy, masked(m, element))
+                                  : json_object_array_add(copy, NULL) == 0;
+        if (!ok) {
+            json_object_put(copy);
+            copy = NULL;
+        }
+    }
+    return copy;
+}
+
+static struct json_object *masked_object(const struct mask *m, struct json_object *json)
+{
+    struct json_object *copy = json_object_new_object();
+    struct json_object_iterator it = json_object_iter_begin(json);
+    struct json_object_iterator end = json_object_iter_end(json);
+    for (; copy != NULL && !json_object_iter_equal(&it, &end); json_object_iter_next(&it)) {
+        const char *name = json_object_iter_peek_name(&it);
+        struct json_object *value = json_object_iter_peek_value(&it);
+        bool ok = value != NULL ? jsonx_add(copy, name, masked(m, value))
+                                : json_object_object_add(copy, name, NULL) == 0;
+        if (!ok) {
+            json_object_put(copy);
+            copy = NULL;
+        }
+    }
+    return copy;
+}
+
+/* Recursion is bounded by the depth of the document. NULL: out of memory. */
+static struct json_object *masked(const struct mask *m, struct json_object *json)
+{
+    switch (json_object_get_type(json)) {
+    case json_type_array:
+        return masked_array(m, json);
+    case json_type_object:
+        return masked_object(m, json);
+    case json_type_string:
+    case json_type_int:
+    case json_type_double:
+        return masked_text(m, json);
+    case json_type_null:
+    case json_type_boolean:
+        break;
+    }
+    return jsonx_copy(json);
+}
+
+enum err mask_json(const struct mask *m, struct json_object *json, struct json_object **ret)
+{
+    struct json_object *copy = masked(m, json);
+    if (copy == NULL && json != NULL)
+        return ERR_NOMEM;
+    *ret = copy;
+    return ERR_OK;
+}

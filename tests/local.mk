@@ -110,6 +110,7 @@ integration_tests = \
 	tests/integration/test_fcgi.py \
 	tests/integration/test_fcgi_nginx.py \
 	tests/integration/test_ground.py \
+	tests/integration/test_guard.py \
 	tests/integration/test_handler.py \
 	tests/integration/test_hook.py \
 	tests/integration/test_policy.py \

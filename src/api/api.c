@@ -28,14 +28,8 @@ static const struct route {
 static enum err make_authorization(const struct secret *key, struct secret **ret, struct why *why)
 {
     static const char word[] = "ApiKey ";
-    const char *text = (const char *)secret_bytes(key);
-    if (strncasecmp(text, word, sizeof word - 1) == 0)
-        text += sizeof word - 1;
-    size_t len = strlen(text);
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)text[i] <= ' ' || (unsigned char)text[i] >= 0x7f)
-            len = 0;
-    if (len == 0 || strlen((const char *)secret_bytes(key)) != secret_len(key))
+    const char *text = secret_word(key, word);
+    if (text == NULL)
         return why_set(why, ERR_INVALID, "the API key is no key: one word, \"SU-...:...\", is");
     char header[sizeof "Authorization: " + sizeof word + SECRET_MAX];
     int n = snprintf(header, sizeof header, "Authorization: %s%s", word, text);

@@ -1,12 +1,17 @@
 /* secret.c - a secret: where it comes from, and memory that is locked and wiped. */
 #include "base/secret.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,6 +61,17 @@ size_t secret_len(const struct secret *s)
     return s->len;
 }
 
+const char *secret_word(const struct secret *s, const char *prefix)
+{
+    const char *text = (const char *)s->bytes;
+    if (strncasecmp(text, prefix, strlen(prefix)) == 0)
+        text += strlen(prefix);
+    const char *at = text;
+    while ((unsigned char)*at > ' ' && (unsigned char)*at < 0x7f)
+        at++;
+    return at > text && at == (const char *)s->bytes + s->len ? text : NULL;
+}
+
 enum err secret_from_bytes(const void *bytes, size_t len, struct secret **ret)
 {
     if (len == 0)
@@ -70,12 +86,38 @@ enum err secret_from_bytes(const void *bytes, size_t len, struct secret **ret)
     return ERR_OK;
 }
 
+static bool is_quoted(const uint8_t *bytes, size_t len)
+{
+    return len > 1 && bytes[0] == bytes[len - 1] && (bytes[0] == '"' || bytes[0] == '\'');
+}
+
+/* What was added to a secret unseen, and how to get rid of it; NULL if nothing was. */
+static const char *find_flaw(const uint8_t *bytes, size_t len)
+{
+    static const uint8_t mark[] = {0xef, 0xbb, 0xbf};
+    if (len >= sizeof mark && memcmp(bytes, mark, sizeof mark) == 0)
+        return "begins with a byte order mark: save it as UTF-8 without one";
+    if (memchr(bytes, '\n', len) != NULL || memchr(bytes, '\r', len) != NULL)
+        return "has more than one line: let the secret stand there alone";
+    if (len > 0 && (isspace(bytes[0]) || isspace(bytes[len - 1])))
+        return "begins or ends with white space: take it away";
+    if (is_quoted(bytes, len))
+        return "stands in quotes: take them away";
+    for (size_t i = 0; i < len; i++)
+        if (iscntrl(bytes[i]))
+            return "holds a control character (is it UTF-16?): save it as plain text";
+    return NULL;
+}
+
 /* What a source gave, less its trailing newline. `where` names the source for people. */
 static enum err from_source(const uint8_t *bytes, size_t len, const char *where,
                             struct secret **ret, struct why *why)
 {
     if (len > 0 && bytes[len - 1] == '\n')
         len -= len > 1 && bytes[len - 2] == '\r' ? 2 : 1;
+    const char *flaw = find_flaw(bytes, len);
+    if (flaw != NULL)
+        return why_set(why, ERR_INVALID, "%s %s", where, flaw);
     enum err e = secret_from_bytes(bytes, len, ret);
     if (e == ERR_INVALID)
         return why_set(why, e, "%s is empty", where);
@@ -171,4 +213,12 @@ enum err secret_load(const struct secret_source *source, struct secret **ret, st
     char where[WHY_MAX / 2];
     snprintf(where, sizeof where, "%s %s", kinds[source->kind].what, source->name);
     return kinds[source->kind].load(source->name, where, ret, why);
+}
+
+void secret_guard_process(void)
+{
+#ifndef SANITIZE /* the leak checker traces its own process */
+    prctl(PR_SET_DUMPABLE, 0);
+#endif
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 }

@@ -2,13 +2,16 @@
 #include "cmd/cmd.h"
 
 #include <getopt.h>
+#include <grp.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/jsonx.h"
+#include "base/log.h"
 #include "cmd/table.h"
 #include "conf/conf.h"
-#include "policy/rules.h"
+#include "web/snapshot.h"
 
 #define PRINT_MAX (16 * 1024 * 1024) /* bytes of a printed configuration */
 
@@ -17,22 +20,24 @@ static int run(const struct cmd *self, int argc, char **argv);
 const struct cmd cmd_check = {
     .name = "check",
     .summary = "check the configuration, with its secrets and rules",
-    .help = "Usage: connect-webhook check [-c FILE] [--print | --keys] [--json]\n"
-            "Load the configuration as the handler would, with every secret and every rules file,\n"
-            "and say what is wrong as FILE:LINE:COLUMN, or list the webhooks.\n"
-            "\n"
-            "  -c, --config FILE  the configuration to check\n"
-            "      --print        print all of it with the defaults filled in; secrets as their "
-            "source\n"
-            "      --keys         print every key there is, with its default and range\n"
-            "      --json         one JSON object a webhook\n"
-            "      --help         show this help\n"
-            "\n"
-            "Exits with 0 if the configuration is good, with 1 if it is not.\n"
-            "\n"
-            "Examples:\n"
-            "  connect-webhook check\n"
-            "  connect-webhook check -c ./connect-webhook.yaml --print\n",
+    .help =
+        "Usage: connect-webhook check [-c FILE] [--print | --keys] [--json]\n"
+        "Load the configuration as the handler would, with every secret and every rules file,\n"
+        "and say what is wrong as FILE:LINE:COLUMN, or list the webhooks. The inbox and sockets\n"
+        "are left alone. What is set and has no effect is warned of.\n"
+        "\n"
+        "  -c, --config FILE  the configuration to check\n"
+        "      --print        print all of it with the defaults filled in; secrets as their "
+        "source\n"
+        "      --keys         print every key there is, with its default and range\n"
+        "      --json         one JSON object a webhook\n"
+        "      --help         show this help\n"
+        "\n"
+        "Exits with 0 if the configuration is good, with 1 if it is not.\n"
+        "\n"
+        "Examples:\n"
+        "  connect-webhook check\n"
+        "  connect-webhook check -c ./connect-webhook.yaml --print\n",
     .run = run,
 };
 
@@ -46,19 +51,33 @@ static int print_text(const struct cmd *self, const struct conf *conf)
     return e == ERR_OK ? CMD_OK : cmd_failed(self, "%s", err_text(e));
 }
 
-/* The rules are part of what the handler refuses to start with. */
-static enum err check_rules(const struct conf *conf, struct why *why)
+/* What the handler would start with, but for the inbox and its sockets. */
+static enum err bring_to_life(struct conf *conf, struct why *why)
 {
-    enum err e = ERR_OK;
-    for (size_t i = 0; i < conf->webhooks_count && e == ERR_OK; i++) {
-        const struct conf_webhook *w = &conf->webhooks[i];
-        if (w->type != TYPE_EVENT || w->policy.kind != CONF_POLICY_RULES)
-            continue;
-        struct policy *policy = NULL;
-        e = rules_load(w->policy.path, w->object_class, &policy, why);
-        policy_free(policy);
-    }
+    struct snapshot *snapshot;
+    enum err e = snapshot_new(conf, NULL, &snapshot, why);
+    if (e == ERR_OK)
+        snapshot_unref(snapshot);
     return e;
+}
+
+/* Other webhooks of the same file can be served without it, so the handler starts all the same. */
+static enum err check_served(const struct conf *conf, struct why *why)
+{
+    for (size_t i = 0; i < conf->webhooks_count; i++) {
+        const struct conf_webhook *w = &conf->webhooks[i];
+        if (!dispatch_serves(w, why))
+            return why_prefix(why, ERR_CONFIG, "%s:%d: webhook %s", w->file, w->line, w->id);
+    }
+    return ERR_OK;
+}
+
+/* No mistake: a socket that is handed over needs no group. */
+static void warn_of_group(const struct conf *conf)
+{
+    if (strncmp(conf->web.listen, "unix:", 5) == 0 && getgrnam(conf->web.group) == NULL)
+        log_warn("web.group: there is no group %s: the handler cannot make its own socket",
+                 conf->web.group);
 }
 
 static int list(const struct cmd *self, const char *path, const struct conf *conf, bool json)
@@ -130,7 +149,11 @@ static int run(const struct cmd *self, int argc, char **argv)
     const char *path = conf_path(config);
     enum err e = conf_load(path, CONF_CHECK, &conf, &why);
     if (e == ERR_OK)
-        e = check_rules(conf, &why);
+        e = bring_to_life(conf, &why);
+    if (e == ERR_OK)
+        e = check_served(conf, &why);
+    if (e == ERR_OK)
+        warn_of_group(conf);
     int status = e != ERR_OK ? cmd_failed(self, "%s", *why.text != '\0' ? why.text : err_text(e))
                  : print ? print_text(self, conf)
                              : list(self, path, conf, json);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/http.h"
+#include "base/secret.h"
 
 static const struct cmd *const commands[] = {
 #define X(name) &cmd_##name,
@@ -96,6 +97,7 @@ int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error of write() */
+    secret_guard_process();
     if (argc < 2) {
         print_help(stderr);
         return CMD_USAGE;

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,8 +21,10 @@
 #include "base/clk.h"
 #include "base/http.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "conf/conf.h"
 #include "inbox/inbox.h"
+#include "tasks/dispatch.h"
 #include "transport/cgi.h"
 #include "transport/fcgi.h"
 #include "transport/transport.h"
@@ -59,11 +60,9 @@ static const char help[] =
     "SIGTERM stops it when what was begun is answered; SIGHUP reloads the configuration.\n"
     "Check a configuration with 'connect-webhook check'.\n";
 
-/* Secrets stay out of core files, and one connection costs one descriptor. */
-static void set_limits(void)
+/* One connection costs one descriptor. */
+static void raise_limits(void)
 {
-    prctl(PR_SET_DUMPABLE, 0);
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
@@ -121,6 +120,14 @@ static struct fcgi_limits limits(const struct conf *conf)
                                 .stop_timeout_ms = conf->web.stop_timeout_ms};
 }
 
+static void warn_of_unserved(const struct conf *conf)
+{
+    struct why why;
+    for (size_t i = 0; i < conf->webhooks_count; i++)
+        if (!dispatch_serves(&conf->webhooks[i], &why))
+            log_warn("webhook %s: %s: its calls are answered 503", conf->webhooks[i].id, why.text);
+}
+
 static void warn_of_fixed(const struct program *p, const struct conf *fresh)
 {
     struct buf names;
@@ -154,6 +161,7 @@ static void reload(struct program *p)
         p->stop_timeout_ms = conf->web.stop_timeout_ms;
         log_info("configuration %s reloaded", p->conf_path);
         warn_of_fixed(p, conf);
+        warn_of_unserved(conf);
     } else {
         struct why rotated;
         log_discard(sink);
@@ -244,6 +252,7 @@ static int serve_fcgi(struct program *p)
         const char *address;
         for (size_t n = 0; (address = fcgi_address(p->fcgi, n)) != NULL; n++)
             log_info("connect-webhook %s: listening at %s", PACKAGE_VERSION, address);
+        warn_of_unserved(p->conf);
         e = run_fcgi(p, &why);
         /* Handlers may still run, and what they use must stay: the process itself must go. */
         if (e == ERR_TIMEOUT) {
@@ -302,7 +311,8 @@ int main(int argc, char **argv)
     static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGUSR1};
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
         signal(ignored[i], SIG_IGN);
-    set_limits();
+    raise_limits();
+    secret_guard_process();
     if (sodium_init() < 0 || http_global_init(&why) != ERR_OK) {
         log_error("the libraries do not start");
         return EXIT_FAILURE;

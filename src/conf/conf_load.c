@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/yamlx.h"
@@ -121,6 +122,21 @@ static void set_defaults(const char *section, void *base)
             key_read(k, k->otherwise, base, NULL);
 }
 
+/* Is the value written as the key's default? */
+static bool is_default(const struct key *k, const struct yamlx_node *value)
+{
+    const char *text;
+    return k->otherwise != NULL && yamlx_str(value, &text, NULL) == ERR_OK &&
+           strcmp(text, k->otherwise) == 0;
+}
+
+static void warn_if_idle(const struct load *l, const struct key *k, const struct yamlx_node *value)
+{
+    if (l->need == CONF_CHECK && key_is_idle(k) && !is_default(k, value))
+        log_warn("%s:%d: %s.%s has no effect in this version", l->file, yamlx_line(value),
+                 k->section, k->name);
+}
+
 /* Refuse unknown keys; read those that the table can read alone. */
 static enum err read_section(struct load *l, const char *section, const struct yamlx_node *n,
                              void *base)
@@ -137,6 +153,8 @@ static enum err read_section(struct load *l, const char *section, const struct y
             e = unknown_key(l, key, section);
         else if (k->type != KEY_SPECIAL)
             e = read_plain_key(l, k, yamlx_value(n, i), base);
+        if (e == ERR_OK)
+            warn_if_idle(l, k, yamlx_value(n, i));
     }
     return e;
 }
@@ -195,6 +213,17 @@ static enum err read_secret(struct load *l, const struct yamlx_node *n, bool loa
 }
 
 /* ------------------------------------------------------------------ accounts */
+
+static enum err read_api_key(struct load *l, const struct yamlx_node *n, struct conf_secret *ret)
+{
+    enum err e = read_secret(l, n, l->need != CONF_NO_API_KEYS, ret);
+    if (e == ERR_OK && ret->value != NULL && secret_word(ret->value, "ApiKey ") == NULL)
+        e = yamlx_fail(n, l->why, ERR_INVALID,
+                       "%s holds no API key: one word is, like SU-123-456-789:..., with or without "
+                       "ApiKey before it",
+                       ret->source.name);
+    return e;
+}
 
 /* Does "HOST..." name this machine itself? */
 static bool is_loopback(const char *host)
@@ -255,7 +284,7 @@ static enum err read_account(struct load *l, const struct yamlx_node *n, struct 
     if (e == ERR_OK)
         e = need_key(l, "accounts", n, "api_key", &api_key);
     if (e == ERR_OK)
-        e = read_secret(l, api_key, l->need != CONF_NO_API_KEYS, &a->api_key);
+        e = read_api_key(l, api_key, &a->api_key);
     return e;
 }
 
@@ -548,9 +577,36 @@ static enum err read_top(struct load *l, const struct yamlx_node *root)
     return ERR_OK;
 }
 
+/* What will be made in a folder that is not there is missed now. A default may be the system's to
+ * make: systemd's StateDirectory, for instance. */
+static enum err need_folder(struct load *l, const struct yamlx_node *root, const char *section,
+                            const char *name, const char *path)
+{
+    const struct yamlx_node *group = yamlx_get(root, section);
+    const struct yamlx_node *n = group != NULL ? yamlx_get(group, name) : NULL;
+    char folder[PATH_LEN_MAX];
+    struct stat st;
+    if (n == NULL || path[0] != '/' || l->need != CONF_CHECK ||
+        is_default(key_find(section, name), n))
+        return ERR_OK;
+    int len = snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path) + 1, path);
+    if (len >= (int)sizeof folder)
+        return yamlx_fail(n, l->why, ERR_TOO_BIG, "%s.%s: a path has at most %d bytes", section,
+                          name, PATH_LEN_MAX - 1);
+    if (stat(folder, &st) == 0)
+        return ERR_OK;
+    return yamlx_fail(n, l->why, ERR_IO, "%s.%s: %s: %s: make its folder first", section, name,
+                      path, strerror(errno));
+}
+
 static enum err cross_check(struct load *l, const struct yamlx_node *root)
 {
     const struct conf *c = l->conf;
+    enum err e = need_folder(l, root, "log", "file", c->log.file);
+    if (e == ERR_OK)
+        e = need_folder(l, root, "inbox", "url", strchr(c->inbox.url, ':') + 1);
+    if (e != ERR_OK)
+        return e;
     if (c->processing.backoff_min_ms > c->processing.backoff_max_ms) {
         const struct yamlx_node *processing = yamlx_get(root, "processing");
         const struct yamlx_node *max = yamlx_get(processing, "backoff_max");

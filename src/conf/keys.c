@@ -115,21 +115,48 @@ const struct key conf_keys[] = {
     {0},
 };
 
+struct key_name {
+    const char *section, *name;
+};
+
+static bool is_among(const struct key *k, const struct key_name *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(k->section, names[i].section) == 0 && strcmp(k->name, names[i].name) == 0)
+            return true;
+    return false;
+}
+
 bool key_is_fixed(const struct key *k)
 {
-    static const struct {
-        const char *section, *name;
-    } fixed[] = {
+    static const struct key_name fixed[] = {
         {"inbox", "url"},          {"inbox", "lock_timeout"},
         {"web", "listen"},         {"web", "mode"},
         {"web", "group"},          {"web", "admin_listen"},
         {"web", "threads"},        {"web", "validation_threads"},
         {"web", "inline_threads"},
     };
-    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
-        if (strcmp(k->section, fixed[i].section) == 0 && strcmp(k->name, fixed[i].name) == 0)
-            return true;
-    return false;
+    return is_among(k, fixed, sizeof fixed / sizeof *fixed);
+}
+
+bool key_is_idle(const struct key *k)
+{
+    static const struct key_name idle[] = {
+        {"inbox", "max_wal"},
+        {"inbox", "max_backlog"},
+        {"inbox", "retention"},
+        {"processing", "workers"},
+        {"processing", "poll_interval"},
+        {"processing", "lease"},
+        {"processing", "max_attempts"},
+        {"processing", "backoff_min"},
+        {"processing", "backoff_max"},
+        {"processing", "skip_for"},
+        {"web", "admin_listen"},
+        {"web", "validation_threads"},
+        {"web", "validation_deadline"},
+    };
+    return is_among(k, idle, sizeof idle / sizeof *idle);
 }
 
 const struct key *key_find(const char *section, const char *name)

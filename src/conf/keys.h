@@ -44,6 +44,8 @@ extern const struct key conf_keys[]; /* ends with a NULL name */
 
 /* Is it what a program that runs cannot change: files that are open, threads that run? */
 bool key_is_fixed(const struct key *k);
+/* Is it one that this version reads and does nothing about? */
+bool key_is_idle(const struct key *k);
 /* A NULL-safe look-up; NULL if there is no such key. */
 const struct key *key_find(const char *section, const char *name);
 /* "a, b, c": what the section has. Appends to `b`. */

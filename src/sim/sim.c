@@ -12,6 +12,7 @@
 #include "base/http.h"
 #include "base/jsonx.h"
 #include "base/log.h"
+#include "base/secret.h"
 
 static const char help[] =
     "Usage: connect-sim --listen 127.0.0.1:PORT [OPTION]...\n"
@@ -150,6 +151,7 @@ int main(int argc, char **argv)
     if (listen == NULL)
         return usage_error("--listen is needed", "");
     signal(SIGPIPE, SIG_IGN);
+    secret_guard_process();
     struct why why;
     if (sodium_init() < 0 || http_global_init(&why) != ERR_OK)
         return usage_error("the libraries do not start", "");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "policy/rules.h"
+#include "processors/processor.h"
 
 /* A policy that webhooks of one class share, because they name the same file. */
 struct shared_policy {
@@ -131,6 +132,19 @@ void dispatch_stop(struct dispatch *d)
 {
     for (size_t i = 0; i < d->conf->accounts_count; i++)
         api_stop(d->apis[i]);
+}
+
+bool dispatch_serves(const struct conf_webhook *w, struct why *why)
+{
+    if (w->type != TYPE_EVENT)
+        why_set(why, ERR_CONFIG, "this version does not answer %s webhooks",
+                webhook_type_name(w->type));
+    else if (processor_find(w->object_class) == NULL)
+        why_set(why, ERR_CONFIG, "this version does not handle a %s",
+                object_class_name(w->object_class));
+    else
+        return true;
+    return false;
 }
 
 enum err dispatch_sweep(struct dispatch *d, const struct conf_webhook *w,

@@ -8,6 +8,8 @@
 #ifndef TASKS_DISPATCH_H
 #define TASKS_DISPATCH_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "conf/conf.h"
 #include "tasks/sweep.h"
@@ -21,6 +23,9 @@ struct dispatch *dispatch_ref(struct dispatch *d);
 void dispatch_unref(struct dispatch *d); /* NULL is fine */
 /* End API calls under way; for a stop that cannot wait. Any thread. */
 void dispatch_stop(struct dispatch *d);
+
+/* Can this version do anything for the webhook? If not, `why` says what it cannot do. */
+bool dispatch_serves(const struct conf_webhook *w, struct why *why);
 
 /*
  * Sweep the queue of an event webhook now, in this thread. See sweep_run(); besides, ERR_NOT_FOUND

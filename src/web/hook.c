@@ -348,12 +348,28 @@ static struct json_object *make_body(const struct call *c)
     return NULL;
 }
 
+/* What Connect's user may read. Stories about this machine, with its paths, are for the log. */
+static const char *detail(const struct call *c)
+{
+    switch ((int)c->err) { /* the few of a long list */
+    case ERR_NOMEM:
+    case ERR_IO:
+    case ERR_CONFIG:
+    case ERR_STORE:
+    case ERR_FENCED:
+    case ERR_TLS:
+        return err_text(c->err);
+    default:
+        return c->why.text;
+    }
+}
+
 static void put_answer(const struct call *c, struct response *res)
 {
     if (c->err == ERR_OK)
         answer_json(res, 200, make_body(c));
     else /* whatever kept a sweep from its end, to Connect it is "not now, call again" */
-        answer_problem(res, c->objects != NULL ? ERR_BUSY : c->err, c->why.text, c->retry_after_s,
+        answer_problem(res, c->objects != NULL ? ERR_BUSY : c->err, detail(c), c->retry_after_s,
                        json_object_get(c->objects));
 }
 

@@ -29,6 +29,7 @@ class Connect(http.server.ThreadingHTTPServer):
         self.cut = None  # objects a page, however many are asked for; then Content-Range is missing
         self.lock = threading.Lock()
         self.over = threading.Event()
+        self.hung = threading.Event()
         self.thread = threading.Thread(target=self.serve_forever)
 
     def __enter__(self):
@@ -52,6 +53,9 @@ class Connect(http.server.ThreadingHTTPServer):
             "asset": {"product": {"id": product},
                       "params": [{"id": "pin", "type": "password", "value": ""}]}}
         return request_id
+
+    def is_hanging(self):
+        return self.hung.is_set()
 
     def status(self, request_id):
         return self.requests[request_id]["status"]
@@ -105,6 +109,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Is this call not to be served like any other?"""
         what = f"{self.command} {self.path.removeprefix('/public/v1')}"
         if what in self.server.hanging:
+            self.server.hung.set()
             self.server.over.wait()
             self.close_connection = True
         elif what in self.server.status_of:

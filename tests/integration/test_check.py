@@ -97,6 +97,84 @@ def test_wrong_rules_are_shown_in_their_file(check, configuration):
     refused(check("-c", conf.path), "test.rules.yaml:2:")
 
 
+# ---------------------------------------------------------- what the handler would refuse
+
+
+def started(build, conf):
+    """The handler as one would start it by hand; it must end by itself. Gives what it said."""
+    ran = subprocess.run([build / "connect-webhook.fcgi", "-c", conf.path], capture_output=True, text=True,
+                         timeout=TIMEOUT, stdin=subprocess.DEVNULL)
+    assert ran.returncode != 0 and "top-secret" not in ran.stdout + ran.stderr
+    return ran.stderr
+
+
+@pytest.mark.parametrize("content, told", [
+    ("\ufeff{}", "begins with a byte order mark"), ('"{}"', "stands in quotes"), ("'{}'", "stands in quotes"),
+    ("{} ", "white space"), (" {}", "white space"), ("{}\n{}", "more than one line"),
+    ("{}\n\n", "more than one line"), ("", "is empty")])
+@pytest.mark.parametrize("name", ["api.key", f"{calls.WEBHOOK}.secret"])
+def test_a_secret_that_was_added_to_is_refused_by_check_and_start_alike(check, build, conf, name, content, told):
+    path = conf.folder / name
+    path.write_text(content.format(*[path.read_text().strip()] * 2))
+    line = refused(check("-c", conf.path), f"{conf.path}:", f"{path} ", told)
+    assert line.removeprefix("connect-webhook check: ") in started(build, conf)
+
+
+@pytest.mark.parametrize("key", ["ApiKey SU-111 top-secret", "Bearer top-secret", "top-sécret"])
+def test_an_api_key_that_is_none_is_refused_by_check_and_start_alike(check, build, conf, key):
+    (conf.folder / "api.key").write_text(key + "\n")
+    line = refused(check("-c", conf.path), f"{conf.path}:", f"{conf.folder}/api.key holds no API key")
+    assert line.removeprefix("connect-webhook check: ") in started(build, conf)
+
+
+def test_a_folder_that_is_not_there_is_missed_by_check_and_start_alike(check, build, conf):
+    for section, key, value in (("log", "file", "{}/h.log"), ("inbox", "url", "sqlite:{}/inbox.db")):
+        before = conf.document[section].copy()
+        conf.document[section][key] = value.format(conf.folder / "none")
+        conf.save()
+        line = refused(check("-c", conf.path), f"{section}.{key}: {conf.folder}/none/", "make its folder first")
+        assert line.removeprefix("connect-webhook check: ") in started(build, conf)
+        conf.document[section] = before
+
+
+def test_a_group_that_is_not_there_is_warned_of(check, conf):
+    conf.document["web"]["group"] = "no-such-group"
+    conf.save()
+    ran = check("-c", conf.path)
+    assert ran.returncode == 0 and "there is no group no-such-group" in ran.stderr
+
+
+@pytest.mark.parametrize("change, told", [
+    ({"object_class": "tier_config_request"}, "does not handle a tier_config_request"),
+    ({"object_class": "billing_request"}, "does not handle a billing_request"),
+    ({"type": "validator"},
+     "does not answer validator webhooks")])
+def test_what_this_version_cannot_serve_is_wrong_and_warned_of(check, handler, conf, change, told):
+    conf.webhook(calls.WEBHOOK).update(change)
+    conf.save()
+    line = refused(check("-c", conf.path), told)
+    assert re.search(re.escape(str(conf.path)) + rf":\d+: webhook {calls.WEBHOOK}: ", line)
+    with handler(conf) as program:  # others may be served without it
+        program.wait_until(lambda: told in program.log)
+
+
+def test_a_setting_without_effect_is_warned_of(check, conf):
+    conf.document["processing"]["workers"] = 2
+    conf.document["inbox"]["retention"] = "7d"
+    conf.save()
+    ran = check("-c", conf.path)
+    assert ran.returncode == 0
+    for name in ("processing.workers", "inbox.retention"):
+        assert re.search(re.escape(str(conf.path)) + rf":\d+: {name} has no effect in this version", ran.stderr)
+    assert len(ran.stderr.splitlines()) == 2
+
+
+def test_nothing_is_made_by_a_check(check, conf):
+    before = sorted(conf.path.parent.parent.rglob("*"))
+    assert check("-c", conf.path).returncode == 0
+    assert sorted(conf.path.parent.parent.rglob("*")) == before
+
+
 def test_a_command_line_that_makes_no_sense(check):
     for arguments in (["--nonsense"], ["c.yaml"], ["-c"]):
         ran = check(*arguments)

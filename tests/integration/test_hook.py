@@ -271,7 +271,21 @@ def test_acknowledges_nothing_in_an_inbox_that_is_gone(hook, connect, tmp, suffi
     answer = connect(url, conf, claims={"data": {"call": 2}})
     assert answer.status == 503 and int(answer.headers["Retry-After"]) > 0
     assert f"inbox.db{suffix}: was deleted or replaced" in (tmp / "handler.log").read_text()
+    assert answer.json()["detail"] == "storage failed"  # where, is the operator's to know
     (tmp / "aside").rename(path)
+    assert connect(url, conf, claims={"data": {"call": 3}}).status == 200
+
+
+def test_what_stops_a_sweep_tells_no_path(hook, connect, tmp):
+    conf, url = hook()
+    assert connect(url, conf).status == 200
+    lock, = conf.state.glob("inbox.db.sweep.*")
+    lock.unlink()
+    lock.mkdir()
+    answer = connect(url, conf, claims={"data": {"call": 2}})
+    assert (answer.status, answer.json()["detail"]) == (503, "storage failed")
+    assert str(lock) in (tmp / "handler.log").read_text()
+    lock.rmdir()
     assert connect(url, conf, claims={"data": {"call": 3}}).status == 200
 
 

@@ -116,7 +116,8 @@ class Reader:
         """The configuration and every file that it names; returns its path."""
         for path in re.findall(rf"{ETC}/([\w.-]+)", text):
             file = self.tmp / path
-            file.write_text(calls.SECRET + "\n" if not path.endswith(".yaml") else
+            file.write_text("ApiKey SU-111-222-333:key\n" if path.endswith(".key") else
+                            calls.SECRET + "\n" if path.endswith(".secret") else
                             rules or "- then: { action: skip, reason: none }\n")
             file.chmod(0o600)
         path = self.tmp / "connect-webhook.yaml"

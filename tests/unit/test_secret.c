@@ -84,27 +84,90 @@ static void refuses_files_that_others_may_read_or_write(void **state)
     secret_free(s);
 }
 
-static void takes_the_bytes_less_one_newline(void **state)
+static void refuses_what_was_added_unseen(void **state)
 {
     (void)state;
     static const struct {
         const char *file;
         size_t len;
-        const char *want;
-        size_t want_len;
+        const char *says;
     } cases[] = {
-        {"hush", 4, "hush", 4},           {"hush\n", 5, "hush", 4},   {"hush\r\n", 6, "hush", 4},
-        {"hush\n\n", 6, "hush\n", 5},     {"hush\r", 5, "hush\r", 5}, {" hush ", 6, " hush ", 6},
-        {"\0hush\0\n", 7, "\0hush\0", 6}, {"\r", 1, "\r", 1},         {"\n\n", 2, "\n", 1},
+        {"\xef\xbb\xbfhush\n", 8, "byte order mark"},
+        {"\xff\xfeh\0u\0s\0h\0", 10, "UTF-16"},
+        {"hush\n\n", 6, "more than one line"},
+        {"hush\nhush\n", 10, "more than one line"},
+        {"hush\r\nhush", 10, "more than one line"},
+        {"hush\r", 5, "more than one line"},
+        {"\n\n", 2, "more than one line"},
+        {" hush\n", 6, "white space"},
+        {"hush \n", 6, "white space"},
+        {"hush\t", 5, "white space"},
+        {"\"hush\"\n", 7, "quotes"},
+        {"'hush'", 6, "quotes"},
+        {"\0hush\0\n", 7, "control character"},
+        {"hu\x1bsh", 5, "control character"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        write_file(cases[i].file, cases[i].len, 0600);
+        refuse(SECRET_FILE, path, ERR_INVALID, cases[i].says);
+    }
+    setenv("TEST_SECRET", "\"hush\"", 1);
+    refuse(SECRET_ENV, "TEST_SECRET", ERR_INVALID, "quotes");
+    setenv("TEST_SECRET", "hush ", 1);
+    refuse(SECRET_ENV, "TEST_SECRET", ERR_INVALID, "white space");
+    unsetenv("TEST_SECRET");
+}
+
+static void takes_the_line_without_its_newline(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file, *want;
+    } cases[] = {
+        {"hush", "hush"},
+        {"hush\n", "hush"},
+        {"hush\r\n", "hush"},
+        {"hu sh\n", "hu sh"},
+        {"\"hush", "\"hush"},
+        {"hush'\n", "hush'"},
+        {"'", "'"},
+        {"h\xc3\xa4sh", "h\xc3\xa4sh"},
+        {"\"hush'\n", "\"hush'"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct secret *s;
-        write_file(cases[i].file, cases[i].len, 0600);
+        write_file(cases[i].file, strlen(cases[i].file), 0600);
         assert_err(load(SECRET_FILE, path, &s, NULL), ERR_OK);
-        assert_int_equal(secret_len(s), cases[i].want_len);
-        assert_memory_equal(secret_bytes(s), cases[i].want, cases[i].want_len + 1);
+        assert_int_equal(secret_len(s), strlen(cases[i].want));
+        assert_string_equal((const char *)secret_bytes(s), cases[i].want);
         secret_free(s);
     }
+}
+
+static void knows_a_word(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *secret, *word;
+    } cases[] = {
+        {"SU-1:x", "SU-1:x"}, {"ApiKey SU-1:x", "SU-1:x"}, {"apikey SU-1:x", "SU-1:x"},
+        {"SU-1 :x", NULL},    {"ApiKey  SU-1", NULL},      {"ApiKey ", NULL},
+        {"ApiKey", "ApiKey"}, {"SU-\xc3\xa4", NULL},       {"SU-1\n", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct secret *s;
+        assert_err(secret_from_bytes(cases[i].secret, strlen(cases[i].secret), &s), ERR_OK);
+        const char *word = secret_word(s, "ApiKey ");
+        if (cases[i].word == NULL)
+            assert_null(word);
+        else
+            assert_string_equal(word, cases[i].word);
+        secret_free(s);
+    }
+    struct secret *s;
+    assert_err(secret_from_bytes("SU\0x", 4, &s), ERR_OK);
+    assert_null(secret_word(s, "ApiKey "));
+    secret_free(s);
 }
 
 static void takes_the_longest_secret(void **state)
@@ -175,7 +238,9 @@ int main(void)
         cmocka_unit_test(refuses_files_that_are_no_secret),
         cmocka_unit_test(refuses_a_fifo_without_waiting),
         cmocka_unit_test(refuses_files_that_others_may_read_or_write),
-        cmocka_unit_test(takes_the_bytes_less_one_newline),
+        cmocka_unit_test(refuses_what_was_added_unseen),
+        cmocka_unit_test(takes_the_line_without_its_newline),
+        cmocka_unit_test(knows_a_word),
         cmocka_unit_test(takes_the_longest_secret),
         cmocka_unit_test(reads_the_environment),
         cmocka_unit_test(reads_credentials),

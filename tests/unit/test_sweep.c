@@ -428,6 +428,23 @@ static void stops_when_the_key_is_not_accepted(void **state)
     assert_int_equal(fake_requests(fake), 3);
 }
 
+/* What ends a sweep is told, too: to the log and in answers. */
+static void tells_no_password_of_what_ended_it(void **state)
+{
+    (void)state;
+    list(1);
+    fake_answer(fake, 200, "",
+                "{\"id\":\"PR-1\",\"status\":\"pending\",\"note\":\"{'action':'approve',"
+                "'template_id':'TL-1-2-3','params':[{'id':'pin','value':'hunter22'}]}\",\"asset\":{"
+                "\"product\":{\"id\":\"" PRODUCT "\"},\"params\":[{\"id\":\"pin\",\"type\":"
+                "\"password\",\"value\":\"a\\\"b c\"}]}}");
+    fake_answer(fake, 401, "",
+                "{\"error_code\":\"AUTH_001\",\"errors\":[\"hunter22 for \\\"a\\\\\\\"b c\\\"\"]}");
+    assert_err(run(), ERR_HTTP_AUTH);
+    assert_non_null(strstr(why.text, "AUTH_001: ******** for \"********\""));
+    assert_non_null(strstr(reported, "AUTH_001: ******** for \"********\""));
+}
+
 static void stops_when_connect_asks_for_a_long_pause(void **state)
 {
     (void)state;
@@ -531,6 +548,7 @@ int main(void)
         TEST(tells_how_long_a_rescheduled_object_waits),
         TEST(tells_the_shortest_wait),
         TEST(stops_when_the_key_is_not_accepted),
+        TEST(tells_no_password_of_what_ended_it),
         TEST(stops_when_connect_asks_for_a_long_pause),
         TEST(goes_on_after_a_short_pause),
         TEST(begins_no_object_after_the_deadline),

@@ -80,9 +80,12 @@ unit_tests = $(base_tests) $(event_tests) $(transport_tests) $(conf_tests) $(aut
 	$(inbox_tests) $(api_tests) $(policy_tests) $(processors_tests) $(tasks_tests) \
 	$(web_tests) $(cmd_tests) $(sim_tests)
 
+EXTRA_DIST += tests/unit/without-cmocka
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests)
 TESTS += $(unit_tests)
+else
+TESTS += tests/unit/without-cmocka
 endif
 
 # Fuzz targets, as tests that replay their corpus.

@@ -75,49 +75,45 @@ static int prefix(const char *s, size_t columns)
 }
 
 /* What a cell says to people: on one line, without control characters. */
-static const char *cell(const struct json_object *row, const char *key, char text[], size_t max)
+static const char *cell(struct buf *b, const struct json_object *row, const char *key)
 {
     struct json_object *value = jsonx_get(row, key);
     const char *s = value == NULL ? "-" : json_object_get_string(value);
-    if (*s == '\0')
-        s = "-";
-    size_t n = 0;
-    for (; *s != '\0' && n + 1 < max; s++)
-        text[n++] = (unsigned char)*s < 0x20 || *s == 0x7f ? ' ' : *s;
-    text[n] = '\0';
-    return text;
+    buf_reset(b);
+    for (; *s != '\0'; s++)
+        buf_addc(b, (unsigned char)*s < 0x20 || *s == 0x7f ? ' ' : *s);
+    return b->len > 0 ? b->data : "-";
 }
 
-#define CELL_BYTES ((size_t)TABLE_CELL_MAX * 4 + 1)
-
+/* Nothing stands behind the last cell, so that it may be as long as it needs. */
 static void print_cell(FILE *out, const char *text, size_t columns, bool last)
 {
     size_t w = width(text);
-    if (w > TABLE_CELL_MAX) {
-        fprintf(out, "%.*s...", prefix(text, TABLE_CELL_MAX - 3), text);
-        w = TABLE_CELL_MAX;
-    } else {
+    if (last) {
         fputs(text, out);
+    } else if (w > TABLE_CELL_MAX) {
+        fprintf(out, "%.*s...%*s", prefix(text, TABLE_CELL_MAX - 3), text,
+                (int)(columns - TABLE_CELL_MAX) + 2, "");
+    } else {
+        fprintf(out, "%s%*s", text, (int)(columns - w) + 2, "");
     }
-    if (!last)
-        fprintf(out, "%*s", (int)(columns - w) + 2, "");
 }
 
 void table_print(struct table *t)
 {
     size_t rows = json_object_array_length(t->rows), shown[TABLE_COLUMNS_MAX], count = 0;
     size_t widths[TABLE_COLUMNS_MAX];
-    char text[CELL_BYTES];
+    struct buf text;
 
     if (t->json)
         return;
+    buf_init(&text, ROW_MAX);
     for (size_t c = 0; t->columns[c].key != NULL && count < TABLE_COLUMNS_MAX; c++) {
         if (t->columns[c].title == NULL)
             continue;
         size_t max = width(t->columns[c].title);
         for (size_t r = 0; r < rows; r++) {
-            size_t w = width(
-                cell(json_object_array_get_idx(t->rows, r), t->columns[c].key, text, sizeof text));
+            size_t w = width(cell(&text, json_object_array_get_idx(t->rows, r), t->columns[c].key));
             max = w > max ? w : max;
         }
         widths[count] = max > TABLE_CELL_MAX ? TABLE_CELL_MAX : max;
@@ -132,8 +128,9 @@ void table_print(struct table *t)
     for (size_t r = 0; r < rows; r++) {
         struct json_object *row = json_object_array_get_idx(t->rows, r);
         for (size_t i = 0; i < count; i++)
-            print_cell(t->out, cell(row, t->columns[shown[i]].key, text, sizeof text), widths[i],
+            print_cell(t->out, cell(&text, row, t->columns[shown[i]].key), widths[i],
                        i + 1 == count);
         fputc('\n', t->out);
     }
+    buf_free(&text);
 }

@@ -17,7 +17,9 @@
 #include "base/err.h"
 
 #define TABLE_COLUMNS_MAX 16
-#define TABLE_CELL_MAX    60 /* characters of a cell shown to people; longer ones are cut */
+#define TABLE_CELL_MAX                                                      \
+    60 /* characters of a cell shown to people; longer ones are cut, but in \
+          the last column */
 
 struct table_column {
     const char *key;   /* in JSON */

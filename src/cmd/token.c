@@ -14,6 +14,7 @@
 #include "cmd/signing.h"
 #include "cmd/table.h"
 #include "event/event.h"
+#include "web/hook.h"
 
 static int run(const struct cmd *self, int argc, char **argv);
 
@@ -32,7 +33,8 @@ const struct cmd cmd_token = {
         "  --json               verify: print one JSON object\n"
         "  --help               show this help\n"
         "\n"
-        "Verify ends with 0 if the handler would accept the token, else with 1.\n"
+        "Verify ends with 0 if the handler would accept the token, else with 1. It says, too, if\n"
+        "the handler would then ignore it, as another class, product or account's business.\n"
         "\n"
         "Examples:\n"
         "  connect-webhook token sign --webhook WH-623-978-334\n"
@@ -112,9 +114,11 @@ struct findings {
     size_t step; /* the one that failed, STEPS_COUNT if none did */
     struct jwt_parts parts;
     bool parsed;
-    bool keyed;             /* one secret was named: no webhook was looked for */
-    const char *webhook_id; /* of the webhook that was proven; borrowed from the claims */
-    size_t secret;          /* which of its secrets, from 0 */
+    bool keyed;                         /* one secret was named: no webhook was looked for */
+    const struct conf_webhook *webhook; /* that was proven; borrowed from the configuration */
+    size_t secret;                      /* which of its secrets, from 0 */
+    size_t tried;                       /* how many secrets the signature was checked with */
+    const char *ignored; /* why the handler would store it and do no more; NULL. Static */
 };
 
 static bool in_step(const struct step *step, enum err e)
@@ -125,7 +129,7 @@ static bool in_step(const struct step *step, enum err e)
     return false;
 }
 
-/* Look at the claims' types, too, where the handler would have come so far or was late. */
+/* Look at the claims, too, where the handler would have come so far or was late. */
 static void check_claims(struct findings *f)
 {
     struct event event;
@@ -134,6 +138,7 @@ static void check_claims(struct findings *f)
         return;
     enum err e = event_from_claims(f->parts.claims, &event, &why);
     if (e == ERR_OK) {
+        f->ignored = f->webhook != NULL ? hook_ignores(&event, f->webhook) : NULL;
         event_free(&event);
     } else {
         f->err = e;
@@ -141,29 +146,44 @@ static void check_claims(struct findings *f)
     }
 }
 
+static void check_with_key(struct findings *f, const struct jwt_key *key, int64_t now)
+{
+    f->keyed = true;
+    f->tried = 1;
+    f->err = jwt_check_signature(&f->parts, key);
+    if (f->err == ERR_OK)
+        f->err = jwt_check_times(f->parts.claims, now, &f->why);
+    else
+        why_set(&f->why, f->err, "not signed with this secret");
+}
+
+static void check_with_ring(struct findings *f, const char *token, size_t len,
+                            const struct conf *conf, const struct keyring *ring, int64_t now)
+{
+    struct verified v;
+    const struct conf_webhook *named = conf_webhook(conf,
+                                                    jsonx_str(f->parts.claims, "webhook_id", ""));
+    f->err = keyring_verify(ring, token, len, now, &v, &f->why);
+    f->tried = named != NULL ? named->secrets_count : 0;
+    if (f->err != ERR_OK)
+        return;
+    f->webhook = v.webhook;
+    f->secret = v.secret;
+    f->tried = v.secret + 1;
+    json_object_put(v.claims);
+}
+
 /* Against one secret, or (NULL) against all that are configured. */
-static void examine(struct findings *f, const char *token, size_t len, const struct jwt_key *key,
+static void examine(struct findings *f, const char *token, size_t len, const struct signing *s,
                     const struct keyring *ring)
 {
     int64_t now = clk_wall_s();
-    f->keyed = key != NULL;
     f->err = jwt_parse(token, len, &f->parts, &f->why);
     f->parsed = f->err == ERR_OK;
-    if (f->parsed && key != NULL) {
-        f->err = jwt_check_signature(&f->parts, key);
-        if (f->err != ERR_OK)
-            why_set(&f->why, f->err, "not signed with this secret");
-        else
-            f->err = jwt_check_times(f->parts.claims, now, &f->why);
-    } else if (f->parsed) {
-        struct verified v;
-        f->err = keyring_verify(ring, token, len, now, &v, &f->why);
-        if (f->err == ERR_OK) {
-            f->webhook_id = jsonx_str(f->parts.claims, "webhook_id", NULL);
-            f->secret = v.secret;
-            json_object_put(v.claims);
-        }
-    }
+    if (f->parsed && ring == NULL)
+        check_with_key(f, s->key, now);
+    else if (f->parsed)
+        check_with_ring(f, token, len, s->conf, ring, now);
     if (f->parsed)
         check_claims(f);
     while (f->step < STEPS_COUNT && (f->err == ERR_OK || !in_step(&steps[f->step], f->err)))
@@ -183,32 +203,53 @@ static void print_json(const struct findings *f)
     json_object_object_add(o, "failed", valid ? NULL : text(steps[f->step].name));
     json_object_object_add(o, "error", valid ? NULL : text(err_name(f->err)));
     json_object_object_add(o, "reason", valid ? NULL : text(f->why.text));
-    json_object_object_add(o, "webhook", text(f->webhook_id));
-    if (f->webhook_id != NULL)
+    json_object_object_add(o, "ignored", valid ? text(f->ignored) : NULL);
+    json_object_object_add(o, "webhook", text(f->webhook != NULL ? f->webhook->id : NULL));
+    if (f->webhook != NULL)
         jsonx_add(o, "secret", json_object_new_int64((int64_t)f->secret + 1));
+    jsonx_add(o, "secrets_tried", json_object_new_int64((int64_t)f->tried));
     json_object_object_add(o, "header", json_object_get(f->parts.header));
     json_object_object_add(o, "claims", json_object_get(f->parts.claims));
     signing_print(o);
     json_object_put(o);
 }
 
-static void add_step(struct table *t, const struct findings *f, size_t i)
+static void add_row(struct table *t, const char *step, const char *result, const char *detail)
 {
     struct json_object *row = json_object_new_object();
-    bool skipped = f->keyed && in_step(&steps[i], ERR_TOKEN_UNKNOWN);
-    const char *result = skipped ? "-" : i < f->step ? "ok" : i == f->step ? "FAILED" : "-";
-    jsonx_add(row, "step", text(steps[i].name));
+    jsonx_add(row, "step", text(step));
     jsonx_add(row, "result", text(result));
-    if (i == f->step) {
-        jsonx_add(row, "detail", text(f->why.text));
-    } else if (f->webhook_id != NULL && in_step(&steps[i], ERR_TOKEN_UNKNOWN)) {
-        jsonx_add(row, "detail", text(f->webhook_id));
-    } else if (f->webhook_id != NULL && in_step(&steps[i], ERR_TOKEN_SIGNATURE)) {
-        char which[64];
-        snprintf(which, sizeof which, "secret %zu of the webhook", f->secret + 1);
-        jsonx_add(row, "detail", text(which));
-    }
+    json_object_object_add(row, "detail", text(detail));
     table_row(t, row);
+}
+
+/* What there is to say about the signature, right or wrong. */
+static const char *which_secret(const struct findings *f, char ret[64])
+{
+    if (f->webhook != NULL)
+        snprintf(ret, 64, "secret %zu of %zu", f->secret + 1, f->webhook->secrets_count);
+    else
+        snprintf(ret, 64, "%zu secret%s tried", f->tried, f->tried == 1 ? "" : "s");
+    return ret;
+}
+
+static void add_step(struct table *t, const struct findings *f, size_t i)
+{
+    bool names = in_step(&steps[i], ERR_TOKEN_UNKNOWN);
+    bool signs = in_step(&steps[i], ERR_TOKEN_SIGNATURE);
+    const char *result = names && f->keyed ? "-"
+                         : i < f->step     ? "ok"
+                         : i == f->step    ? "FAILED"
+                                           : "-";
+    char secret[64], detail[WHY_MAX + sizeof secret] = "";
+    if (i == f->step)
+        snprintf(detail, sizeof detail, "%s%s%s", f->why.text, signs ? "; " : "",
+                 signs ? which_secret(f, secret) : "");
+    else if (names && f->webhook != NULL)
+        snprintf(detail, sizeof detail, "%s", f->webhook->id);
+    else if (signs && i < f->step)
+        which_secret(f, detail);
+    add_row(t, steps[i].name, result, detail[0] != '\0' ? detail : NULL);
 }
 
 static void print_steps(const struct findings *f)
@@ -220,6 +261,8 @@ static void print_steps(const struct findings *f)
         return;
     for (size_t i = 0; i < STEPS_COUNT; i++)
         add_step(t, f, i);
+    if (f->err == ERR_OK && f->webhook != NULL)
+        add_row(t, "business", f->ignored != NULL ? "IGNORED" : "ok", f->ignored);
     table_print(t);
     table_free(t);
 }
@@ -303,7 +346,7 @@ static int explain(const struct cmd *self, const char *token, struct signing *s,
     if (e != ERR_OK)
         return cmd_failed(self, "%s", f.why.text);
     find_token(&token, &len);
-    examine(&f, token, len, s->key, ring);
+    examine(&f, token, len, s, ring);
     if (f.err != ERR_OK && f.step == STEPS_COUNT)
         cmd_failed(self, "%s", f.why.text); /* memory, not the token */
     else

@@ -11,7 +11,6 @@
 #include "base/clk.h"
 #include "base/jsonx.h"
 #include "base/log.h"
-#include "event/event.h"
 #include "web/answer.h"
 #include "web/pool.h"
 #include "web/snapshot.h"
@@ -170,7 +169,7 @@ static void note_body(const struct call *c)
     json_object_put(body);
 }
 
-static const char *not_ours(const struct event *e, const struct conf_webhook *w)
+const char *hook_ignores(const struct event *e, const struct conf_webhook *w)
 {
     enum object_class claimed;
     if (e->object_class != NULL &&
@@ -195,7 +194,7 @@ static enum step understand(struct call *c)
         return fail(c,
                     why_set(&c->why, ERR_POLICY,
                             "webhook %s: this version does not answer validation webhooks", w->id));
-    c->ignored = not_ours(&c->event, w);
+    c->ignored = hook_ignores(&c->event, w);
     note_endpoint(c);
     note_body(c);
     return STEP_STORE;

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "conf/conf.h"
+#include "event/event.h"
 #include "inbox/inbox.h"
 #include "transport/request.h"
 
@@ -26,6 +27,10 @@ void hook_free(struct hook *h);
 
 /* The request_handler: `ctx` is the hook. */
 void hook_handle(void *ctx, struct request *r);
+
+/* Why an event that a webhook has proven is none of its business, and so stored and left alone;
+ * NULL if it is its business. Static. */
+const char *hook_ignores(const struct event *e, const struct conf_webhook *w);
 
 /* A request_handler for a program that cannot work: 503, so that Connect calls again. */
 void hook_unavailable(void *ctx, struct request *r);

@@ -95,3 +95,25 @@ def test_installed_by_make_install(tmp, build):
     assert ran.returncode == 0, ran.stderr
     installed = {p.name for p in pathlib.Path(tmp).rglob("*") if p.is_file()}
     assert {"connect-webhook", "connect-webhook.1", "connect-webhook.fcgi.8"} <= installed
+
+
+@pytest.mark.time_limit(120)
+def test_unit_tests_that_cannot_be_built_are_seen_to_be_skipped(tmp):
+    """Configured where there is no cmocka: the tests say so, and in CI fail."""
+    pkg_config = shutil.which("pkg-config")
+    env = fake_commands(tmp, pkg_config=f'case "$*" in *cmocka*) exit 1 ;; esac; exec {pkg_config} "$@"')
+    folder = tmp / "build"
+    folder.mkdir()
+    ran = run(servers.SOURCE / "configure", "-q", f"PKG_CONFIG={tmp}/bin/pkg-config", cwd=folder, env=env)
+    assert ran.returncode == 0, ran.stderr
+    tests = run("make", "-s", "--eval=print: ; @echo $(TESTS)", "print", cwd=folder).stdout.split()
+    script, = (t for t in tests if t.startswith("tests/unit/"))
+    for ci, status in (("", 77), ("true", 1)):
+        ran = run(servers.SOURCE / script, env={**os.environ, "CI": ci})
+        assert (ran.returncode, ran.stdout) == (status, "The unit tests are not built: cmocka is missing (libcmocka-dev).\n")
+
+
+def test_what_make_coverage_needs_is_among_the_packages():
+    coverage = (servers.SOURCE / "dev.mk").read_text().partition("\ncoverage:")[2]
+    tool = coverage.split("\n\t")[2].split()[0]
+    assert f"test   {tool}\n" in (CONTRIB / "packages").read_text()

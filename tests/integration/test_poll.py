@@ -231,6 +231,15 @@ def test_tells_no_secret(poll, small_connect):
         assert secret not in result.stdout + result.stderr
 
 
+def test_a_reason_is_told_to_its_end(small_connect, configuration, build):
+    reason = "a reason of more than sixty characters, as those for people often are: " + "x" * 300
+    conf = configuration(api_url=small_connect.url, rules=json.dumps([{"then": {"action": "skip", "reason": reason}}]))
+    small_connect.add("purchase")
+    ran = subprocess.run([build / "connect-webhook", "poll", "--once", "-c", conf.path],
+                         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT)
+    assert ran.stdout.splitlines()[1].endswith("  " + reason)
+
+
 # ------------------------------------------------------------------------- passwords
 
 # As JSON has it, it is full of backslashes.

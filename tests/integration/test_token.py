@@ -188,8 +188,42 @@ def test_names_the_step_that_fails(config, step, header, claims, secret):
 def test_says_which_secret_signed(config):
     claims = {"webhook_id": "WH-1", "exp": int(time.time()) + 600}
     for number, secret in ((1, SECRETS["WH-1"]), (2, "second secret of one, which is long")):
-        got = json.loads(token("verify", "-c", config, "--json", forge({"alg": "HS256"}, claims, secret)).stdout)
-        assert got["valid"] and got["webhook"] == "WH-1" and got["secret"] == number
+        text = forge({"alg": "HS256"}, claims, secret)
+        got = json.loads(token("verify", "-c", config, "--json", text).stdout)
+        assert got["valid"] and got["webhook"] == "WH-1" and got["ignored"] is None
+        assert got["secret"] == got["secrets_tried"] == number
+        assert f"secret {number} of 2" in token("verify", "-c", config, text).stdout
+
+
+@pytest.mark.parametrize("webhook, tried", [("WH-1", 2), ("WH-2", 1), ("WH-9", 0)])
+def test_says_how_many_secrets_were_tried(config, webhook, tried):
+    claims = {"webhook_id": webhook, "exp": int(time.time()) + 600}
+    text = forge({"alg": "HS256"}, claims, "another secret, which is long enough")
+    got = json.loads(token("verify", "-c", config, "--json", text).stdout)
+    assert (got["valid"], got["secrets_tried"]) == (False, tried)
+    if tried > 0:
+        said = f"{tried} secret{'s' if tried > 1 else ''} tried"
+        assert said in token("verify", "-c", config, text).stdout
+
+
+@pytest.mark.parametrize("change, reason", [
+    ({"object_class": "usage_file"}, "another object class"), ({"product_id": "PRD-9"}, "another product"),
+    ({"account_id": "VA-9"}, "another account"), ({}, None)])
+def test_says_what_the_handler_would_ignore(config, secret_file, change, reason):
+    claims = {"webhook_id": "WH-1", "exp": int(time.time()) + 600, "object_class": "fulfillment_requests",
+              "product_id": "PRD-578-226-824", "account_id": "VA-240-990", **change}
+    text = forge({"alg": "HS256"}, claims, SECRETS["WH-1"])
+    ran = token("verify", "-c", config, "--json", text)
+    got = json.loads(ran.stdout)
+    assert (ran.returncode, got["valid"]) == (0, True)
+    assert got["ignored"] == (reason and f"the webhook is configured for {reason}")
+    people = token("verify", "-c", config, text)
+    assert people.returncode == 0
+    row, = (line for line in people.stdout.splitlines() if line.startswith("business"))
+    assert row.split()[1] == ("IGNORED" if reason else "ok") and (reason or "") in row
+    # A secret alone knows no webhook, and so no business.
+    alone = token("verify", "--secret-file", secret_file, text)
+    assert alone.returncode == 0 and "business" not in alone.stdout
 
 
 @pytest.mark.parametrize("form", ["{}", " {} \n", "Bearer {}", "bearer {}\r\n"])

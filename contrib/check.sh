@@ -17,7 +17,7 @@ linters, and make distcheck. Can be run again and again, from anywhere.
 Builds are kept in build-check/ of the clone, or in $CW_BUILD_DIR. With CI=true a test that cannot
 run, because something is missing, has failed.
 
-Example: sudo contrib/check.sh
+Example, as root: contrib/check.sh
 END
 }
 
@@ -126,9 +126,10 @@ build_and_test() {
     fi
 }
 
-need_packages build run test
-mkdir -p "$folder" || die "$folder cannot be made"
+need_plain_clone
+need_folder "$folder"
 trap 'give_back "$folder"' EXIT
+need_packages "$folder/packages.log" build run test
 say "Building in $folder with $JOBS jobs."
 step "autoreconf" need_configure || exit 1
 

@@ -13,6 +13,12 @@ die() {
     exit 1
 }
 
+# die_of LOG MESSAGE: with the end of what a command said.
+die_of() {
+    tail -n 40 "$1" >&2
+    die "$2: $1"
+}
+
 is_installed() {
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
@@ -34,12 +40,14 @@ apt_install() (
     fi
     export DEBIAN_FRONTEND=noninteractive
     apt-get -o DPkg::Lock::Timeout=300 -qq update </dev/null &&
-        apt-get -o DPkg::Lock::Timeout=300 -qq -y --no-install-recommends install "$@" </dev/null >&2
+        apt-get -o DPkg::Lock::Timeout=300 -qq -y --no-install-recommends install "$@" </dev/null
 )
 
-# See to it that the packages of these groups are there, or stop.
+# need_packages LOG GROUP...: see to it that the packages of these groups are there, or stop. What
+# the package manager says goes to the log.
 need_packages() {
-    local missing
+    local log=$1 missing
+    shift
     if ! command -v dpkg-query >/dev/null; then
         say "This is not Debian: contrib/packages lists what is needed. Going on with what is here."
         return
@@ -47,16 +55,27 @@ need_packages() {
     missing=$(missing_packages "$@")
     [ -n "$missing" ] || return 0
     [ "$(id -u)" = 0 ] || die "these packages are missing: $missing
-Install them (sudo apt-get install $missing) or run this with sudo."
-    say "Installing: $missing"
+Install them (apt-get install $missing) as root, or run this as root."
+    say "Installing, as $log tells: $missing"
     # shellcheck disable=SC2086  # a list of names
-    apt_install $missing || die "the packages could not be installed"
+    apt_install $missing >"$log" 2>&1 || die_of "$log" "the packages could not be installed"
+}
+
+# A configured clone can be built in no other folder: that is make's, not ours, to decide.
+need_plain_clone() {
+    [ ! -e "$CLONE/config.status" ] ||
+        die "$CLONE itself is configured: run 'make distclean' there first"
+}
+
+# need_folder FOLDER: make it, and see to it that it can be written.
+need_folder() {
+    { mkdir -p "$1" && : >"$1/.writable"; } 2>/dev/null ||
+        die "$1 cannot be written: run this as its owner, or name another folder in \$CW_BUILD_DIR"
+    rm -f "$1/.writable"
 }
 
 # Make ./configure, unless it is there and newer than what it is made from.
 need_configure() {
-    [ ! -e "$CLONE/config.status" ] ||
-        die "the clone itself is configured: run 'make distclean' in $CLONE first"
     if [ ! -e "$CLONE/configure" ] || [ "$CLONE/configure.ac" -nt "$CLONE/configure" ] ||
         [ ! -e "$CLONE/Makefile.in" ]; then
         (cd "$CLONE" && autoreconf -fi)

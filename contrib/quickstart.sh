@@ -17,7 +17,7 @@ Ctrl-C and leaves nothing behind but the build. Nothing outside this machine is 
 Missing packages are installed as root, and named otherwise. The build is kept in
 build-quickstart/ of the clone, or in $CW_BUILD_DIR.
 
-Example: sudo contrib/quickstart.sh
+Example, as root: contrib/quickstart.sh
 END
 }
 
@@ -36,14 +36,13 @@ for argument; do
 done
 
 folder=${CW_BUILD_DIR:-$CLONE/build-quickstart}
-mkdir -p "$folder" || die "$folder cannot be made"
+need_plain_clone
+need_folder "$folder"
+trap 'give_back "$folder"' EXIT
+need_packages "$folder/packages.log" build run
 log=$folder/quickstart-build.log
-
-need_packages build run
 say "Building in $folder (a minute, the first time) ..."
-if ! { need_configure && configure_in "$folder" && make -C "$folder" -j"$JOBS"; } >"$log" 2>&1; then
-    tail -n 40 "$log" >&2
-    die "the build failed: $log"
-fi
+{ need_configure && configure_in "$folder" && make -C "$folder" -j"$JOBS"; } >"$log" 2>&1 ||
+    die_of "$log" "the build failed"
 give_back "$folder"
 exec python3 -B "$CLONE/contrib/quickstart.py" "$folder" "$@"

@@ -64,22 +64,64 @@ def fake_commands(tmp, **scripts):
 def test_missing_packages_are_named_without_root(tmp):
     env = fake_commands(tmp, dpkg_query='for name; do :; done; [ "$name" = nginx ] || echo installed',
                         id="echo 1000", apt_get=f"touch {tmp}/called")
-    ran = run("bash", "-c", LIB + "need_packages build run test; echo went on", env=env)
+    ran = run("bash", "-c", LIB + "need_packages /dev/null build run test; echo went on", env=env)
     assert ran.returncode == 1 and "went on" not in ran.stdout
-    assert "missing: nginx" in ran.stderr and "sudo apt-get install nginx" in ran.stderr
+    assert "missing: nginx" in ran.stderr and "apt-get install nginx" in ran.stderr and "as root" in ran.stderr
     assert not (tmp / "called").exists()
 
 
 def test_only_what_is_asked_for_is_installed_and_nothing_if_all_is_there(tmp):
     env = fake_commands(tmp, dpkg_query="[ -e " + str(tmp / "installed") + " ] && echo installed", id="echo 0",
                         apt_get=f'echo "$@" >>{tmp}/calls; touch {tmp}/installed')
-    command = LIB + f"policy={tmp}/policy-rc.d; need_packages run"
+    command = LIB + f"policy={tmp}/policy-rc.d; need_packages {tmp}/log run"
     assert run("bash", "-c", command, env=env).returncode == 0
     update, install = (tmp / "calls").read_text().splitlines()
     assert update.endswith(" update") and install.endswith(" install nginx python3")
     assert run("bash", "-c", command, env=env).returncode == 0
     assert len((tmp / "calls").read_text().splitlines()) == 2
     assert not (tmp / "policy-rc.d").exists()
+
+
+def test_what_the_package_manager_says_goes_to_a_log(tmp):
+    env = fake_commands(tmp, dpkg_query="true", id="echo 0", apt_get="echo unpacking; echo trouble >&2; exit 1")
+    ran = run("bash", "-c", LIB + f"policy={tmp}/policy-rc.d; need_packages {tmp}/log run; echo went on", env=env)
+    assert ran.returncode == 1 and "went on" not in ran.stdout
+    assert ran.stdout == f"Installing, as {tmp}/log tells: nginx python3 \n"
+    assert "trouble" in (tmp / "log").read_text()
+    assert ran.stderr.endswith(f": the packages could not be installed: {tmp}/log\n") and "trouble" in ran.stderr
+
+
+SCRIPTS = [("check.sh", "--quick"), ("quickstart.sh", "--once")]
+
+
+def clone(tmp):
+    """A clone with what the scripts look at before they build."""
+    shutil.copytree(CONTRIB, tmp / "clone/contrib")
+    shutil.copy(servers.SOURCE / "configure.ac", tmp / "clone")
+    return tmp / "clone"
+
+
+@pytest.mark.parametrize("script, option", SCRIPTS)
+def test_a_configured_clone_is_refused_and_says_so(tmp, script, option):
+    root = clone(tmp)
+    (root / "config.status").touch()
+    ran = run(root / "contrib" / script, option, env={**os.environ, "CW_BUILD_DIR": str(tmp / "build")})
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr == f"{script}: {root} itself is configured: run 'make distclean' there first\n"
+    assert not (tmp / "build").exists()
+
+
+@pytest.mark.parametrize("script, option", SCRIPTS)
+def test_a_folder_that_cannot_be_written_is_refused_and_says_so(tmp, script, option):
+    """An old build in it must not pass for a new one."""
+    root, folder = clone(tmp), tmp / "build"
+    folder.mkdir(mode=0o555)
+    tmp.chmod(0o755)
+    (root / "contrib/quickstart.py").write_text("print('an old build runs')\n")
+    somebody = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+    ran = run(root / "contrib" / script, option, env={**os.environ, "CW_BUILD_DIR": str(folder)}, **somebody)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith(f"{script}: {folder} cannot be written: ")
 
 
 def test_services_do_not_start_when_packages_are_installed(tmp):

@@ -65,7 +65,7 @@ class Configuration:
         shutil.copy(RULES, self.rules)
         self.path.write_text(CONFIGURATION.format(
             path=self.path, folder=self.folder, state=tmp / "state", socket=self.socket,
-            api_url=sim.url, group=calls.own_group(), account=calls.ACCOUNT, product=calls.PRODUCT,
+            api_url=sim.url, group=calls.web_group(), account=calls.ACCOUNT, product=calls.PRODUCT,
             webhook=calls.WEBHOOK))
 
     def write(self, name, secret):
@@ -206,6 +206,7 @@ def main():
     build, once = pathlib.Path(sys.argv[1]).resolve(), "--once" in sys.argv[2:]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     tmp = pathlib.Path(tempfile.mkdtemp(prefix="connect-webhook-"))
+    tmp.chmod(0o711)  # nginx's workers have to get through
     well = False
     try:
         well = run(build, tmp, once)

@@ -133,8 +133,9 @@ def connect(url, configuration, webhook=WEBHOOK, method="POST", header="Authenti
     return http(method, url, body, [*pairs, *headers])
 
 
-def own_group():
-    return grp.getgrgid(os.getgid()).gr_name
+def web_group():
+    """The group that a web server's workers are in: those of contrib/, if root starts it."""
+    return "www-data" if os.geteuid() == 0 else grp.getgrgid(os.getgid()).gr_name
 
 
 class Configuration:
@@ -171,7 +172,7 @@ class Configuration:
             "accounts": accounts or [{"id": ACCOUNT, "api_url": api_url, "api_key": {"file": str(key)}}],
             "inbox": {"url": f"sqlite:{self.state}/inbox.db"},
             "processing": {},
-            "web": {"listen": f"unix:{self.socket}", "group": own_group()},
+            "web": {"listen": f"unix:{self.socket}", "group": web_group()},
             "webhooks": webhooks or [{
                 "id": WEBHOOK, "account": ACCOUNT, "product": PRODUCT,
                 "object_class": "fulfillment_request", "type": "event",

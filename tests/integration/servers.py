@@ -210,10 +210,7 @@ class Nginx(WebServer):
         substituted(SOURCE / "contrib/nginx/nginx.conf", self.directory / "nginx.conf", {})
         substituted(SOURCE / "contrib/nginx/connect-webhook.conf", self.directory / "connect-webhook.conf",
                     {SOCKET: self.socket, "listen 8080": f"listen 127.0.0.1:{self.port}"})
-        arguments = [self.program, "-p", self.directory, "-c", self.directory / "nginx.conf", "-e", "stderr"]
-        if os.geteuid() == 0:
-            arguments += ["-g", "user root;"]  # the workers need our folders
-        return arguments, {}
+        return [self.program, "-p", self.directory, "-c", self.directory / "nginx.conf", "-e", "stderr"], {}
 
 
 APACHE_USER = "www-data"  # of the files of contrib/apache, if started by root

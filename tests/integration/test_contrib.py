@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -30,6 +31,32 @@ def test_the_unit_is_well_confined(tmp, need):
     servers.substituted(CONTRIB / "systemd/connect-webhook.service", unit, {servers.HANDLER: "/bin/true"})
     ran = run(need("systemd-analyze"), "security", "--offline=true", "--threshold=20", unit)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("name", ["connect-webhook.service", "connect-webhook.sysusers.conf"])
+def test_the_user_is_made_as_the_comments_say(tmp, need, name):
+    """The command in the comment, in contrib/systemd, for another root."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can make users")
+    need("systemd-sysusers")
+    text = (CONTRIB / "systemd" / name).read_text()
+    command, = (line.lstrip("# ") for line in text.splitlines() if line.startswith("#     systemd-sysusers "))
+    (tmp / "etc").mkdir()
+    ran = run("sh", "-c", command.replace("systemd-sysusers ", f"systemd-sysusers --root={tmp} ", 1),
+              cwd=CONTRIB / "systemd")
+    assert ran.returncode == 0, ran.stderr
+    user, = (tmp / "etc/passwd").read_text().splitlines()
+    assert user.startswith("connect-webhook:") and ":/var/lib/connect-webhook:" in user
+
+
+def test_no_file_names_a_command_that_does_not_exist(build):
+    known = run(build / "connect-webhook", "--help").stdout
+    commands = set(re.findall(r"^  ([a-z]+) ", known, re.M))
+    assert "check" in commands
+    for path in CONTRIB.rglob("*"):
+        if path.is_file() and path.suffix != ".py":
+            named = re.findall(r"(?:^|[`#:/] *)connect-webhook ([a-z]+)", path.read_text(), re.M)
+            assert set(named) - {"behind", "under", "as", "is"} <= commands, path
 
 
 @pytest.mark.parametrize("page", ["connect-webhook.1", "connect-webhook.yaml.5", "connect-webhook.fcgi.8"])

@@ -15,7 +15,7 @@ from responder import Responder
 
 @pytest.fixture
 def responder(tmp, running):
-    return running.enter_context(Responder("--listen", f"unix:{tmp}/fcgi.sock"))
+    return running.enter_context(Responder("--listen", f"unix:{tmp}/fcgi.sock", "--group", calls.web_group()))
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -30,11 +30,23 @@ def test_nginx_as_shipped_passes_a_call_on(tmp, responder, nginx, http, method, 
     assert got[header.lower()] == "Bearer t"
 
 
+def workers_of(pid):
+    return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_nginx_started_by_root_has_workers_that_are_not_root(tmp, responder, nginx):
+    if os.geteuid() != 0:
+        pytest.skip("only root can start others' workers")
+    server = nginx(tmp / "fcgi.sock")
+    owners = {pathlib.Path(f"/proc/{pid}").owner() for pid in workers_of(server.pid)}
+    assert owners == {"www-data"}
+
+
 @pytest.mark.parametrize("flavour", ["mod_fcgid", "mod_proxy_fcgi", "cgi"])
 def test_apache_as_shipped_passes_a_call_on(running, configuration, apache, http, flavour):
     conf = configuration()
     if flavour == "mod_proxy_fcgi":
-        running.enter_context(Responder("--listen", f"unix:{conf.socket}"))
+        running.enter_context(Responder("--listen", f"unix:{conf.socket}", "--group", calls.web_group()))
     server = apache(flavour, conf, "tests/integration/responder")
     for method in "GET", "POST":
         for header in "Authentication", "Authorization":

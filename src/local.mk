@@ -149,5 +149,5 @@ src/sim/seed_json.c: src/sim/seed.json
 	  echo ';'; } >$@.new && mv $@.new $@
 
 # The manual.
-dist_man_MANS += doc/connect-sim.1 doc/connect-webhook.1 doc/connect-webhook.yaml.5 \
+dist_man_MANS += doc/connect-sim.1 doc/connect-webhook.1 doc/connect-webhook.rules.5 doc/connect-webhook.yaml.5 \
 	doc/connect-webhook.fcgi.8

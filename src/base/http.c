@@ -482,8 +482,6 @@ static enum err drive(struct http *h, struct slot *s, struct call *c, int64_t de
         return why_set(why, ERR_NETWORK, "the answer broke off in its header");
     if (e == ERR_TOO_BIG)
         return why_set(why, e, "the answer is larger than allowed");
-    if (result == CURLE_SSL_CACERT_BADFILE) /* libcurl's own words tell a path, to whoever asks */
-        return why_set(why, e, "ca_file holds no certificates of authorities");
     return e == ERR_OK ? e
                        : why_set(why, e, "%s",
                                  c->trouble[0] != '\0' ? c->trouble : curl_easy_strerror(result));

@@ -185,9 +185,23 @@ static void name_request(struct sim *s, const char *asset_id, char ret_id[80])
     while (store_find(s->store, STORE_REQUESTS, ret_id) != NULL);
 }
 
-/* Connect opens a conversation about each request. */
-static bool add_conversation(struct sim_call *c, const char *request_id)
+/* Who can see what is said about a request: its vendor and its provider, as far as it tells. */
+static struct json_object *parties_of(const struct json_object *request)
 {
+    static const char *const roles[] = {"vendor", "provider"};
+    struct json_object *parties = json_object_new_array();
+    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
+        struct json_object *party = jsonx_at(request, "asset", "connection", roles[i], NULL);
+        if (party != NULL)
+            jsonx_append(parties, jsonx_copy(party));
+    }
+    return parties;
+}
+
+/* Connect opens a conversation about each request. */
+static bool add_conversation(struct sim_call *c, const struct json_object *request)
+{
+    const char *request_id = jsonx_str(request, "id", "");
     struct json_object *one = json_object_new_object();
     char id[40];
     sim_new_id(c->sim, STORE_CONVERSATIONS, "CO", id);
@@ -196,6 +210,8 @@ static bool add_conversation(struct sim_call *c, const char *request_id)
     sim_set(one, "topic", request_id);
     sim_set(one, "status", "open");
     sim_set(one, "type", "conversation");
+    jsonx_add(one, "created", sim_now());
+    jsonx_add(one, "accounts", parties_of(request));
     return sim_add(c, STORE_CONVERSATIONS, one);
 }
 
@@ -233,7 +249,7 @@ static bool create(struct sim_call *c)
         json_object_object_add(request, "marketplace",
                                jsonx_copy(jsonx_object(c->body, "marketplace")));
     struct json_object *answer = json_object_get(request);
-    if (!sim_add(c, STORE_REQUESTS, request) || !add_conversation(c, id)) {
+    if (!sim_add(c, STORE_REQUESTS, request) || !add_conversation(c, answer)) {
         json_object_put(answer);
         return true;
     }

@@ -1,6 +1,7 @@
 """connect-webhook policy test: what would be decided about a request, without calling anything."""
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -186,3 +187,30 @@ def test_needs_no_configuration_to_try_rules(build, tmp):
         text=True, timeout=TIMEOUT, env={"CONNECT_WEBHOOK_CONFIG": str(tmp / "none.yaml")})
     assert (ran.returncode, ran.stderr) == (0, "")
     assert json.loads(ran.stdout)["decision"] == {"action": "confirm"}
+
+
+def test_the_manuals_example_is_good(policy):
+    manual = (servers.SOURCE / "doc/connect-webhook.rules.5").read_text()
+    example = manual.partition("\n.SH EXAMPLES\n.nf\n")[2].partition(".fi\n")[0].replace("\\-", "-")
+    policy.conf.write("test.rules.yaml", example)
+    request = request_of("purchase")
+    request["asset"]["tiers"] = {"customer": {"name": "Müller GMBH & Co"}}
+    shown = json.loads(policy(request, "--json").stdout)
+    assert shown["decision"] == {"action": "approve", "template": "Default Activation Template"}
+    request["type"] = "change"
+    request["asset"]["items"] = [{"quantity": "2", "old_quantity": "1"}]
+    assert json.loads(policy(request, "--json").stdout)["decision"]["action"] == "skip"
+
+
+def test_the_manual_names_every_action_and_field(policy):
+    manual = (servers.SOURCE / "doc/connect-webhook.rules.5").read_text()
+    policy.conf.write("test.rules.yaml", "- then: { action: sing }\n")
+    told = policy(request_of("change")).stderr
+    actions = told.partition("there are: ")[2].strip().split(", ")
+    assert len(actions) == 9 and all(f".TP\n.B {a}\n" in manual for a in actions)
+    for action in actions:
+        policy.conf.write("test.rules.yaml", f"- then: {{ action: {action}, song: x }}\n")
+        fields = policy(request_of("change")).stderr.partition(" takes ")[2].strip().split(", ")
+        assert fields[-2:] == ["params", "message"]
+        for field in fields:
+            assert re.search(rf"^\.BR? .*\b{field}\b", manual, re.M), field

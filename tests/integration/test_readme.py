@@ -44,6 +44,7 @@ INLINE = {
     "man connect-webhook.fcgi": "open_manual",
     "man connect-webhook": "open_manual",
     "man connect-webhook.yaml": "open_manual",
+    "man connect-webhook.rules": "open_manual",
     "man connect-sim": "open_manual",
 }
 
@@ -109,7 +110,7 @@ class Reader:
                  env={k: v for k, v in os.environ.items() if not k.startswith("MAKE")})
         assert os.access(f"{root}{servers.HANDLER}", os.X_OK)  # where contrib/ looks for it
         assert {p.name for p in (root / "usr/local/bin").iterdir()} >= {"connect-webhook", "connect-sim"}
-        for section, page in (1, "connect-webhook.1"), (5, "connect-webhook.yaml.5"), (8, "connect-webhook.fcgi.8"):
+        for section, page in (1, "connect-webhook.1"), (5, "connect-webhook.yaml.5"), (5, "connect-webhook.rules.5"), (8, "connect-webhook.fcgi.8"):
             assert (root / f"usr/local/share/man/man{section}" / page).exists()
 
     def save(self, text, rules=None):

@@ -528,6 +528,18 @@ def test_assigns_and_unassigns(api):
     assert request_of(api, PENDING)["status"] == "pending"
 
 
+def test_the_seed_has_whole_addresses(api):
+    for request in api.get("/requests?limit=1000"):
+        tiers = request["asset"]["tiers"]
+        for tier in tiers["customer"], tiers["tier1"]:
+            assert {"id", "name", "external_id", "external_uid", "tax_id"} < set(tier)
+            info = tier["contact_info"]
+            assert all(info[key] for key in ("address_line1", "city", "state", "postal_code", "country"))
+            contact = info["contact"]
+            assert all(contact[key] for key in ("first_name", "last_name", "email"))
+            assert set(contact["phone_number"]) == {"country_code", "area_code", "phone_number", "extension"}
+
+
 # ------------------------------------------------- products, templates, conversations
 
 

@@ -593,10 +593,12 @@ static enum err need_folder(struct load *l, const struct yamlx_node *root, const
     if (len >= (int)sizeof folder)
         return yamlx_fail(n, l->why, ERR_TOO_BIG, "%s.%s: a path has at most %d bytes", section,
                           name, PATH_LEN_MAX - 1);
-    if (stat(folder, &st) == 0)
-        return ERR_OK;
-    return yamlx_fail(n, l->why, ERR_IO, "%s.%s: %s: %s: make its folder first", section, name,
-                      path, strerror(errno));
+    if (stat(folder, &st) != 0)
+        return yamlx_fail(n, l->why, ERR_IO, "%s.%s: %s: %s: make its folder first", section, name,
+                          path, strerror(errno));
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return yamlx_fail(n, l->why, ERR_IO, "%s.%s: %s is a folder", section, name, path);
+    return ERR_OK;
 }
 
 static enum err cross_check(struct load *l, const struct yamlx_node *root)

@@ -117,7 +117,7 @@ static enum outcome find_named(struct job *job, const struct json_object *list,
 
 enum outcome template_find(struct job *job, const char *scope, const char *type, const char **ret)
 {
-    const struct json_object *list;
+    const struct json_object *list = NULL;
     const char *name = jsonx_str(job->decision->json, "template", NULL);
     const char *own = jsonx_str(jsonx_object(job->object, "template"), "id", "");
     const struct wanted any = {scope, type, NULL, NULL}, this = {scope, type, "id", own};

@@ -137,6 +137,13 @@ def test_a_folder_that_is_not_there_is_missed_by_check_and_start_alike(check, bu
         conf.document[section] = before
 
 
+def test_a_folder_in_the_place_of_a_file_is_refused_by_check_and_start_alike(check, build, conf):
+    conf.document["log"]["file"] = str(conf.folder)
+    conf.save()
+    line = refused(check("-c", conf.path), f"log.file: {conf.folder} is a folder")
+    assert line.removeprefix("connect-webhook check: ") in started(build, conf)
+
+
 def test_a_group_that_is_not_there_is_warned_of(check, conf):
     conf.document["web"]["group"] = "no-such-group"
     conf.save()

@@ -57,7 +57,7 @@ const char *api_account(const struct api *a);
 /* What one call came to, for the caller's decision and for the record. */
 struct api_result {
     int status;                  /* HTTP status, 0 if there was none */
-    char error_code[32];         /* "VAL_001"; "" if none */
+    char error_code[32];         /* "VAL_001", as it was sent; "" if none */
     char errors[API_ERRORS_MAX]; /* Connect's own words, joined by "; "; "" if none */
     int64_t retry_after_s;       /* -1 if none */
     bool sent;                   /* may the server have seen it? */

@@ -57,33 +57,23 @@ static void read_error(struct api_result *r, const struct json_object *root)
 }
 
 /* A server that repeats our key in its complaint must not bring it into our records. */
-static void hide_key(const struct api *a, struct api_result *r)
+static void hide_key(const struct api *a, char *text, size_t size)
 {
     const char *header = (const char *)secret_bytes(a->authorization);
     const char *key = strrchr(header, ' ') + 1;
     const char *token = strchr(key, ':'); /* "SU-123-456:TOKEN" */
     struct mask m = {0};
     if (mask_add(&m, token != NULL ? token + 1 : key) != ERR_OK ||
-        mask_text(&m, r->errors, sizeof r->errors) != ERR_OK ||
-        mask_text(&m, r->error_code, sizeof r->error_code) != ERR_OK)
-        r->errors[0] = r->error_code[0] = '\0';
+        mask_text(&m, text, size) != ERR_OK)
+        text[0] = '\0';
     mask_free(&m);
 }
 
-static enum err explain(struct api *a, struct api_call *call, const char *method, const char *path,
-                        const struct http_response *answer)
+static enum err tell(struct api_call *call, enum err e, const char *method, const char *path,
+                     const struct http_response *answer)
 {
-    struct api_result *r = &call->result;
-    enum err e = map_status(answer->status);
-    struct json_object *root = NULL;
+    const struct api_result *r = &call->result;
     int path_len = (int)strcspn(path, "?");
-    if (answer->body.len > 0 &&
-        jsonx_parse(answer->body.data, answer->body.len, ERROR_BODY_MAX, &root, NULL) == ERR_OK)
-        read_error(r, root);
-    json_object_put(root);
-    utf8_clean(r->errors);
-    hide_key(a, r);
-
     if (answer->status >= 300 && answer->status < 400)
         return why_set(&call->why, e,
                        "%s %.*s: %d: redirects are not followed; is the API's URL right?", method,
@@ -94,6 +84,22 @@ static enum err explain(struct api *a, struct api_call *call, const char *method
     return why_set(&call->why, e, "%s %.*s: %d: %s, with %zu bytes of %s", method, path_len, path,
                    answer->status, err_text(e), answer->body.len,
                    answer->content_type[0] != '\0' ? answer->content_type : "no content type");
+}
+
+static enum err explain(struct api *a, struct api_call *call, const char *method, const char *path,
+                        const struct http_response *answer)
+{
+    struct api_result *r = &call->result;
+    struct json_object *root = NULL;
+    if (answer->body.len > 0 &&
+        jsonx_parse(answer->body.data, answer->body.len, ERROR_BODY_MAX, &root, NULL) == ERR_OK)
+        read_error(r, root);
+    json_object_put(root);
+    utf8_clean(r->errors);
+    hide_key(a, r->errors, sizeof r->errors);
+    enum err e = tell(call, map_status(answer->status), method, path, answer);
+    hide_key(a, call->why.text, sizeof call->why.text); /* as an error code, for instance */
+    return e;
 }
 
 /* --------------------------------------------------------------------- one call */

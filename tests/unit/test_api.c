@@ -264,6 +264,10 @@ static void never_tells_the_key(void **state)
     assert_null(strstr(call.result.errors, "0123456789abcdef"));
     assert_null(strstr(call.why.text, "0123456789abcdef"));
     assert_non_null(strstr(call.result.errors, "is bad"));
+    fake_answer(fake, 400, "", "{\"error_code\":\"0123456789abcdef\",\"errors\":[\"no\"]}");
+    assert_err(act("approve", "{}"), ERR_HTTP_CLIENT);
+    assert_null(strstr(call.why.text, "0123456789"));
+    assert_non_null(strstr(call.why.text, ": no"));
 }
 
 static void refuses_a_success_that_is_no_answer(void **state)

@@ -97,4 +97,12 @@ struct json_object *jsonx_new_text(const char *text);
 /* A deep copy, owned by the caller; NULL for NULL or when memory ran out. */
 struct json_object *jsonx_copy(const struct json_object *root);
 
+/*
+ * A deep copy in which every text, number and boolean is what `fn` makes of it: a value of its own,
+ * owned by the copy. Nulls stay. What `fn` fails with ends it; ERR_NOMEM.
+ */
+typedef enum err jsonx_leaf_fn(void *ctx, struct json_object *leaf, struct json_object **ret);
+enum err jsonx_map(struct json_object *root, jsonx_leaf_fn *fn, void *ctx,
+                   struct json_object **ret);
+
 #endif

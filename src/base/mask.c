@@ -160,78 +160,25 @@ enum err mask_text(const struct mask *m, char *text, size_t size)
     return e;
 }
 
-static struct json_object *masked(const struct mask *m, struct json_object *json);
-
-static struct json_object *masked_text(const struct mask *m, struct json_object *json)
+/* A leaf that need not be hidden stays what it is. */
+static enum err mask_leaf(void *ctx, struct json_object *leaf, struct json_object **ret)
 {
-    const char *text = json_object_get_string(json);
+    const char *text = json_object_get_string(leaf);
     struct buf b;
     buf_init(&b, strlen(text) * sizeof MASK_TEXT + 1);
-    hide(m, text, &b);
-    struct json_object *copy = NULL;
-    if (b.err == ERR_OK) /* a number that need not be hidden stays one */
-        copy = strcmp(b.data, text) == 0 ? jsonx_copy(json) : json_object_new_string(b.data);
+    if (!json_object_is_type(leaf, json_type_boolean))
+        hide(ctx, text, &b);
+    enum err e = b.err;
+    if (e == ERR_OK) {
+        bool same = b.len == 0 || strcmp(b.data, text) == 0;
+        *ret = same ? jsonx_copy(leaf) : json_object_new_string(b.data);
+        e = *ret != NULL ? ERR_OK : ERR_NOMEM;
+    }
     buf_free(&b);
-    return copy;
+    return e;
 }
 
-static struct json_object *masked_array(const struct mask *m, struct json_object *json)
+enum err mask_json(struct mask *m, struct json_object *json, struct json_object **ret)
 {
-    struct json_object *copy = json_object_new_array();
-    for (size_t i = 0; copy != NULL && i < json_object_array_length(json); i++) {
-        struct json_object *element = json_object_array_get_idx(json, i);
-        bool ok = element != NULL ? jsonx_append(copy, masked(m, element))
-                                  : json_object_array_add(copy, NULL) == 0;
-        if (!ok) {
-            json_object_put(copy);
-            copy = NULL;
-        }
-    }
-    return copy;
-}
-
-static struct json_object *masked_object(const struct mask *m, struct json_object *json)
-{
-    struct json_object *copy = json_object_new_object();
-    struct json_object_iterator it = json_object_iter_begin(json);
-    struct json_object_iterator end = json_object_iter_end(json);
-    for (; copy != NULL && !json_object_iter_equal(&it, &end); json_object_iter_next(&it)) {
-        const char *name = json_object_iter_peek_name(&it);
-        struct json_object *value = json_object_iter_peek_value(&it);
-        bool ok = value != NULL ? jsonx_add(copy, name, masked(m, value))
-                                : json_object_object_add(copy, name, NULL) == 0;
-        if (!ok) {
-            json_object_put(copy);
-            copy = NULL;
-        }
-    }
-    return copy;
-}
-
-/* Recursion is bounded by the depth of the document. NULL: out of memory. */
-static struct json_object *masked(const struct mask *m, struct json_object *json)
-{
-    switch (json_object_get_type(json)) {
-    case json_type_array:
-        return masked_array(m, json);
-    case json_type_object:
-        return masked_object(m, json);
-    case json_type_string:
-    case json_type_int:
-    case json_type_double:
-        return masked_text(m, json);
-    case json_type_null:
-    case json_type_boolean:
-        break;
-    }
-    return jsonx_copy(json);
-}
-
-enum err mask_json(const struct mask *m, struct json_object *json, struct json_object **ret)
-{
-    struct json_object *copy = masked(m, json);
-    if (copy == NULL && json != NULL)
-        return ERR_NOMEM;
-    *ret = copy;
-    return ERR_OK;
+    return jsonx_map(json, mask_leaf, m, ret);
 }

@@ -36,6 +36,6 @@ void mask_free(struct mask *m);
 enum err mask_text(const struct mask *m, char *text, size_t size);
 
 /* A copy of `json` in whose texts and numbers the values are hidden; owned. ERR_NOMEM. */
-enum err mask_json(const struct mask *m, struct json_object *json, struct json_object **ret);
+enum err mask_json(struct mask *m, struct json_object *json, struct json_object **ret);
 
 #endif

@@ -94,15 +94,22 @@ static bool scalar_holds(struct match *m, const struct rql_node *n, const struct
     return false;
 }
 
+static bool any_element(rql_visit_fn *fn, void *ctx, struct json_object *value)
+{
+    size_t n = json_object_is_type(value, json_type_array) ? json_object_array_length(value) : 0;
+    for (size_t i = 0; i < n; i++)
+        if (fn(ctx, json_object_array_get_idx(value, i)))
+            return true;
+    return false;
+}
+
 /* The value itself, or any element of an array. */
 static bool test_literals(void *ctx, struct json_object *value)
 {
     const struct test *t = ctx;
-    if (json_object_is_type(value, json_type_array))
-        for (size_t i = 0; i < json_object_array_length(value); i++)
-            if (test_literals(ctx, json_object_array_get_idx(value, i)))
-                return true;
     struct rql_scalar s;
+    if (any_element(test_literals, ctx, value))
+        return true;
     rql_scalar(&s, value);
     return scalar_holds(t->match, t->node, &s);
 }
@@ -112,11 +119,9 @@ static bool test_literals(void *ctx, struct json_object *value)
 static bool test_right(void *ctx, struct json_object *value)
 {
     const struct test *t = ctx;
-    if (json_object_is_type(value, json_type_array))
-        for (size_t i = 0; i < json_object_array_length(value); i++)
-            if (test_right(ctx, json_object_array_get_idx(value, i)))
-                return true;
     struct rql_scalar right;
+    if (any_element(test_right, ctx, value))
+        return true;
     rql_scalar(&right, value);
     return scalars_hold(t->node->op, t->left, &right);
 }
@@ -125,11 +130,9 @@ static bool test_left(void *ctx, struct json_object *value)
 {
     struct test t = *(const struct test *)ctx;
     const struct rql_walk right = {test_right, &t};
-    if (json_object_is_type(value, json_type_array))
-        for (size_t i = 0; i < json_object_array_length(value); i++)
-            if (test_left(ctx, json_object_array_get_idx(value, i)))
-                return true;
     struct rql_scalar left;
+    if (any_element(test_left, ctx, value))
+        return true;
     rql_scalar(&left, value);
     t.left = &left;
     if (t.value->common != NULL)
@@ -143,12 +146,8 @@ static bool test_common(void *ctx, struct json_object *at)
     struct test t = *(const struct test *)ctx;
     const char *left = t.node->path + strlen(t.value->common);
     bool picks = left[0] == '[' || t.value->apart[0] == '[';
-    if (!picks && json_object_is_type(at, json_type_array) && json_object_array_length(at) > 0) {
-        for (size_t i = 0; i < json_object_array_length(at); i++)
-            if (test_common(ctx, json_object_array_get_idx(at, i)))
-                return true;
-        return false;
-    }
+    if (!picks && json_object_is_type(at, json_type_array) && json_object_array_length(at) > 0)
+        return any_element(test_common, ctx, at);
     t.common = at;
     return rql_walk(&(struct rql_walk){test_left, &t}, left, at);
 }
@@ -168,10 +167,8 @@ static bool reference_holds(struct match *m, const struct rql_node *n, const str
 static bool test_tuple(void *ctx, struct json_object *value)
 {
     const struct test *t = ctx;
-    if (json_object_is_type(value, json_type_array))
-        for (size_t i = 0; i < json_object_array_length(value); i++)
-            if (test_tuple(ctx, json_object_array_get_idx(value, i)))
-                return true;
+    if (any_element(test_tuple, ctx, value))
+        return true;
     if (!json_object_is_type(value, json_type_object))
         return false;
     for (const struct rql_node *c = t->node->children; c != NULL; c = c->next)

@@ -93,89 +93,38 @@ static enum err expand_text(struct buf *b, const char *text, const struct json_o
     return b != NULL ? buf_addstr(b, text) : ERR_OK;
 }
 
-static enum err expand_string(struct json_object *json, const struct json_object *object,
-                              const struct rql_var *vars, struct json_object **ret, struct why *why)
+/* What quotes are filled in from. */
+struct source {
+    const struct json_object *object;
+    const struct rql_var *vars;
+    struct why *why;
+};
+
+static enum err expand_leaf(void *ctx, struct json_object *leaf, struct json_object **ret)
 {
+    const struct source *s = ctx;
     struct buf b;
+    if (!json_object_is_type(leaf, json_type_string)) {
+        *ret = jsonx_copy(leaf);
+        return *ret != NULL ? ERR_OK : ERR_NOMEM;
+    }
     buf_init(&b, QUOTE_TEXT_MAX);
-    enum err e = expand_text(&b, json_object_get_string(json), object, vars, why);
+    enum err e = expand_text(&b, json_object_get_string(leaf), s->object, s->vars, s->why);
     if (e == ERR_OK && (*ret = json_object_new_string_len(b.data, (int)b.len)) == NULL)
         e = ERR_NOMEM;
     if (b.err != ERR_OK)
-        e = why_set(why, b.err, "a text with its quotes filled in: %s", err_text(b.err));
+        e = why_set(s->why, b.err, "a text with its quotes filled in: %s", err_text(b.err));
     buf_free(&b);
     return e;
 }
 
-static enum err expand_array(struct json_object *json, const struct json_object *object,
-                             const struct rql_var *vars, struct json_object **ret, struct why *why)
-{
-    struct json_object *copy = json_object_new_array();
-    enum err e = copy != NULL ? ERR_OK : ERR_NOMEM;
-    for (size_t i = 0; e == ERR_OK && i < json_object_array_length(json); i++) {
-        struct json_object *value = NULL;
-        e = quote_expand(json_object_array_get_idx(json, i), object, vars, &value, why);
-        if (e == ERR_OK && json_object_array_add(copy, value) != 0) {
-            json_object_put(value);
-            e = ERR_NOMEM;
-        }
-    }
-    if (e == ERR_OK)
-        *ret = copy;
-    else
-        json_object_put(copy);
-    return e;
-}
-
-static enum err expand_object(struct json_object *json, const struct json_object *object,
-                              const struct rql_var *vars, struct json_object **ret, struct why *why)
-{
-    struct json_object *copy = json_object_new_object();
-    enum err e = copy != NULL ? ERR_OK : ERR_NOMEM;
-    struct json_object_iterator it = json_object_iter_begin(json);
-    struct json_object_iterator end = json_object_iter_end(json);
-    for (; e == ERR_OK && !json_object_iter_equal(&it, &end); json_object_iter_next(&it)) {
-        struct json_object *value = NULL;
-        e = quote_expand(json_object_iter_peek_value(&it), object, vars, &value, why);
-        if (e == ERR_OK &&
-            json_object_object_add(copy, json_object_iter_peek_name(&it), value) != 0) {
-            json_object_put(value);
-            e = ERR_NOMEM;
-        }
-    }
-    if (e == ERR_OK)
-        *ret = copy;
-    else
-        json_object_put(copy);
-    return e;
-}
-
-/*
- * Recursion is bounded by the depth of the file of rules. Nothing of `json` is shared with the
- * copy: other threads may expand the same rule, and json-c's references are not counted safely.
- */
+/* Nothing of `json` is shared with the copy: other threads may expand the same rule, and json-c's
+ * references are not counted safely. */
 enum err quote_expand(struct json_object *json, const struct json_object *object,
                       const struct rql_var *vars, struct json_object **ret, struct why *why)
 {
-    enum err e = ERR_OK;
-    switch (json_object_get_type(json)) {
-    case json_type_string:
-        e = expand_string(json, object, vars, ret, why);
-        break;
-    case json_type_array:
-        e = expand_array(json, object, vars, ret, why);
-        break;
-    case json_type_object:
-        e = expand_object(json, object, vars, ret, why);
-        break;
-    default: {
-        struct json_object *copy = jsonx_copy(json);
-        if (copy == NULL && json != NULL)
-            e = ERR_NOMEM;
-        else
-            *ret = copy;
-    }
-    }
+    struct source s = {object, vars, why};
+    enum err e = jsonx_map(json, expand_leaf, &s, ret);
     return e == ERR_NOMEM ? why_set(why, e, "%s", err_text(e)) : e;
 }
 

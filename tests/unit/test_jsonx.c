@@ -1,6 +1,7 @@
 /* test_jsonx.c - what is no JSON never becomes a tree, and what is comes back as it was. */
 #include "unit.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -567,6 +568,45 @@ static void reads_files(void **state)
     assert_err(jsonx_parse_file("/tmp", 6, &root, &why), ERR_IO);
 }
 
+/* Texts in capitals; a number is a failure. */
+static enum err shout(void *ctx, struct json_object *leaf, struct json_object **ret)
+{
+    ++*(int *)ctx;
+    if (json_object_is_type(leaf, json_type_int))
+        return ERR_RANGE;
+    char text[16] = "";
+    for (size_t i = 0; i + 1 < sizeof text && json_object_get_string(leaf)[i] != '\0'; i++)
+        text[i] = (char)toupper((unsigned char)json_object_get_string(leaf)[i]);
+    *ret = json_object_new_string(text);
+    return ERR_OK;
+}
+
+static void makes_leaves_anew(void **state)
+{
+    (void)state;
+    static const char from[] = "{\"a\":[\"x\",null,[],{}],\"b\":{\"c\":\"y\",\"d\":true}}";
+    struct json_object *root, *copy = NULL;
+    struct buf b;
+    int leaves = 0;
+    buf_init(&b, 1000);
+    assert_err(jsonx_parse(from, strlen(from), sizeof from, &root, NULL), ERR_OK);
+    assert_err(jsonx_map(root, shout, &leaves, &copy), ERR_OK);
+    jsonx_print(&b, copy);
+    assert_string_equal(b.data, "{\"a\":[\"X\",null,[],{}],\"b\":{\"c\":\"Y\",\"d\":\"TRUE\"}}");
+    assert_int_equal(leaves, 3);
+    json_object_put(copy);
+    copy = NULL;
+    assert_err(jsonx_map(NULL, shout, &leaves, &copy), ERR_OK);
+    assert_null(copy);
+    jsonx_append(jsonx_array(root, "a"), json_object_new_int(5));
+    leaves = 0;
+    assert_err(jsonx_map(root, shout, &leaves, &copy), ERR_RANGE);
+    assert_null(copy);
+    assert_int_equal(leaves, 2); /* nothing is made after a failure */
+    json_object_put(root);
+    buf_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -587,6 +627,7 @@ int main(void)
         cmocka_unit_test(finds_an_id_in_what_is_refused),
         cmocka_unit_test(prints_within_the_ceiling),
         cmocka_unit_test(reads_files),
+        cmocka_unit_test(makes_leaves_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -251,7 +251,7 @@ static enum err check_value(struct rql_scan *p, const char *at, const struct rql
         return ERR_OK;
     return rql_fail_at(p, at, ERR_SYNTAX,
                        "%s compares numbers (5, -0.25) or times (2026-01-31, "
-                       "2026-01-31T12:00:00Z), and this is neither",
+                       "2026-01-31T12:00:00Z), and this is neither; a field is $object.PATH here",
                        op);
 }
 

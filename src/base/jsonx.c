@@ -489,7 +489,11 @@ enum err jsonx_parse_file(const char *path, size_t max, struct json_object **ret
                           struct why *why)
 {
     struct buf b;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* Not opened by its name: that is refused where another user made the pipe. */
+    bool standard = strcmp(path, "-") == 0;
+    int fd = standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(path, O_RDONLY | O_CLOEXEC);
+    if (standard)
+        path = "standard input";
     if (fd < 0)
         return why_set(why, ERR_IO, "%s: %s", path, strerror(errno));
     buf_init(&b, max < JSONX_SIZE_MAX ? max : JSONX_SIZE_MAX);

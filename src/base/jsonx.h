@@ -38,7 +38,7 @@
 enum err jsonx_parse(const char *text, size_t len, size_t max, struct json_object **ret_root,
                      struct why *why);
 
-/* Read and parse a file. ERR_IO, or as above; `why` names the file. */
+/* Read and parse a file, "-" for standard input. ERR_IO, or as above; `why` names the file. */
 enum err jsonx_parse_file(const char *path, size_t max, struct json_object **ret_root,
                           struct why *why);
 

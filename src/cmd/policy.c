@@ -122,8 +122,7 @@ static enum err load_class(const struct options *o, struct setup *s, struct why 
 
 static enum err load_json(const char *path, struct json_object **ret, struct why *why)
 {
-    bool standard = strcmp(path, "-") == 0;
-    enum err e = jsonx_parse_file(standard ? "/dev/stdin" : path, OBJECT_MAX, ret, why);
+    enum err e = jsonx_parse_file(path, OBJECT_MAX, ret, why);
     if (e != ERR_OK || json_object_is_type(*ret, json_type_object))
         return e;
     json_object_put(*ret);

@@ -1,7 +1,9 @@
 """connect-webhook policy test: what would be decided about a request, without calling anything."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -187,6 +189,20 @@ def test_needs_no_configuration_to_try_rules(build, tmp):
         text=True, timeout=TIMEOUT, env={"CONNECT_WEBHOOK_CONFIG": str(tmp / "none.yaml")})
     assert (ran.returncode, ran.stderr) == (0, "")
     assert json.loads(ran.stdout)["decision"] == {"action": "confirm"}
+
+
+def test_reads_what_another_user_pipes(build, tmp):
+    """As in: curl ... | sudo -u connect-webhook connect-webhook policy test --object -"""
+    if os.geteuid() != 0:
+        pytest.skip("only root can pipe to another user")
+    rules = tmp / "test.rules.yaml"
+    rules.write_text("- then: { action: skip, reason: none }\n")
+    program = shutil.copy(build / "connect-webhook", tmp)
+    ran = subprocess.run([program, "policy", "test", "--rules", rules, "--class", "fulfillment_request",
+                          "--object", "-"], input=json.dumps(request_of("purchase")), capture_output=True,
+                         text=True, timeout=TIMEOUT, user="nobody", group="nogroup", extra_groups=[],
+                         env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_the_manuals_example_is_good(policy):

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import pwd
 import re
 import subprocess
 import sys
@@ -30,16 +31,18 @@ def test_nginx_as_shipped_passes_a_call_on(tmp, responder, nginx, http, method, 
     assert got[header.lower()] == "Bearer t"
 
 
-def workers_of(pid):
-    return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def users_of_workers(pid):
+    """Whom the children of a process run as."""
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    uids = (re.search(r"^Uid:\s+(\d+)", pathlib.Path(f"/proc/{p}/status").read_text(), re.M) for p in children)
+    return {pwd.getpwuid(int(uid[1])).pw_name for uid in uids}
 
 
 def test_nginx_started_by_root_has_workers_that_are_not_root(tmp, responder, nginx):
     if os.geteuid() != 0:
         pytest.skip("only root can start others' workers")
     server = nginx(tmp / "fcgi.sock")
-    owners = {pathlib.Path(f"/proc/{pid}").owner() for pid in workers_of(server.pid)}
-    assert owners == {"www-data"}
+    server.wait_until(lambda: users_of_workers(server.pid) == {"www-data"})
 
 
 @pytest.mark.parametrize("flavour", ["mod_fcgid", "mod_proxy_fcgi", "cgi"])

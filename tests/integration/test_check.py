@@ -295,14 +295,34 @@ def test_the_example_shows_true_defaults(check, example):
     assert (after.returncode, after.stdout) == (0, before), after.stderr
 
 
-def test_the_example_has_every_key_that_has_an_effect(check):
+def without_effect(check):
+    """The keys of which the manual says so."""
     manual = MANUAL.read_text()
-    without = {key for key in keys(check)
-               if re.search(rf"^\.B {re.escape(key)}\n(?:(?!\.TP).*\n)*?Has no effect yet", manual, re.M)}
+    return {key for key in keys(check)
+            if re.search(rf"^\.B {re.escape(key)}\n(?:(?!\.TP).*\n)*?Has no effect yet", manual, re.M)}
+
+
+def test_the_example_has_every_key_that_has_an_effect(check):
+    without = without_effect(check)
     shown = set(re.findall(r"^ *(?:- )?([a-z_]+):", uncommented(EXAMPLE.read_text()), re.M))
     missing = {key for key in keys(check) if key.split(".")[-1] not in shown}
     assert 5 < len(without) < 20
     assert missing == without
+
+
+def test_what_the_manual_says_has_no_effect_is_what_is_warned_of(check, conf):
+    values = {"time": "7m", "number": "3", "size": "2MiB"}
+    special = {"inbox.retention": "2h", "processing.backoff_max": "2h", "inbox.lock_timeout": "7s",
+               "web.admin_listen": "tcp:127.0.0.1:9"}
+    for key, said in keys(check).items():
+        section, _, name = key.partition(".")
+        value = special.get(key, values.get(said.split()[0]))
+        if section in ("inbox", "processing", "web") and value is not None:
+            conf.document[section][name] = value
+    conf.save()
+    ran = check("-c", conf.path)
+    assert ran.returncode == 0, ran.stderr
+    assert set(re.findall(r": (\S+) has no effect", ran.stderr)) == without_effect(check)
 
 
 def test_no_line_of_the_example_is_too_long_to_read():

@@ -22,6 +22,16 @@ void template_lists_free(struct template_lists *lists)
     lists->count = 0;
 }
 
+/* Our key may not see the product's templates; it may send the id of one all the same. */
+static enum outcome fail_list(struct job *job, enum err e, struct api_call *call)
+{
+    const struct why told = call->why;
+    if (e == ERR_HTTP_FORBIDDEN || e == ERR_HTTP_NOT_FOUND)
+        why_set(&call->why, e, "%s needs a template_id, as templates cannot be looked up: %s",
+                job->decision->action, told.text);
+    return act_fail_call(job, e, call);
+}
+
 static enum outcome list_them(struct job *job, const char *scope, const char *type,
                               const struct json_object **ret)
 {
@@ -38,7 +48,7 @@ static enum outcome list_them(struct job *job, const char *scope, const char *ty
                      : why_set(&call.why, ERR_INVALID, "more than %d kinds of templates",
                                TEMPLATE_KINDS_MAX);
     if (e != ERR_OK)
-        return act_fail_call(job, e, &call);
+        return fail_list(job, e, &call);
     lists->kinds[lists->count].scope = scope;
     lists->kinds[lists->count].type = type;
     lists->kinds[lists->count++].list = list;

@@ -207,6 +207,19 @@ static void names_the_candidates_and_changes_nothing(void **state)
     assert_int_equal(fake_requests(fake), 1);
 }
 
+static void says_what_to_do_where_templates_cannot_be_seen(void **state)
+{
+    (void)state;
+    answer(403, "{'error_code':'PERM_1','errors':['no']}");
+    assert_outcome(carry_out(request("pending", OWN), "{'action':'approve'}"), OUTCOME_REJECT);
+    assert_err(job.err, ERR_HTTP_FORBIDDEN);
+    assert_non_null(strstr(job.why.text, "approve needs a template_id"));
+    assert_non_null(strstr(job.why.text, "PERM_1: no"));
+    for (int i = 0; i < API_GET_TRIES; i++)
+        answer(500, "{}");
+    assert_outcome(carry_out(request("pending", OWN), "{'action':'approve'}"), OUTCOME_RETRY);
+}
+
 static void cannot_approve_without_any_template(void **state)
 {
     (void)state;
@@ -302,6 +315,7 @@ int main(void)
         TEST(takes_the_template_that_is_named),
         TEST(refuses_a_name_of_none_or_of_several),
         TEST(names_the_candidates_and_changes_nothing),
+        TEST(says_what_to_do_where_templates_cannot_be_seen),
         TEST(cannot_approve_without_any_template),
         TEST(inquires_with_the_products_template_or_none),
         TEST(finds_what_is_built_in),

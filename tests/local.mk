@@ -166,7 +166,7 @@ check_PROGRAMS += tests/integration/responder
 EXTRA_DIST += $(integration_tests) $(integration_helpers) $(tree_tests)
 
 # Headers that tests share.
-EXTRA_DIST += tests/unit/unit.h
+EXTRA_DIST += tests/unit/json_text.h tests/unit/unit.h
 
 # Shipped, and tested as shipped.
 contrib_files = \

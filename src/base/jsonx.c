@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <unistr.h>
 
 #include "base/utf8.h"
 
@@ -116,27 +117,6 @@ static enum err read_hex4(struct reader *r, unsigned *ret)
     return ERR_OK;
 }
 
-static void add_utf8(struct buf *b, unsigned cp)
-{
-    char s[4];
-    size_t n = 0;
-    if (cp < 0x80) {
-        s[n++] = (char)cp;
-    } else if (cp < 0x800) {
-        s[n++] = (char)(0xc0 | cp >> 6);
-    } else if (cp < 0x10000) {
-        s[n++] = (char)(0xe0 | cp >> 12);
-        s[n++] = (char)(0x80 | (cp >> 6 & 0x3f));
-    } else {
-        s[n++] = (char)(0xf0 | cp >> 18);
-        s[n++] = (char)(0x80 | (cp >> 12 & 0x3f));
-        s[n++] = (char)(0x80 | (cp >> 6 & 0x3f));
-    }
-    if (cp >= 0x80)
-        s[n++] = (char)(0x80 | (cp & 0x3f));
-    buf_add(b, s, n);
-}
-
 /* What follows "\u": one code point, of one escape or a pair of surrogates. */
 static enum err read_code_point(struct reader *r)
 {
@@ -157,7 +137,8 @@ static enum err read_code_point(struct reader *r)
             return fail(r, start, ERR_ENCODING, "surrogate without its other half");
         cp = 0x10000 + ((cp - 0xd800) << 10) + (low - 0xdc00);
     }
-    add_utf8(&r->scratch, cp);
+    uint8_t utf8[UTF8_MAX];
+    buf_add(&r->scratch, utf8, (size_t)u8_uctomb(utf8, cp, sizeof utf8));
     return ERR_OK;
 }
 

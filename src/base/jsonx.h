@@ -97,6 +97,10 @@ struct json_object *jsonx_new_text(const char *text);
 /* A deep copy, owned by the caller; NULL for NULL or when memory ran out. */
 struct json_object *jsonx_copy(const struct json_object *root);
 
+/* Called with each value of a tree, NULL for a null; false to stop. True: nobody did. */
+typedef bool jsonx_visit_fn(void *ctx, struct json_object *at);
+bool jsonx_visit(const struct json_object *root, jsonx_visit_fn *fn, void *ctx);
+
 /*
  * A deep copy in which every text, number and boolean is what `fn` makes of it: a value of its own,
  * owned by the copy. Nulls stay. What `fn` fails with ends it; ERR_NOMEM.

@@ -2,6 +2,7 @@
 #include "base/mask.h"
 
 #include <ctype.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,29 +35,13 @@ void mask_free(struct mask *m)
 
 /* ------------------------------------------------------------------ finding a value */
 
-/* "\u00e9" after its backslashes, a half of a pair at a time: the number, or -1. */
-static long unicode_escape(const char *s)
+/* "u00e9" after its backslashes, a half of a pair at a time: the number, or 0. */
+static uint32_t unicode_escape(const char *s)
 {
-    long n = 0;
-    if (*s != 'u')
-        return -1;
-    for (int i = 1; i <= 4; i++) {
-        if (!isxdigit((unsigned char)s[i]))
-            return -1;
-        n = n * 16 + (isdigit((unsigned char)s[i]) ? s[i] - '0' : (s[i] | 0x20) - 'a' + 10);
-    }
-    return n;
-}
-
-/* The code point of a well-formed sequence. */
-static long code_point(const char *s, size_t len)
-{
-    if (len == 1)
-        return (unsigned char)*s;
-    long n = (unsigned char)*s & (0xff >> (len + 1));
-    for (size_t i = 1; i < len; i++)
-        n = n << 6 | ((unsigned char)s[i] & 0x3f);
-    return n;
+    uint8_t n[2];
+    if (*s != 'u' || sodium_hex2bin(n, sizeof n, s + 1, 4, NULL, NULL, NULL) != 0)
+        return 0;
+    return (uint32_t)n[0] << 8 | n[1];
 }
 
 /* One character of a value, escaped at `text`: how many bytes that takes, 0 if it is not there. */
@@ -71,13 +56,13 @@ static size_t match_escaped(const char *text, const char *ch, size_t len)
         return slashes + len;
     if (*s != '\0' && (letter = strchr(letters, *s)) != NULL)
         return meant[letter - letters] == *ch ? slashes + 1 : 0;
-    long n = unicode_escape(s), wanted = code_point(ch, len);
+    uint32_t n = unicode_escape(s), wanted = utf8_code_point(ch, len);
     if (n == wanted)
         return slashes + 5;
     if (n < 0xd800 || n > 0xdbff)
         return 0;
     size_t more = strspn(s + 5, "\\");
-    long low = unicode_escape(s + 5 + more);
+    uint32_t low = unicode_escape(s + 5 + more);
     bool pair = low >= 0xdc00 && low <= 0xdfff &&
                 wanted == 0x10000 + ((n - 0xd800) << 10) + (low - 0xdc00);
     return pair ? slashes + 5 + more + 5 : 0;

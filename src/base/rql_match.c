@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/jsonx.h"
 #include "base/rql_priv.h"
 #include "base/utf8.h"
 
@@ -188,28 +189,18 @@ static bool contains(struct match *m, const char *text, const char *words)
     return found;
 }
 
-/* Any text of the document, for the path `search`; eq means "contains, in any case". */
-static bool search(struct match *m, const struct rql_node *n, struct json_object *at)
+/* For the path `search`, which is every text of the document; eq means "contains, in any case". */
+static bool misses_search(void *ctx, struct json_object *at)
 {
-    if (json_object_is_type(at, json_type_object)) {
-        struct json_object_iterator it = json_object_iter_begin(at);
-        struct json_object_iterator end = json_object_iter_end(at);
-        for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
-            if (search(m, n, json_object_iter_peek_value(&it)))
-                return true;
-        return false;
-    }
-    if (json_object_is_type(at, json_type_array)) {
-        for (size_t i = 0; i < json_object_array_length(at); i++)
-            if (search(m, n, json_object_array_get_idx(at, i)))
-                return true;
-        return false;
-    }
+    const struct test *t = ctx;
+    const struct rql_node *n = t->node;
     struct rql_scalar s;
+    if (json_object_is_type(at, json_type_object) || json_object_is_type(at, json_type_array))
+        return true;
     rql_scalar(&s, at);
     if (n->op == RQL_EQ && s.kind == RQL_IS_TEXT && n->values->constant == RQL_TEXT)
-        return contains(m, s.text, n->values->text);
-    return scalar_holds(m, n, &s);
+        return !contains(t->match, s.text, n->values->text);
+    return !scalar_holds(t->match, n, &s);
 }
 
 static bool comparison_holds(struct match *m, const struct rql_node *n,
@@ -219,7 +210,7 @@ static bool comparison_holds(struct match *m, const struct rql_node *n,
     if (n->op == RQL_TUPLE)
         return rql_walk_from(&(struct rql_walk){test_tuple, &t}, n->path, at, &m->scope);
     if (strcmp(n->path, RQL_PATH_SEARCH) == 0)
-        return search(m, n, (struct json_object *)at);
+        return !jsonx_visit(at, misses_search, &t);
     if (rql_walk_from(&(struct rql_walk){test_literals, &t}, n->path, at, &m->scope))
         return true;
     for (const struct rql_value *v = n->values; v != NULL; v = v->next)

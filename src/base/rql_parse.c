@@ -449,7 +449,7 @@ enum err rql_parse(const char *text, size_t len, struct rql **ret, struct why *w
         e = parse_query(&p);
     if (e != ERR_OK) {
         rql_free(q);
-        return e == ERR_NOMEM ? why_set(why, e, "%s", err_text(e)) : e;
+        return e == ERR_NOMEM ? why_no_memory(why) : e;
     }
     *ret = q;
     return ERR_OK;

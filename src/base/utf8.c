@@ -5,29 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unicase.h>
+#include <unistr.h>
 
 size_t utf8_sequence(const char *s, const char *end)
 {
-    unsigned char lead = (unsigned char)s[0], low = 0x80, high = 0xbf;
-    size_t n = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (lead < 0x80)
-        return 1;
-    if (lead < 0xc2 || lead > 0xf4 || (size_t)(end - s) < n)
-        return 0;
-    if (lead == 0xe0)
-        low = 0xa0; /* overlong below */
-    else if (lead == 0xed)
-        high = 0x9f; /* surrogates above */
-    else if (lead == 0xf0)
-        low = 0x90; /* overlong below */
-    else if (lead == 0xf4)
-        high = 0x8f; /* beyond U+10FFFF above */
-    if ((unsigned char)s[1] < low || (unsigned char)s[1] > high)
-        return 0;
-    for (size_t i = 2; i < n; i++)
-        if (((unsigned char)s[i] & 0xc0) != 0x80)
-            return 0;
-    return n;
+    int n = u8_mblen((const uint8_t *)s, (size_t)(end - s));
+    return *s == '\0' ? 1 : n > 0 ? (size_t)n : 0; /* NUL has no length to u8_mblen() */
+}
+
+uint32_t utf8_code_point(const char *s, size_t len)
+{
+    ucs4_t cp;
+    u8_mbtouc(&cp, (const uint8_t *)s, len);
+    return cp;
 }
 
 void utf8_clean(char *text)

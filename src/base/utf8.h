@@ -6,9 +6,14 @@
 #define BASE_UTF8_H
 
 #include <stddef.h>
+#include <stdint.h>
+
+#define UTF8_MAX 4 /* bytes of the longest sequence */
 
 /* Length of the well-formed sequence at `s`, which is before `end`; 0 if there is none. */
 size_t utf8_sequence(const char *s, const char *end);
+/* The character that it stands for. */
+uint32_t utf8_code_point(const char *s, size_t len);
 
 /*
  * Take out, in place, every byte that belongs to no well-formed sequence: the half of a character

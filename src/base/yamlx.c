@@ -519,29 +519,21 @@ static bool needs_escape(uint32_t c)
     return c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x2028 || c == 0x2029 || c == 0xfeff;
 }
 
-static uint32_t code_point(const unsigned char *s, size_t n)
-{
-    uint32_t c = n == 1 ? s[0] : s[0] & (0xffU >> (n + 1));
-    for (size_t i = 1; i < n; i++)
-        c = c << 6 | (s[i] & 0x3f);
-    return c;
-}
-
 enum err yamlx_quote(struct buf *b, const char *text)
 {
-    const unsigned char *s = (const unsigned char *)text;
+    const char *end = text + strlen(text);
     buf_addc(b, '"');
-    for (size_t left = strlen(text), n; left > 0; s += n, left -= n) {
-        n = utf8_sequence((const char *)s, (const char *)s + left);
+    for (size_t n; text < end; text += n) {
+        n = utf8_sequence(text, end);
         if (n == 0)
             return b->err = b->err == ERR_OK ? ERR_ENCODING : b->err;
-        uint32_t c = code_point(s, n);
+        uint32_t c = utf8_code_point(text, n);
         if (needs_escape(c))
             buf_printf(b, "\\u%04" PRIX32, c);
         else if (c == '"' || c == '\\')
             buf_printf(b, "\\%c", (char)c);
         else
-            buf_add(b, s, n);
+            buf_add(b, text, n);
     }
     return buf_addc(b, '"');
 }

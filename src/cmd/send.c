@@ -1,6 +1,7 @@
 /* send.c - call a handler the way Connect does. */
 #include "cmd/cmd.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -170,17 +171,11 @@ static enum err event_body(struct json_object *claims, struct buf *b, struct why
 
 static enum err file_body(const char *path, struct buf *b, struct why *why)
 {
-    FILE *f = fopen(path, "re");
-    if (f == NULL)
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
         return why_set(why, ERR_IO, "%s: cannot be opened", path);
-    size_t n = 1;
-    while (n > 0 && buf_reserve(b, BUFSIZ) == ERR_OK) {
-        n = fread(b->data + b->len, 1, BUFSIZ, f);
-        b->len += n;
-        b->data[b->len] = '\0';
-    }
-    enum err e = b->err != ERR_OK ? b->err : ferror(f) ? ERR_IO : ERR_OK;
-    fclose(f);
+    enum err e = buf_read_all(b, fd);
+    close(fd);
     return e == ERR_OK ? e : why_set(why, e, "%s: %s", path, err_text(e));
 }
 

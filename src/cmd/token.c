@@ -317,19 +317,6 @@ static void find_token(const char **token, size_t *len)
         --*len;
 }
 
-static enum err read_token(struct buf *b)
-{
-    for (;;) {
-        if (buf_reserve(b, BUFSIZ) != ERR_OK)
-            return b->err;
-        size_t n = fread(b->data + b->len, 1, BUFSIZ, stdin);
-        b->len += n;
-        b->data[b->len] = '\0';
-        if (n == 0)
-            return ferror(stdin) ? ERR_IO : ERR_OK;
-    }
-}
-
 static int explain(const struct cmd *self, const char *token, struct signing *s, bool json)
 {
     struct findings f = {0};
@@ -364,7 +351,7 @@ static int explain_argument(const struct cmd *self, const char *argument, struct
         return explain(self, argument, s, json);
     struct buf b;
     buf_init(&b, 2 * (size_t)JWT_LEN_MAX);
-    enum err e = read_token(&b);
+    enum err e = buf_read_all(&b, STDIN_FILENO);
     int status = e == ERR_OK ? explain(self, b.data, s, json)
                              : cmd_failed(self, "standard input: %s", err_text(e));
     buf_free(&b);

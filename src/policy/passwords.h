@@ -14,7 +14,7 @@
  * decision (NULL is none) would give to its parameters: the value, and every text and number of a
  * structured one. Borrowed from the two. ERR_NOMEM.
  */
-enum err passwords_collect(struct json_object *object, const struct json_object *decision,
+enum err passwords_collect(const struct json_object *object, const struct json_object *decision,
                            struct mask *m);
 
 #endif

@@ -458,9 +458,8 @@ static enum err ask_nobody(struct policy *p, const struct policy_question *q,
 {
     (void)p;
     (void)q;
-    enum err e = policy_skip("the webhook has no policy", ret_answer);
-    if (e != ERR_OK)
-        return why_set(why, e, "%s", err_text(e));
+    if (policy_skip("the webhook has no policy", ret_answer) != ERR_OK)
+        return why_no_memory(why);
     ret_rule[0] = '\0';
     return ERR_OK;
 }

@@ -125,22 +125,25 @@ enum err quote_expand(struct json_object *json, const struct json_object *object
 {
     struct source s = {object, vars, why};
     enum err e = jsonx_map(json, expand_leaf, &s, ret);
-    return e == ERR_NOMEM ? why_set(why, e, "%s", err_text(e)) : e;
+    return e == ERR_NOMEM ? why_no_memory(why) : e;
+}
+
+struct checking {
+    struct why *why;
+    enum err err;
+};
+
+static bool check_text(void *ctx, struct json_object *at)
+{
+    struct checking *c = ctx;
+    if (json_object_is_type(at, json_type_string))
+        c->err = expand_text(NULL, json_object_get_string(at), NULL, NULL, c->why);
+    return c->err == ERR_OK;
 }
 
 enum err quote_check(struct json_object *json, struct why *why)
 {
-    enum err e = ERR_OK;
-    if (json_object_is_type(json, json_type_string)) {
-        e = expand_text(NULL, json_object_get_string(json), NULL, NULL, why);
-    } else if (json_object_is_type(json, json_type_array)) {
-        for (size_t i = 0; e == ERR_OK && i < json_object_array_length(json); i++)
-            e = quote_check(json_object_array_get_idx(json, i), why);
-    } else if (json_object_is_type(json, json_type_object)) {
-        struct json_object_iterator it = json_object_iter_begin(json);
-        struct json_object_iterator end = json_object_iter_end(json);
-        for (; e == ERR_OK && !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
-            e = quote_check(json_object_iter_peek_value(&it), why);
-    }
-    return e;
+    struct checking c = {why, ERR_OK};
+    jsonx_visit(json, check_text, &c);
+    return c.err;
 }

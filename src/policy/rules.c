@@ -44,16 +44,13 @@ static enum err answer(const struct rules *r, const struct policy_question *q,
     for (size_t i = 0; i < r->count; i++) {
         const struct rule *rule = &r->rules[i];
         bool holds = true;
-        enum err e = ERR_OK;
-        if (rule->when != NULL)
-            e = rql_match(rule->when, q->object, vars, &holds);
-        if (e != ERR_OK)
-            return why_set(why, e, "%s", err_text(e));
+        if (rule->when != NULL && rql_match(rule->when, q->object, vars, &holds) != ERR_OK)
+            return why_no_memory(why);
         if (!holds)
             continue;
         char place[128] = "";
         snprintf(place, sizeof place, "%.100s:%d", r->name, rule->line);
-        e = quote_expand(rule->then, q->object, vars, ret_answer, why);
+        enum err e = quote_expand(rule->then, q->object, vars, ret_answer, why);
         if (e != ERR_OK)
             return why_prefix(why, e, "%s", place);
         memcpy(ret_rule, place, sizeof place);
@@ -61,9 +58,8 @@ static enum err answer(const struct rules *r, const struct policy_question *q,
     }
     char text[256];
     snprintf(text, sizeof text, "no rule of %.200s matches", r->name);
-    enum err e = policy_skip(text, ret_answer);
-    if (e != ERR_OK)
-        return why_set(why, e, "%s", err_text(e));
+    if (policy_skip(text, ret_answer) != ERR_OK)
+        return why_no_memory(why);
     ret_rule[0] = '\0';
     return ERR_OK;
 }
@@ -73,14 +69,13 @@ static enum err rules_ask(struct policy *p, const struct policy_question *q,
                           struct json_object **ret_answer, char ret_rule[128], struct why *why)
 {
     struct json_object *question;
-    enum err e = policy_question_json(q, 0, &question);
-    if (e != ERR_OK)
-        return why_set(why, e, "%s", err_text(e));
+    if (policy_question_json(q, 0, &question) != ERR_OK)
+        return why_no_memory(why);
     const struct rql_var vars[] = {{"event", jsonx_get(question, "event")},
                                    {"webhook", jsonx_get(question, "webhook")},
                                    {"attempt", jsonx_get(question, "attempt")},
                                    {NULL, NULL}};
-    e = answer((const struct rules *)p, q, vars, ret_answer, ret_rule, why);
+    enum err e = answer((const struct rules *)p, q, vars, ret_answer, ret_rule, why);
     json_object_put(question);
     return e;
 }

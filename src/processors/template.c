@@ -25,10 +25,9 @@ void template_lists_free(struct template_lists *lists)
 /* Our key may not see the product's templates; it may send the id of one all the same. */
 static enum outcome fail_list(struct job *job, enum err e, struct api_call *call)
 {
-    const struct why told = call->why;
     if (e == ERR_HTTP_FORBIDDEN || e == ERR_HTTP_NOT_FOUND)
-        why_set(&call->why, e, "%s needs a template_id, as templates cannot be looked up: %s",
-                job->decision->action, told.text);
+        why_prefix(&call->why, e, "%s needs a template_id, as templates cannot be looked up",
+                   job->decision->action);
     return act_fail_call(job, e, call);
 }
 

@@ -41,17 +41,6 @@ static struct json_object *with_aliases(struct json_object *o)
     return view;
 }
 
-static enum err matches(const struct view *v, struct json_object *object, bool *ret)
-{
-    *ret = false;
-    if (object == NULL)
-        return ERR_OK;
-    struct json_object *seen = with_aliases(object);
-    enum err e = rql_match(v->query, seen, NULL, ret);
-    json_object_put(seen);
-    return e;
-}
-
 struct order {
     const struct collection *collection;
     const struct rql *query;
@@ -113,8 +102,13 @@ static enum err merge(struct view *v, const struct collection *c, size_t known)
 /* Add a place if the query finds it. */
 static enum err note(struct view *v, const struct collection *c, uint32_t place)
 {
-    bool holds;
-    enum err e = matches(v, c->places[place].object, &holds);
+    struct json_object *object = c->places[place].object;
+    bool holds = false;
+    if (object == NULL)
+        return ERR_OK;
+    struct json_object *seen = with_aliases(object);
+    enum err e = rql_match(v->query, seen, NULL, &holds);
+    json_object_put(seen);
     if (e == ERR_OK && holds)
         e = reserve(v, v->count + 1);
     if (e == ERR_OK && holds)

@@ -122,6 +122,17 @@ def check_log(log):
     assert report is None, f"{report.group(0)}\n{log}"
 
 
+NOBODY = "nobody"
+
+
+def as_nobody():
+    """Options of a program that is to run as a user without rights; none if root does not start it."""
+    if os.geteuid() != 0:
+        return {}
+    account = pwd.getpwnam(NOBODY)
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+
+
 def own(path, user):
     """Give what is below `path` to `user`, if it is ours to give."""
     if os.geteuid() == 0 and user != "root":

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import subprocess
 import time
 
@@ -11,10 +12,10 @@ from fcgi_client import checksum
 from responder import PROGRAM, TIMEOUT
 
 
-def start(stdin=subprocess.PIPE, arguments=(), environment=None, **variables):
+def start(stdin=subprocess.PIPE, arguments=(), environment=None, pipesize=-1, **variables):
     env = {"REQUEST_METHOD": "POST", "SCRIPT_NAME": "/hook", **variables}
     return subprocess.Popen([PROGRAM, *arguments], env=environment or env, stdin=stdin,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, pipesize=pipesize)
 
 
 def call(body=b"", **kwargs):
@@ -101,8 +102,8 @@ def test_holds_the_environment_to_its_limits(environment, err):
 
 
 def test_writes_a_large_answer_whole_to_a_slow_reader():
-    process = start(REQUEST_METHOD="GET", QUERY_STRING="big=3000000")
-    time.sleep(0.2)  # the pipe is full by now
+    process = start(REQUEST_METHOD="GET", QUERY_STRING="big=3000000", pipesize=4096)
+    select.select([process.stdout], [], [])  # it has begun, and is far from its end
     out, _ = process.communicate(timeout=TIMEOUT)
     assert len(out.partition(b"\r\n\r\n")[2]) == 3000000 and process.returncode == 0
 

@@ -146,8 +146,7 @@ def test_a_folder_that_cannot_be_written_is_refused_and_says_so(tmp, script, opt
     folder.mkdir(mode=0o555)
     tmp.chmod(0o755)
     (root / "contrib/quickstart.py").write_text("print('an old build runs')\n")
-    somebody = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
-    ran = run(root / "contrib" / script, option, env={**os.environ, "CW_BUILD_DIR": str(folder)}, **somebody)
+    ran = run(root / "contrib" / script, option, env={**os.environ, "CW_BUILD_DIR": str(folder)}, **servers.as_nobody())
     assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr.startswith(f"{script}: {folder} cannot be written: ")
 

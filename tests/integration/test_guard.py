@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import pwd
 import shutil
 import subprocess
 
@@ -11,17 +10,12 @@ import pytest
 import servers
 from small_connect import Connect
 
-USER = "nobody"
-
 
 @pytest.fixture
 def user():
     """Whom programs run as, so that their files in /proc tell whether they may be traced: those of
     one that may are the user's, those of one that may not are root's."""
-    if os.geteuid() != 0:
-        return {}
-    account = pwd.getpwnam(USER)
-    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
+    return servers.as_nobody()
 
 
 @pytest.fixture
@@ -49,7 +43,7 @@ def test_a_program_may_be_traced_unless_it_says_otherwise(user, tmp):
 def test_the_handler_is_guarded(program, tmp, running, configuration, user):
     conf = configuration(web={"group": "nogroup"} if user else {})
     path = program("connect-webhook.fcgi")
-    servers.own(tmp, USER)
+    servers.own(tmp, servers.NOBODY)
     handler = running.enter_context(servers.Server([path, "-c", conf.path], tmp / "handler.log",
                                                    ready=conf.socket, **user))
     assert_guarded(handler.pid)
@@ -60,7 +54,7 @@ def test_the_command_is_guarded(program, tmp, running, configuration, user):
         conf = configuration(api_url=connect.url, rules="- then: { action: fail, reason: x }\n")
         connect.hanging = {f"POST /requests/{connect.add('purchase')}/fail"}
         path = program("connect-webhook")
-        servers.own(tmp, USER)
+        servers.own(tmp, servers.NOBODY)
         poll = running.enter_context(servers.Server([path, "poll", "--once", "-c", conf.path],
                                                     tmp / "poll.log", **user))
         poll.wait_until(connect.is_hanging)
@@ -69,7 +63,7 @@ def test_the_command_is_guarded(program, tmp, running, configuration, user):
 
 def test_connect_sim_is_guarded(program, tmp, user):
     path = program("connect-sim")
-    servers.own(tmp, USER)
+    servers.own(tmp, servers.NOBODY)
     with servers.Server([path, "--listen", "127.0.0.1:0"], tmp / "sim.log", stdout=subprocess.PIPE,
                         **user) as sim:
         assert b"ready" in sim.process.stdout.readline()

@@ -200,7 +200,7 @@ def test_reads_what_another_user_pipes(build, tmp):
     program = shutil.copy(build / "connect-webhook", tmp)
     ran = subprocess.run([program, "policy", "test", "--rules", rules, "--class", "fulfillment_request",
                           "--object", "-"], input=json.dumps(request_of("purchase")), capture_output=True,
-                         text=True, timeout=TIMEOUT, user="nobody", group="nogroup", extra_groups=[],
+                         text=True, timeout=TIMEOUT, **servers.as_nobody(),
                          env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
     assert (ran.returncode, ran.stderr) == (0, "")
 

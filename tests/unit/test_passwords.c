@@ -5,14 +5,8 @@
 #include <string.h>
 
 #include "base/jsonx.h"
+#include "json_text.h"
 #include "policy/passwords.h"
-
-static struct json_object *json(const char *text)
-{
-    struct json_object *o;
-    assert_err(jsonx_parse(text, strlen(text), JSONX_SIZE_MAX, &o, NULL), ERR_OK);
-    return o;
-}
 
 /* The values that are collected, joined by spaces. Static. */
 static const char *collected(const char *object_text, const char *decision_text)

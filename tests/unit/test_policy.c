@@ -5,18 +5,10 @@
 #include <string.h>
 
 #include "base/jsonx.h"
+#include "json_text.h"
 #include "policy/policy.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
-
-static struct json_object *json(const char *text)
-{
-    struct json_object *o = NULL;
-    struct why why = {""};
-    if (jsonx_parse(text, strlen(text), 1 << 22, &o, &why) != ERR_OK)
-        fail_msg("%s: %s", text, why.text);
-    return o;
-}
 
 struct answer {
     enum object_class object_class;

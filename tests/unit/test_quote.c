@@ -5,16 +5,10 @@
 #include <string.h>
 
 #include "base/jsonx.h"
+#include "json_text.h"
 #include "policy/quote.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
-
-static struct json_object *json(const char *text)
-{
-    struct json_object *o = NULL;
-    assert_err(jsonx_parse(text, strlen(text), 1 << 20, &o, NULL), ERR_OK);
-    return o;
-}
 
 static struct json_object *object(void)
 {

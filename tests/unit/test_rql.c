@@ -7,6 +7,7 @@
 
 #include "base/jsonx.h"
 #include "base/rql.h"
+#include "json_text.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
@@ -18,13 +19,6 @@ static struct rql *parse(const char *text)
     if (e != ERR_OK)
         fail_msg("%s: %s: %s", text, err_name(e), why.text);
     return q;
-}
-
-static struct json_object *json(const char *text)
-{
-    struct json_object *o;
-    assert_err(jsonx_parse(text, strlen(text), JSONX_SIZE_MAX, &o, NULL), ERR_OK);
-    return o;
 }
 
 static bool matches(const struct rql *q, struct json_object *root, const struct rql_var *vars)

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/jsonx.h"
+#include "json_text.h"
 #include "policy/rules.h"
 
 #define COUNT(a)    (sizeof(a) / sizeof *(a))
@@ -30,15 +31,6 @@ static int remove_folder(void **state)
     (void)state;
     unlink(file);
     return rmdir(folder);
-}
-
-static struct json_object *json(const char *text)
-{
-    struct json_object *o = NULL;
-    struct why why = {""};
-    if (jsonx_parse(text, strlen(text), 1 << 22, &o, &why) != ERR_OK)
-        fail_msg("%s: %s", text, why.text);
-    return o;
 }
 
 static enum err load(const char *yaml, enum object_class c, struct policy **ret, struct why *why)

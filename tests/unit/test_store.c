@@ -6,16 +6,10 @@
 
 #include "base/jsonx.h"
 #include "base/rql.h"
+#include "json_text.h"
 #include "sim/store.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
-
-static struct json_object *json(const char *text)
-{
-    struct json_object *o = NULL;
-    assert_err(jsonx_parse(text, strlen(text), JSONX_SIZE_MAX, &o, NULL), ERR_OK);
-    return o;
-}
 
 static struct store *store_of(const char *seed)
 {

@@ -1,5 +1,35 @@
-/* jsonx_map.c - a copy of a tree with its leaves made anew. */
+/* jsonx_tree.c - each value of a tree, and a copy with its leaves made anew. */
+#include <json-c/json_visit.h>
+
 #include "base/jsonx.h"
+
+struct visit {
+    jsonx_visit_fn *fn;
+    void *ctx;
+    bool stopped;
+};
+
+static int visit(struct json_object *at, int flags, struct json_object *parent, const char *key,
+                 size_t *index, void *ctx)
+{
+    struct visit *v = ctx;
+    (void)parent;
+    (void)key;
+    (void)index;
+    if (flags == JSON_C_VISIT_SECOND) /* a container again, after its members */
+        return JSON_C_VISIT_RETURN_CONTINUE;
+    v->stopped = !v->fn(v->ctx, at);
+    return v->stopped ? JSON_C_VISIT_RETURN_STOP : JSON_C_VISIT_RETURN_CONTINUE;
+}
+
+bool jsonx_visit(const struct json_object *root, jsonx_visit_fn *fn, void *ctx)
+{
+    struct visit v = {fn, ctx, false};
+    json_c_visit((struct json_object *)(uintptr_t)root, 0, visit, &v);
+    return !v.stopped;
+}
+
+/* --------------------------------------------------------------------------- copies */
 
 struct map {
     jsonx_leaf_fn *fn;

@@ -18,8 +18,16 @@ base_sources = \
 	src/base/yamlx.c src/base/yamlx.h src/base/yamlx_json.c src/base/yamlx_priv.h
 
 event_sources = \
+	src/event/billing_request.c \
 	src/event/event.c src/event/event.h \
-	src/event/object_class.c src/event/object_class.h
+	src/event/fulfillment_request.c \
+	src/event/listing_request.c \
+	src/event/object_class.c src/event/object_class.h \
+	src/event/object_id.c src/event/object_id.h \
+	src/event/tier_account_request.c \
+	src/event/tier_config_request.c \
+	src/event/usage_file.c \
+	src/event/webhook_type.c src/event/webhook_type.h
 
 transport_sources = \
 	src/transport/cgi.c src/transport/cgi.h \
@@ -59,18 +67,15 @@ api_sources = \
 	src/api/rate.c src/api/rate.h
 
 policy_sources = \
+	src/policy/decision.c src/policy/decision.h \
 	src/policy/passwords.c src/policy/passwords.h \
 	src/policy/policy.c src/policy/policy.h \
 	src/policy/quote.c src/policy/quote.h \
 	src/policy/rules.c src/policy/rules.h
 
 processors_sources = \
-	src/processors/act.c src/processors/act.h \
-	src/processors/fulfillment_request.c \
-	src/processors/list.h \
+	src/processors/job.c src/processors/job.h \
 	src/processors/params.c src/processors/params.h \
-	src/processors/processor.c src/processors/processor.h \
-	src/processors/skeleton.c \
 	src/processors/template.c src/processors/template.h
 
 tasks_sources = \

@@ -44,8 +44,8 @@ policy_tests = \
 	tests/unit/test_rules
 
 processors_tests = \
-	tests/unit/test_act \
-	tests/unit/test_fulfillment_request
+	tests/unit/test_fulfillment_request \
+	tests/unit/test_job
 
 tasks_tests = \
 	tests/unit/test_dispatch \
@@ -66,7 +66,7 @@ fake_http = tests/unit/fake_http.c tests/unit/fake_http.h
 tests_unit_test_api_SOURCES = tests/unit/test_api.c $(fake_http)
 tests_unit_test_dispatch_SOURCES = tests/unit/test_dispatch.c $(fake_http)
 carry_out = tests/unit/carry_out.c tests/unit/carry_out.h $(fake_http)
-tests_unit_test_act_SOURCES = tests/unit/test_act.c $(carry_out)
+tests_unit_test_job_SOURCES = tests/unit/test_job.c $(carry_out)
 tests_unit_test_fulfillment_request_SOURCES = tests/unit/test_fulfillment_request.c $(carry_out)
 tests_unit_test_http_SOURCES = tests/unit/test_http.c $(fake_http)
 tests_unit_test_sweep_SOURCES = tests/unit/test_sweep.c $(fake_http)

@@ -4,23 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "api/exchange.h"
 #include "api/page.h"
 #include "base/clk.h"
 #include "base/jsonx.h"
 #include "base/rql.h"
-
-/* How Connect names things, class by class. An object's path is its list's and its id. */
-static const struct route {
-    const char *list;
-    const char *product;   /* the filter that names the product */
-    const char *state;     /* the filter that names the state */
-    const char *params_in; /* the member that holds `params` in a PUT, NULL for the top */
-} routes[CLASS__COUNT] = {
-    [CLASS_FULFILLMENT_REQUEST] = {"/requests", "asset.product.id", "status", "asset"},
-};
 
 /* ---------------------------------------------------------------------- account */
 
@@ -96,84 +85,73 @@ const char *api_account(const struct api *a)
     return a->account_id;
 }
 
-bool api_transient(enum err e)
-{
-    switch ((int)e) { /* the few of a long list */
-    case ERR_NETWORK:
-    case ERR_TIMEOUT:
-    case ERR_TLS:
-    case ERR_STOPPED:
-    case ERR_NOMEM:
-    case ERR_IO:
-    case ERR_HTTP_AUTH:
-    case ERR_HTTP_THROTTLED:
-    case ERR_HTTP_SERVER:
-    case ERR_HTTP_ANSWER:
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* ------------------------------------------------------------------------ paths */
 
 /* What nothing was sent for: a mistake of the caller's. */
 static enum err invalid(struct api_call *call, const char *what)
 {
-    call->result = (struct api_result){.retry_after_s = -1};
-    return why_set(&call->why, ERR_INVALID, "%s", what);
+    exchange_begin(call);
+    return result_set(&call->result, ERR_INVALID, "%s", what);
 }
 
-/* NULL for a class that is not worked on. */
-static const struct route *find_route(enum object_class c)
+/* The path of an object, and of what is below it if `below` is not NULL. */
+static enum err object_path(struct api_call *call, const struct object_class *c, const char *id,
+                            const char *below, char ret[static API_PATH_MAX])
 {
-    return (unsigned)c < CLASS__COUNT && routes[c].list != NULL ? &routes[c] : NULL;
-}
-
-/* The path of an object, and of a verb on it if `verb` is not NULL. */
-static enum err object_path(struct api_call *call, enum object_class c, const char *id,
-                            const char *verb, char ret[static API_PATH_MAX])
-{
-    const struct route *r = find_route(c);
-    if (r == NULL)
+    if (c->list == NULL)
         return invalid(call, "objects of this class are not worked on");
     if (!object_id_valid(id))
         return invalid(call, "not an id of Connect's");
-    if (verb != NULL && !object_class_has_verb(c, verb))
-        return invalid(call, "the class has no such verb");
-    snprintf(ret, API_PATH_MAX, "%s/%s%s%s", r->list, id, verb != NULL ? "/" : "",
-             verb != NULL ? verb : "");
+    snprintf(ret, API_PATH_MAX, "%s/%s%s%s", c->list, id, below != NULL ? "/" : "",
+             below != NULL ? below : "");
     return ERR_OK;
 }
 
-/* /requests?and(eq(asset.product.id,PRD-1),in(status,(pending,revoking)))&ordering(created) */
-static enum err list_path(const struct route *r, const char *product_id, const char *const *states,
-                          struct buf *path)
+/* in(status,(pending,revoking)) */
+static enum err add_states(struct buf *path, const char *filter, const char *const *states)
 {
-    buf_printf(path, "%s?and(eq(%s,", r->list, r->product);
-    enum err e = rql_add_value(path, product_id);
-    buf_printf(path, "),in(%s,(", r->state);
+    enum err e = ERR_OK;
+    buf_printf(path, "in(%s,(", filter);
     for (size_t i = 0; e == ERR_OK && states[i] != NULL; i++) {
         buf_addstr(path, i > 0 ? "," : "");
         e = rql_add_value(path, states[i]);
     }
-    buf_addstr(path, ")))&ordering(created)");
+    buf_addstr(path, "))");
+    return e;
+}
+
+/* /requests?and(eq(asset.product.id,PRD-1),in(status,(pending,revoking)))&ordering(created), or as
+ * much of it as the class has. */
+static enum err list_path(const struct object_class *c, const char *product_id,
+                          const char *const *states, struct buf *path)
+{
+    enum err e = ERR_OK;
+    bool both = c->product != NULL && c->state != NULL;
+    buf_printf(path, "%s?%s", c->list, both ? "and(" : "");
+    if (c->product != NULL) {
+        buf_printf(path, "eq(%s,", c->product);
+        e = rql_add_value(path, product_id);
+        buf_addstr(path, both ? ")," : ")");
+    }
+    if (e == ERR_OK && c->state != NULL)
+        e = add_states(path, c->state, states);
+    buf_printf(path, "%s%sordering(%s)", both ? ")" : "",
+               c->product != NULL || c->state != NULL ? "&" : "", c->created);
     return e != ERR_OK ? e : path->err;
 }
 
 /* ---------------------------------------------------------------------- reading */
 
-enum err api_list(struct api *a, struct api_call *call, enum object_class c, const char *product_id,
-                  const char *const *states, api_each_fn *fn, void *ctx)
+enum err api_list(struct api *a, struct api_call *call, const struct object_class *c,
+                  const char *product_id, const char *const *states, api_each_fn *fn, void *ctx)
 {
-    const struct route *r = find_route(c);
-    if (r == NULL)
+    if (c->list == NULL)
         return invalid(call, "objects of this class are not worked on");
-    if (!object_id_valid(product_id) || states[0] == NULL)
+    if (!object_id_valid(product_id) || (c->state != NULL && states[0] == NULL))
         return invalid(call, "a list needs a product and a state");
     struct buf path;
     buf_init(&path, API_PATH_MAX);
-    enum err e = list_path(r, product_id, states, &path);
+    enum err e = list_path(c, product_id, states, &path);
     if (e == ERR_OK)
         e = page_each(a, call, path.data, fn, ctx);
     else
@@ -182,7 +160,7 @@ enum err api_list(struct api *a, struct api_call *call, enum object_class c, con
     return e;
 }
 
-enum err api_get(struct api *a, struct api_call *call, enum object_class c, const char *id,
+enum err api_get(struct api *a, struct api_call *call, const struct object_class *c, const char *id,
                  struct json_object **ret)
 {
     char path[API_PATH_MAX];
@@ -226,10 +204,12 @@ enum err api_templates(struct api *a, struct api_call *call, const char *product
         return invalid(call, "a scope or type that no query can hold");
     }
     struct collection c = {.all = json_object_new_array()};
-    e = c.all != NULL ? page_each(a, call, path.data, collect, &c) : why_no_memory(&call->why);
+    e = c.all != NULL ? page_each(a, call, path.data, collect, &c)
+                      : result_no_memory(&call->result);
     /* One that cannot be read might be the one that counts. */
     if (e == ERR_OK && c.err != ERR_OK)
-        e = why_set(&call->why, c.err, "GET /products/%s/templates: %s", product_id, c.why.text);
+        e = result_set(&call->result, c.err, "GET /products/%s/templates: %s", product_id,
+                       c.why.text);
     buf_free(&path);
     if (e == ERR_OK)
         *ret = c.all;
@@ -259,38 +239,29 @@ static enum err change(struct api *a, struct api_call *call, const char *method,
     return e;
 }
 
-enum err api_act(struct api *a, struct api_call *call, enum object_class c, const char *id,
-                 const char *verb, struct json_object *body, struct json_object **ret_object)
+enum err api_act(struct api *a, struct api_call *call, const struct object_class *c, const char *id,
+                 const struct object_verb *v, struct json_object *body,
+                 struct json_object **ret_object)
 {
     char path[API_PATH_MAX];
-    enum err e = object_path(call, c, id, verb, path);
-    return e == ERR_OK ? change(a, call, "POST", path, body, ret_object) : e;
+    const char *method = v->put != NULL ? "PUT" : "POST";
+    enum err e = object_path(call, c, id, v->put != NULL ? v->put : v->name, path);
+    return e == ERR_OK ? change(a, call, method, path, body, ret_object) : e;
 }
 
-/* {"asset":{"params":[...]}}, or {"params":[...]} where `in` is NULL. NULL: out of memory. */
-static struct json_object *params_body(const char *in, struct json_object *params)
-{
-    struct json_object *body = json_object_new_object(), *holder = body;
-    if (in != NULL) {
-        holder = json_object_new_object();
-        if (!jsonx_add(body, in, holder))
-            holder = NULL;
-    }
-    if (jsonx_add(holder, "params", json_object_get(params)))
-        return body;
-    json_object_put(body);
-    return NULL;
-}
-
-enum err api_put_params(struct api *a, struct api_call *call, enum object_class c, const char *id,
-                        struct json_object *params)
+enum err api_put_params(struct api *a, struct api_call *call, const struct object_class *c,
+                        const char *id, struct json_object *params)
 {
     char path[API_PATH_MAX];
-    enum err e = object_path(call, c, id, NULL, path);
+    enum err e = c->params != NULL ? object_path(call, c, id, NULL, path)
+                                   : invalid(call, "objects of this class have no parameters");
     if (e != ERR_OK)
         return e;
-    struct json_object *body = params_body(routes[c].params_in, params);
-    e = body != NULL ? change(a, call, "PUT", path, body, NULL) : why_no_memory(&call->why);
+    struct json_object *body = json_object_new_object();
+    if (jsonx_add_at(body, c->params, json_object_get(params)))
+        e = change(a, call, "PUT", path, body, NULL);
+    else
+        e = result_no_memory(&call->result);
     json_object_put(body);
     return e;
 }
@@ -373,7 +344,7 @@ enum err api_message(struct api *a, struct api_call *call, const char *object_id
     if (e != ERR_OK)
         return e;
     if (path[0] == '\0')
-        return why_set(&call->why, ERR_NOT_FOUND, "%s has no open conversation", object_id);
+        return result_set(&call->result, ERR_NOT_FOUND, "%s has no open conversation", object_id);
     if (said) {
         *ret_posted = false;
         return ERR_OK;
@@ -382,7 +353,7 @@ enum err api_message(struct api *a, struct api_call *call, const char *object_id
     if (jsonx_add(body, "text", json_object_new_string(text)))
         e = change(a, call, "POST", path, body, NULL);
     else
-        e = why_no_memory(&call->why);
+        e = result_no_memory(&call->result);
     json_object_put(body);
     if (e == ERR_OK)
         *ret_posted = true;

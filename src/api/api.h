@@ -54,20 +54,15 @@ void api_free(struct api *a);
 void api_stop(struct api *a); /* end calls under way with ERR_STOPPED; any thread */
 const char *api_account(const struct api *a);
 
-/* What one call came to, for the caller's decision and for the record. */
-struct api_result {
+/* One call under one deadline, and what it came to; all but the deadline is filled in, whatever
+ * happens. A function's return is `result.err`. */
+struct api_call {
+    int64_t deadline;            /* clk_mono_ms */
     int status;                  /* HTTP status, 0 if there was none */
+    bool sent;                   /* may the server have seen it? */
     char error_code[32];         /* "VAL_001", as it was sent; "" if none */
     char errors[API_ERRORS_MAX]; /* Connect's own words, joined by "; "; "" if none */
-    int64_t retry_after_s;       /* -1 if none */
-    bool sent;                   /* may the server have seen it? */
-};
-
-/* One call under one deadline. `result` is filled whatever happens. */
-struct api_call {
-    int64_t deadline; /* clk_mono_ms */
-    struct api_result result;
-    struct why why; /* "GET /requests/PR-1: 404: ..." */
+    struct result result;        /* "GET /requests/PR-1: 404: ...", and its Retry-After */
 };
 
 /* What stands at one place of a list; all of it is borrowed. */
@@ -88,29 +83,25 @@ typedef bool api_each_fn(void *ctx, const struct api_element *element);
  * first, page by page until the end; every object is passed once, even where pages shift
  * because objects leave the list meanwhile. One that cannot be read, or is too big, is passed as
  * such and costs no other its place. Objects are passed as their page arrives: some may
- * have been passed when a later page fails. The filter is the class's own (connect's name for
- * product and state differ). ERR_INVALID for a class that is not listed yet.
+ * have been passed when a later page fails. Where a class has no product, or no state, lists are
+ * not filtered by it. ERR_INVALID for a class that is not worked on.
  */
-enum err api_list(struct api *a, struct api_call *call, enum object_class c, const char *product_id,
-                  const char *const *states, api_each_fn *fn, void *ctx);
+enum err api_list(struct api *a, struct api_call *call, const struct object_class *c,
+                  const char *product_id, const char *const *states, api_each_fn *fn, void *ctx);
 
 /* Read one object. ERR_HTTP_NOT_FOUND if there is none. *ret is owned. */
-enum err api_get(struct api *a, struct api_call *call, enum object_class c, const char *id,
+enum err api_get(struct api *a, struct api_call *call, const struct object_class *c, const char *id,
                  struct json_object **ret);
 
-/*
- * Change parameters: PUT {"asset":{"params":[...]}} for fulfillment requests. `params` (an
- * array) is borrowed.
- */
-enum err api_put_params(struct api *a, struct api_call *call, enum object_class c, const char *id,
-                        struct json_object *params);
+/* Change parameters by a PUT that holds nothing else. `params` (an array) is borrowed. */
+enum err api_put_params(struct api *a, struct api_call *call, const struct object_class *c,
+                        const char *id, struct json_object *params);
 
-/*
- * POST .../{verb} with a JSON body (NULL for none). *ret_object is what came back, owned; NULL
- * where the verb answers without one.
- */
-enum err api_act(struct api *a, struct api_call *call, enum object_class c, const char *id,
-                 const char *verb, struct json_object *body, struct json_object **ret_object);
+/* Send a verb with a JSON body. *ret_object is what came back, owned; NULL where the verb answers
+ * without one. */
+enum err api_act(struct api *a, struct api_call *call, const struct object_class *c, const char *id,
+                 const struct object_verb *v, struct json_object *body,
+                 struct json_object **ret_object);
 
 /* GET /products/{id}/templates?scope=..&type=.. ("asset"; "fulfillment", "inquire", "pending").
  * An array, owned. One that cannot be read fails the call: nobody could say which is the only. */
@@ -124,12 +115,5 @@ enum err api_templates(struct api *a, struct api_call *call, const char *product
  */
 enum err api_message(struct api *a, struct api_call *call, const char *object_id, const char *text,
                      bool *ret_posted);
-
-/*
- * Does the fault lie outside of what was asked (network, server, key, machine), so that the same
- * call may do later? Else (4xx, an answer that no reader takes, an invalid argument) it needs
- * another object or decision.
- */
-bool api_transient(enum err e);
 
 #endif

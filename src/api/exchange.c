@@ -34,25 +34,25 @@ static enum err map_status(int status)
     return status >= 500 && status < 600 ? ERR_HTTP_SERVER : ERR_HTTP_ANSWER;
 }
 
-static void add_error(struct api_result *r, const char *text)
+static void add_error(struct api_call *call, const char *text)
 {
-    size_t n = strlen(r->errors);
-    snprintf(r->errors + n, sizeof r->errors - n, "%s%s", n > 0 ? "; " : "", text);
+    size_t n = strlen(call->errors);
+    snprintf(call->errors + n, sizeof call->errors - n, "%s%s", n > 0 ? "; " : "", text);
 }
 
 /* {"error_code":"VAL_001","errors":["..."]}, in the shapes that occur. */
-static void read_error(struct api_result *r, const struct json_object *root)
+static void read_error(struct api_call *call, const struct json_object *root)
 {
-    snprintf(r->error_code, sizeof r->error_code, "%s", jsonx_str(root, "error_code", ""));
-    utf8_clean(r->error_code);
+    snprintf(call->error_code, sizeof call->error_code, "%s", jsonx_str(root, "error_code", ""));
+    utf8_clean(call->error_code);
     struct json_object *errors = jsonx_get(root, "errors");
     if (json_object_is_type(errors, json_type_array)) {
         for (size_t i = 0; i < json_object_array_length(errors); i++)
-            add_error(r, json_object_get_string(json_object_array_get_idx(errors, i)));
+            add_error(call, json_object_get_string(json_object_array_get_idx(errors, i)));
     } else if (errors != NULL) {
-        add_error(r, json_object_get_string(errors));
+        add_error(call, json_object_get_string(errors));
     } else {
-        add_error(r, jsonx_str(root, "detail", "")); /* the framework's own, below Connect's */
+        add_error(call, jsonx_str(root, "detail", "")); /* the framework's own, below Connect's */
     }
 }
 
@@ -72,33 +72,33 @@ static void hide_key(const struct api *a, char *text, size_t size)
 static enum err tell(struct api_call *call, enum err e, const char *method, const char *path,
                      const struct http_response *answer)
 {
-    const struct api_result *r = &call->result;
     int path_len = (int)strcspn(path, "?");
     if (answer->status >= 300 && answer->status < 400)
-        return why_set(&call->why, e,
-                       "%s %.*s: %d: redirects are not followed; is the API's URL right?", method,
-                       path_len, path, answer->status);
-    if (r->error_code[0] != '\0' || r->errors[0] != '\0')
-        return why_set(&call->why, e, "%s %.*s: %d: %s%s%s", method, path_len, path, answer->status,
-                       r->error_code, r->error_code[0] != '\0' ? ": " : "", r->errors);
-    return why_set(&call->why, e, "%s %.*s: %d: %s, with %zu bytes of %s", method, path_len, path,
-                   answer->status, err_text(e), answer->body.len,
-                   answer->content_type[0] != '\0' ? answer->content_type : "no content type");
+        return result_set(&call->result, e,
+                          "%s %.*s: %d: redirects are not followed; is the API's URL right?",
+                          method, path_len, path, answer->status);
+    if (call->error_code[0] != '\0' || call->errors[0] != '\0')
+        return result_set(&call->result, e, "%s %.*s: %d: %s%s%s", method, path_len, path,
+                          answer->status, call->error_code, call->error_code[0] != '\0' ? ": " : "",
+                          call->errors);
+    return result_set(&call->result, e, "%s %.*s: %d: %s, with %zu bytes of %s", method, path_len,
+                      path, answer->status, err_text(e), answer->body.len,
+                      answer->content_type[0] != '\0' ? answer->content_type : "no content type");
 }
 
 static enum err explain(struct api *a, struct api_call *call, const char *method, const char *path,
                         const struct http_response *answer)
 {
-    struct api_result *r = &call->result;
     struct json_object *root = NULL;
     if (answer->body.len > 0 &&
         jsonx_parse(answer->body.data, answer->body.len, ERROR_BODY_MAX, &root, NULL) == ERR_OK)
-        read_error(r, root);
+        read_error(call, root);
     json_object_put(root);
-    utf8_clean(r->errors);
-    hide_key(a, r->errors, sizeof r->errors);
+    utf8_clean(call->errors);
+    hide_key(a, call->errors, sizeof call->errors);
     enum err e = tell(call, map_status(answer->status), method, path, answer);
-    hide_key(a, call->why.text, sizeof call->why.text); /* as an error code, for instance */
+    hide_key(a, call->result.why.text,
+             sizeof call->result.why.text); /* as an error code, for instance */
     return e;
 }
 
@@ -123,11 +123,16 @@ static enum err wait_for_turn(struct api *a, struct api_call *call, const char *
         return ERR_OK;
     if (e == ERR_HTTP_THROTTLED)
         call->result.retry_after_s = (left_ms + 999) / 1000;
-    return why_set(&call->why, e, "%s %.*s: not sent: %s", method, path_len, path,
-                   e == ERR_HTTP_THROTTLED ? "Connect asked us to slow down, for longer than "
-                                             "this call has time"
-                   : e == ERR_TIMEOUT      ? "no turn within the rate limit before the deadline"
-                                           : err_text(e));
+    return result_set(&call->result, e, "%s %.*s: not sent: %s", method, path_len, path,
+                      e == ERR_HTTP_THROTTLED ? "Connect asked us to slow down, for longer than "
+                                                "this call has time"
+                      : e == ERR_TIMEOUT      ? "no turn within the rate limit before the deadline"
+                                              : err_text(e));
+}
+
+void exchange_begin(struct api_call *call)
+{
+    *call = (struct api_call){.deadline = call->deadline, .result = RESULT_NONE};
 }
 
 enum err exchange(struct api *a, struct api_call *call, const char *method, const char *path,
@@ -135,8 +140,7 @@ enum err exchange(struct api *a, struct api_call *call, const char *method, cons
 {
     struct buf url, text;
     struct http_response answer;
-    call->result = (struct api_result){.retry_after_s = -1};
-    call->why.text[0] = '\0';
+    exchange_begin(call);
     buf_init(&url, strlen(a->url) + API_PATH_MAX);
     buf_init(&text, BODY_MAX);
     buf_addstr(&url, a->url);
@@ -145,7 +149,7 @@ enum err exchange(struct api *a, struct api_call *call, const char *method, cons
         jsonx_print(&text, body);
     enum err e = url.err != ERR_OK ? url.err : text.err;
     if (e != ERR_OK)
-        e = why_set(&call->why, e, "%s: request not made: %s", method, err_text(e));
+        e = result_set(&call->result, e, "%s: request not made: %s", method, err_text(e));
     if (e == ERR_OK)
         e = wait_for_turn(a, call, method, path);
     if (e == ERR_OK) {
@@ -157,7 +161,7 @@ enum err exchange(struct api *a, struct api_call *call, const char *method, cons
             .body = body != NULL ? text.data : NULL,
             .body_len = text.len,
             .deadline = call->deadline};
-        e = http_call(a->http, &r, &answer, &call->result.sent, &call->why);
+        call->result.err = e = http_call(a->http, &r, &answer, &call->sent, &call->result.why);
     }
     sodium_memzero(text.data, text.len); /* parameters may be passwords */
     buf_free(&text);
@@ -165,7 +169,7 @@ enum err exchange(struct api *a, struct api_call *call, const char *method, cons
     if (e != ERR_OK)
         return e;
 
-    call->result.status = answer.status;
+    call->status = answer.status;
     call->result.retry_after_s = answer.retry_after_s;
     e = map_status(answer.status);
     if (e == ERR_HTTP_THROTTLED)
@@ -191,10 +195,10 @@ enum err exchange_unreadable(struct api_call *call, enum err e, const char *meth
                              const char *path, const struct http_response *answer,
                              const char *story)
 {
-    return why_set(&call->why, e, "%s %.*s: %d: not the JSON we need (%s): %s", method,
-                   (int)strcspn(path, "?"), path, answer->status,
-                   answer->content_type[0] != '\0' ? answer->content_type : "no content type",
-                   story);
+    return result_set(&call->result, e, "%s %.*s: %d: not the JSON we need (%s): %s", method,
+                      (int)strcspn(path, "?"), path, answer->status,
+                      answer->content_type[0] != '\0' ? answer->content_type : "no content type",
+                      story);
 }
 
 enum err exchange_parse(struct api_call *call, const char *method, const char *path,
@@ -206,7 +210,7 @@ enum err exchange_parse(struct api_call *call, const char *method, const char *p
     int path_len = (int)strcspn(path, "?");
     enum err e = jsonx_parse(answer->body.data, answer->body.len, HTTP_ANSWER_MAX, &root, &why);
     if (e == ERR_NOMEM)
-        return why_set(&call->why, e, "%s %.*s: out of memory", method, path_len, path);
+        return result_set(&call->result, e, "%s %.*s: out of memory", method, path_len, path);
     /* No JSON at all is a gateway's word, or half an answer; bad JSON is how the object is kept. */
     if (e == ERR_SYNTAX && !exchange_is_whole(&answer->body, '{', '}'))
         e = ERR_HTTP_ANSWER;
@@ -214,8 +218,8 @@ enum err exchange_parse(struct api_call *call, const char *method, const char *p
         return exchange_unreadable(call, e, method, path, answer, why.text);
     if (json_object_get_type(root) != type) {
         json_object_put(root);
-        return why_set(&call->why, ERR_HTTP_ANSWER, "%s %.*s: %d: the answer is not an %s", method,
-                       path_len, path, answer->status, json_type_to_name(type));
+        return result_set(&call->result, ERR_HTTP_ANSWER, "%s %.*s: %d: the answer is not an %s",
+                          method, path_len, path, answer->status, json_type_to_name(type));
     }
     *ret_root = root;
     return ERR_OK;
@@ -248,7 +252,7 @@ enum err exchange_get(struct api *a, struct api_call *call, const char *path,
         if (again >= call->deadline)
             return e;
         if (rate_sleep(a->rate, again) != ERR_OK)
-            return why_set(&call->why, ERR_STOPPED, "GET: %s", err_text(ERR_STOPPED));
+            return result_set(&call->result, ERR_STOPPED, "GET: %s", err_text(ERR_STOPPED));
     }
 }
 

@@ -20,8 +20,11 @@ struct api {
     int64_t backoff_min_ms, backoff_max_ms;
 };
 
+/* Nothing has been sent yet, and nothing has failed. */
+void exchange_begin(struct api_call *call);
+
 /*
- * Send one request, once, and read the answer into call->result. `path` begins with a slash and
+ * Send one request, once, and read the answer into `call`. `path` begins with a slash and
  * may have a query; `body` is borrowed, NULL for none. ERR_OK is a 2xx, in *ret_answer; free it
  * with http_response_free().
  */

@@ -50,13 +50,13 @@ static bool parse_range(const char *text, struct range *ret)
 
 static enum err nonsense(const struct list *l, const char *what)
 {
-    return why_set(&l->call->why, ERR_HTTP_ANSWER, "GET %.*s: offset %" PRId64 ": %s",
-                   (int)strcspn(l->path, "?"), l->path, l->offset, what);
+    return result_set(&l->call->result, ERR_HTTP_ANSWER, "GET %.*s: offset %" PRId64 ": %s",
+                      (int)strcspn(l->path, "?"), l->path, l->offset, what);
 }
 
 static enum err no_memory(const struct list *l)
 {
-    return why_no_memory(&l->call->why);
+    return result_no_memory(&l->call->result);
 }
 
 /* ---------------------------------------------------------------------- one element */
@@ -154,8 +154,9 @@ static enum err shrink(struct list *l, enum err err, const char *id, const char 
         return ERR_OK;
     }
     if (++l->lost > LOST_MAX)
-        return why_set(&l->call->why, err, "GET %.*s: more than %d objects cannot be read: %s",
-                       (int)strcspn(l->path, "?"), l->path, LOST_MAX, why);
+        return result_set(&l->call->result, err,
+                          "GET %.*s: more than %d objects cannot be read: %s",
+                          (int)strcspn(l->path, "?"), l->path, LOST_MAX, why);
     const struct api_element element = {.id = id, .place = l->offset, .err = err, .why = why};
     enum err e = pass(l, &element);
     l->offset++;
@@ -190,7 +191,7 @@ static enum err read_page(struct api *a, struct list *l)
     int len = snprintf(path, sizeof path, "%s&limit=%" PRId64 "&offset=%" PRId64, l->path, l->limit,
                        l->offset);
     if (len < 0 || (size_t)len >= sizeof path)
-        return why_set(&l->call->why, ERR_INVALID, "the query of the list is too long");
+        return result_set(&l->call->result, ERR_INVALID, "the query of the list is too long");
     enum err e = exchange_get(a, l->call, path, &answer);
     if (e == ERR_TOO_BIG)
         return shrink(l, e, "", "is larger than an answer may be");

@@ -10,7 +10,7 @@
 const char *err_name(enum err e)
 {
     static const char *const names[] = {
-#define X(code, name, text) [code] = name,
+#define X(code, name, lasting, text) [code] = name,
         ERR_LIST(X)
 #undef X
     };
@@ -20,11 +20,28 @@ const char *err_name(enum err e)
 const char *err_text(enum err e)
 {
     static const char *const texts[] = {
-#define X(code, name, text) [code] = text,
+#define X(code, name, lasting, text) [code] = text,
         ERR_LIST(X)
 #undef X
     };
     return (unsigned)e < ERR__COUNT ? texts[e] : "unknown error";
+}
+
+bool err_passes(enum err e)
+{
+    enum { STAYS, PASSES };
+    static const char lasting[] = {
+#define X(code, name, lasting, text) [code] = lasting,
+        ERR_LIST(X)
+#undef X
+    };
+    return (unsigned)e < ERR__COUNT && lasting[e] == PASSES;
+}
+
+__attribute__((format(printf, 2, 0))) static void tell(struct why *why, const char *fmt, va_list ap)
+{
+    vsnprintf(why->text, sizeof why->text, fmt, ap);
+    utf8_clean(why->text);
 }
 
 enum err(why_set)(struct why *why, enum err e, const char *fmt, ...)
@@ -32,9 +49,8 @@ enum err(why_set)(struct why *why, enum err e, const char *fmt, ...)
     if (why != NULL) {
         va_list ap;
         va_start(ap, fmt);
-        vsnprintf(why->text, sizeof why->text, fmt, ap);
+        tell(why, fmt, ap);
         va_end(ap);
-        utf8_clean(why->text);
     }
     return e;
 }
@@ -64,4 +80,18 @@ enum err why_prefix(struct why *why, enum err e, const char *fmt, ...)
         utf8_clean(why->text);
     }
     return e;
+}
+
+enum err(result_set)(struct result *r, enum err e, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    tell(&r->why, fmt, ap);
+    va_end(ap);
+    return r->err = e;
+}
+
+enum err(result_no_memory)(struct result *r)
+{
+    return r->err = why_no_memory(&r->why);
 }

@@ -508,15 +508,25 @@ struct json_object *jsonx_get(const struct json_object *obj, const char *key)
     return json_object_object_get_ex(obj, key, &value) ? value : NULL;
 }
 
-struct json_object *jsonx_at(const struct json_object *obj, ...)
+/* The path's first key, and *path behind it; false where there is none, or one too long. */
+static bool next_key(const char **path, char ret[JSONX_KEY_MAX])
 {
+    size_t len = strcspn(*path, ".");
+    if (len == 0 || len >= JSONX_KEY_MAX)
+        return false;
+    memcpy(ret, *path, len);
+    ret[len] = '\0';
+    *path += len + ((*path)[len] == '.');
+    return true;
+}
+
+struct json_object *jsonx_at(const struct json_object *obj, const char *path)
+{
+    char key[JSONX_KEY_MAX];
     struct json_object *value = NULL;
-    va_list ap;
-    va_start(ap, obj);
-    for (const char *key; (key = va_arg(ap, const char *)) != NULL; obj = value)
+    for (; next_key(&path, key); obj = value)
         value = jsonx_get(obj, key);
-    va_end(ap);
-    return value;
+    return *path == '\0' ? value : NULL;
 }
 
 /* A member if it is of this type, else NULL. */
@@ -592,6 +602,25 @@ bool jsonx_add(struct json_object *object, const char *key, struct json_object *
 {
     if (value != NULL && object != NULL && json_object_object_add(object, key, value) == 0)
         return true;
+    json_object_put(value);
+    return false;
+}
+
+bool jsonx_add_at(struct json_object *object, const char *path, struct json_object *value)
+{
+    char key[JSONX_KEY_MAX];
+    bool ok = next_key(&path, key);
+    while (ok && *path != '\0') {
+        struct json_object *inner = jsonx_object(object, key);
+        if (inner == NULL) {
+            inner = json_object_new_object();
+            ok = jsonx_add(object, key, inner);
+        }
+        object = inner;
+        ok = ok && next_key(&path, key);
+    }
+    if (ok)
+        return jsonx_add(object, key, value);
     json_object_put(value);
     return false;
 }

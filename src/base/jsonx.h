@@ -23,6 +23,7 @@
 #include "base/err.h"
 
 #define JSONX_DEPTH_MAX 32                 /* nested arrays and objects */
+#define JSONX_KEY_MAX   128                /* bytes of a key in a path, with the NUL */
 #define JSONX_SIZE_MAX  (64 * 1024 * 1024) /* bytes of the largest document anyone may allow */
 
 /*
@@ -63,8 +64,8 @@ enum err jsonx_print(struct buf *b, const struct json_object *root);
 
 /* A member of an object; NULL if absent, null, or `obj` is no object. */
 struct json_object *jsonx_get(const struct json_object *obj, const char *key);
-/* Follow keys from `obj`: jsonx_at(o, "asset", "product", "id", NULL). */
-struct json_object *jsonx_at(const struct json_object *obj, ...) __attribute__((sentinel));
+/* ... of a member of a member: jsonx_at(o, "asset.product.id"). */
+struct json_object *jsonx_at(const struct json_object *obj, const char *path);
 /* A member that is a string, else `otherwise`. The string is borrowed. */
 const char *jsonx_str(const struct json_object *obj, const char *key, const char *otherwise);
 /*
@@ -88,6 +89,8 @@ struct json_object *jsonx_object(const struct json_object *obj, const char *key)
  * step. A null is added by json-c itself.
  */
 bool jsonx_add(struct json_object *object, const char *key, struct json_object *value);
+/* ... where a path leads; the objects on the way are made where they are not there. */
+bool jsonx_add_at(struct json_object *object, const char *path, struct json_object *value);
 bool jsonx_append(struct json_object *array, struct json_object *value);
 
 /* A string of a text that may have been cut, or may come from anywhere: what is not UTF-8 in it is

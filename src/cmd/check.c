@@ -102,7 +102,7 @@ static int list(const struct cmd *self, const char *path, const struct conf *con
         jsonx_add(row, "id", json_object_new_string(w->id));
         jsonx_add(row, "account", json_object_new_string(w->account->id));
         jsonx_add(row, "product", json_object_new_string(w->product));
-        jsonx_add(row, "object_class", json_object_new_string(object_class_name(w->object_class)));
+        jsonx_add(row, "object_class", json_object_new_string(w->object_class->name));
         jsonx_add(row, "type", json_object_new_string(webhook_type_name(w->type)));
         jsonx_add(
             row, "policy",

@@ -98,10 +98,11 @@ static enum err load_webhook(const struct options *o, struct setup *s, const cha
     return ERR_OK;
 }
 
-static enum err side_parse(const char *word, enum object_class c, enum side *ret, struct why *why)
+static enum err side_parse(const char *word, const struct object_class *c, enum side *ret,
+                           struct why *why)
 {
     if (word == NULL)
-        *ret = object_class_pending(c, SIDE_VENDOR)[0] != NULL ? SIDE_VENDOR : SIDE_DISTRIBUTOR;
+        *ret = c->pending[SIDE_VENDOR][0] != NULL ? SIDE_VENDOR : SIDE_DISTRIBUTOR;
     else if (strcmp(word, side_name(SIDE_VENDOR)) == 0)
         *ret = SIDE_VENDOR;
     else if (strcmp(word, side_name(SIDE_DISTRIBUTOR)) == 0)
@@ -113,7 +114,7 @@ static enum err side_parse(const char *word, enum object_class c, enum side *ret
 
 static enum err load_class(const struct options *o, struct setup *s, struct why *why)
 {
-    if (object_class_parse(o->class, &s->question.object_class) != ERR_OK)
+    if ((s->question.object_class = object_class_find(o->class)) == NULL)
         return why_set(why, ERR_INVALID, "--class %s: no such class of objects", o->class);
     s->question.webhook_id = "WH-000-000-000";
     s->question.webhook_type = TYPE_EVENT;
@@ -179,8 +180,7 @@ static void print_member(const char *name, struct json_object *value)
 
 static const char *state_of(const struct setup *s)
 {
-    const char *key = object_class_state_key(s->question.object_class);
-    return key != NULL ? jsonx_str(s->object, key, "") : "";
+    return object_state(s->question.object_class, s->object);
 }
 
 static void print_people(const struct setup *s, const struct decision *d, struct json_object *shown,
@@ -190,7 +190,7 @@ static void print_people(const struct setup *s, const struct decision *d, struct
     const struct policy_question *q = &s->question;
     const char *state = state_of(s);
     snprintf(text, sizeof text, "%.100s (%s%s%.60s)", jsonx_str(s->object, "id", "without an id"),
-             object_class_name(q->object_class), state[0] != '\0' ? ", " : "", state);
+             q->object_class->name, state[0] != '\0' ? ", " : "", state);
     print_line("object", text);
     if (d != NULL) {
         print_line("rule", d->rule[0] != '\0' ? d->rule : "none");
@@ -217,7 +217,7 @@ static int print_json(const struct cmd *self, const struct setup *s, const struc
     if (root == NULL)
         return cmd_failed(self, "%s", err_text(ERR_NOMEM));
     add(root, "object", jsonx_str(s->object, "id", NULL));
-    add(root, "object_class", object_class_name(s->question.object_class));
+    add(root, "object_class", s->question.object_class->name);
     add(root, "state", state_of(s));
     add(root, "side", side_name(s->question.side));
     add(root, "rule", d != NULL && d->rule[0] != '\0' ? d->rule : NULL);

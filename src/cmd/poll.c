@@ -175,9 +175,9 @@ static int go_round(const struct cmd *self, const struct conf *c, struct dispatc
     bool dry_run = o->dry_run || c->processing.dry_run;
     if (table_new(columns, o->json, stdout, &r.table) != ERR_OK)
         return cmd_failed(self, "out of memory");
-    for (unsigned class = 0; class < CLASS__COUNT; class ++)
+    for (const struct object_class *const *class = object_classes; *class != NULL; class ++)
         for (size_t i = 0; i < c->webhooks_count; i++)
-            if (c->webhooks[i].object_class == class && stands_for_queue(c, o, i))
+            if (c->webhooks[i].object_class == *class && stands_for_queue(c, o, i))
                 sweep(&r, d, &c->webhooks[i], dry_run);
     if (r.sum.objects > 0)
         table_print(r.table);

@@ -180,7 +180,7 @@ static enum err add_origin(const struct signing *s, struct json_object *claims)
     const char *const members[][2] = {
         {"webhook_id", w->id},
         {"webhook_name", w->id},
-        {"object_class", object_class_name(w->object_class)},
+        {"object_class", w->object_class->name},
         {"account_id", w->account->id},
         {"product_id", w->product},
         {"api_url", w->account->api_url},

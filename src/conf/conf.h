@@ -53,7 +53,7 @@ struct conf_webhook {
     const char *id;
     const struct conf_account *account;
     const char *product;
-    enum object_class object_class;
+    const struct object_class *object_class;
     enum webhook_type type;
     struct conf_secret secrets[CONF_SECRETS_MAX];
     size_t secrets_count;                    /* at least 1 */

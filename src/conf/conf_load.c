@@ -330,11 +330,10 @@ static enum err read_class_and_type(struct load *l, const struct yamlx_node *n,
     enum err e = need_key(l, "webhooks", n, "object_class", &class_node);
     if (e == ERR_OK)
         e = yamlx_str(class_node, &class_name, l->why);
-    if (e == ERR_OK && object_class_parse(class_name, &w->object_class) != ERR_OK)
+    if (e == ERR_OK && (w->object_class = object_class_find(class_name)) == NULL)
         return yamlx_fail(class_node, l->why, ERR_INVALID,
-                          "webhooks.object_class: %.64s: there are tier_config_request, "
-                          "fulfillment_request, tier_account_request, listing_request, "
-                          "billing_request, usage_file",
+                          "webhooks.object_class: %.64s: there are " OBJECT_CLASS_WORDS
+                          "or their plurals",
                           class_name);
     w->type = TYPE_EVENT;
     if (e != ERR_OK || type_node == NULL)
@@ -345,10 +344,10 @@ static enum err read_class_and_type(struct load *l, const struct yamlx_node *n,
     if (webhook_type_parse(type_name, &w->type) != ERR_OK)
         return yamlx_fail(type_node, l->why, ERR_INVALID,
                           "webhooks.type: %.64s: not one of Connect's webhook types", type_name);
-    if (!webhook_pair_valid(w->object_class, w->type))
+    if (w->object_class->webhooks[w->type] == NULL)
         return yamlx_fail(type_node, l->why, ERR_INVALID,
                           "webhooks.type: Connect has no %s webhook for a %s", type_name,
-                          object_class_name(w->object_class));
+                          w->object_class->name);
     return ERR_OK;
 }
 
@@ -392,13 +391,11 @@ static enum err read_policy(struct load *l, const struct yamlx_node *n, struct c
 /* A state that this side can do something in. */
 static bool is_workable(const struct conf_webhook *w, const char *state)
 {
-    if (object_class_verbs(w->object_class, w->account->side, state)[0] != NULL)
-        return true;
-    const char *const *pending = object_class_pending(w->object_class, w->account->side);
-    for (; *pending != NULL; pending++)
-        if (strcmp(*pending, state) == 0)
+    enum side side = w->account->side;
+    for (const struct object_verb *v = w->object_class->verbs; v->name != NULL; v++)
+        if (object_verb_allowed(v, side, state))
             return true;
-    return false;
+    return state_is_among(w->object_class->pending[side], state);
 }
 
 static enum err read_states(struct load *l, const struct yamlx_node *n, struct conf_webhook *w)
@@ -406,7 +403,7 @@ static enum err read_states(struct load *l, const struct yamlx_node *n, struct c
     const struct yamlx_node *list = yamlx_get(n, "states");
     size_t count = 0;
     if (list == NULL) {
-        const char *const *pending = object_class_pending(w->object_class, w->account->side);
+        const char *const *pending = w->object_class->pending[w->account->side];
         for (; count < CONF_STATES_MAX && pending[count] != NULL; count++)
             w->states[count] = pending[count];
         return ERR_OK;
@@ -417,8 +414,7 @@ static enum err read_states(struct load *l, const struct yamlx_node *n, struct c
         if (e == ERR_OK && !is_workable(w, w->states[i]))
             e = yamlx_fail(yamlx_item(list, i), l->why, ERR_INVALID,
                            "webhooks.states: %.64s: a %s can do nothing with a %s in this state",
-                           w->states[i], side_name(w->account->side),
-                           object_class_name(w->object_class));
+                           w->states[i], side_name(w->account->side), w->object_class->name);
     }
     return e;
 }

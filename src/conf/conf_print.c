@@ -43,7 +43,7 @@ static void webhook(struct buf *b, const struct conf_webhook *w)
     buf_printf(b,
                "  - id: %s\n    account: %s\n    product: %s\n    object_class: %s\n    type: %s\n"
                "    secrets:\n",
-               w->id, w->account->id, w->product, object_class_name(w->object_class),
+               w->id, w->account->id, w->product, w->object_class->name,
                webhook_type_name(w->type));
     for (size_t i = 0; i < w->secrets_count; i++) {
         buf_addstr(b, "      - ");

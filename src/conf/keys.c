@@ -103,9 +103,7 @@ const struct key conf_keys[] = {
      "id of the account whose webhook it is, as in accounts"},
     {"webhooks", "product", KEY_SPECIAL, 0, NULL, 0, 0,
      "PRD-..., the product whose queue it watches"},
-    {"webhooks", "object_class", KEY_SPECIAL, 0, NULL, 0, 0,
-     "tier_config_request, fulfillment_request, tier_account_request, listing_request, "
-     "billing_request or usage_file"},
+    {"webhooks", "object_class", KEY_SPECIAL, 0, NULL, 0, 0, OBJECT_CLASS_WORDS "or their plurals"},
     {"webhooks", "type", KEY_SPECIAL, 0, "event", 0, 0, "event, or one of the validators"},
     {"webhooks", "secrets", KEY_SPECIAL, 0, NULL, 0, 0,
      "list of { file: PATH }, { env: NAME } or { credential: NAME }; several while rotating"},

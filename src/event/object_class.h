@@ -1,9 +1,12 @@
 /*
- * object_class.h - the one table of what Connect's webhooks are about.
+ * object_class.h - what Connect's queues hold: everything that is particular to a class of objects.
  *
- * Six object classes, seventeen webhook types, the twenty-two valid pairs of them, the
- * eighteen names that Connect's user interface gives to these pairs, and per class, side and
- * state the verbs that Connect allows. Nothing else in the tree lists any of these.
+ * A class is data: event/<class>.c defines `class_<class>`, and OBJECT_CLASS_LIST names it. To
+ * work on one more class, nothing else has to be written: lists, questions, decisions, what is
+ * sent for them and how it is known that it has been done all follow from what stands there.
+ *
+ * Paths are members of members, "asset.product.id". States compare without regard to case, for
+ * old usage files say READY.
  */
 #ifndef EVENT_OBJECT_CLASS_H
 #define EVENT_OBJECT_CLASS_H
@@ -11,89 +14,95 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/err.h"
+#include <json-c/json.h>
+
+#include "event/object_id.h"
+#include "event/webhook_type.h"
 
 /* In the order in which the official processors work: what others wait for comes first. */
-#define OBJECT_CLASS_LIST(X)                              \
-    X(CLASS_TIER_CONFIG_REQUEST, "tier_config_request")   \
-    X(CLASS_FULFILLMENT_REQUEST, "fulfillment_request")   \
-    X(CLASS_TIER_ACCOUNT_REQUEST, "tier_account_request") \
-    X(CLASS_LISTING_REQUEST, "listing_request")           \
-    X(CLASS_BILLING_REQUEST, "billing_request")           \
-    X(CLASS_USAGE_FILE, "usage_file")
+#define OBJECT_CLASS_LIST(X) \
+    X(tier_config_request)   \
+    X(fulfillment_request)   \
+    X(tier_account_request)  \
+    X(listing_request)       \
+    X(billing_request)       \
+    X(usage_file)
 
-enum object_class {
-#define X(code, name) code,
-    OBJECT_CLASS_LIST(X)
-#undef X
-        CLASS__COUNT
+#define CLASS_STATES_MAX    2 /* that are pending work, that a verb starts from, or leads to */
+#define CLASS_FIELDS_MAX    4 /* of a decision for one verb */
+#define CLASS_VOLATILES_MAX 4
+
+/* Ends with a NULL. */
+typedef const char *class_states[CLASS_STATES_MAX + 1];
+
+/* A field that a decision may have beside its action. */
+struct verb_field {
+    const char *name;  /* one of policy/decision.c's */
+    const char *place; /* the path in what is sent; NULL: under its own name */
+    bool needed;
+};
+#define PLACE_NOWHERE ""  /* not sent itself: it says which template is */
+#define PLACE_WHOLE   "." /* it is what is sent */
+
+/* What can be done to an object: the action of a decision, and a call of the API. */
+struct object_verb {
+    const char *name;
+    class_states from[SIDE__COUNT]; /* in which that side may use it; "" where there are none */
+    class_states leads_to;          /* in which it has been done; the first is the usual one */
+    struct verb_field fields[CLASS_FIELDS_MAX + 1];
+    /* A template that is sent as `template_id`, if the decision gives neither that nor a tile. */
+    const char *template_type; /* "fulfillment"; NULL: none */
+    bool template_needed;
+    const char *put; /* PUT .../{put}; NULL: POST .../{name} */
 };
 
-#define WEBHOOK_TYPE_LIST(X)                                             \
-    X(TYPE_EVENT, "event")                                               \
-    X(TYPE_VALIDATOR, "validator")                                       \
-    X(TYPE_INQUIRING_VALIDATOR, "inquiring_validator")                   \
-    X(TYPE_CHANGE_VALIDATOR, "change_validator")                         \
-    X(TYPE_CHANGE_INQUIRING_VALIDATOR, "change_inquiring_validator")     \
-    X(TYPE_RENEW_VALIDATOR, "renew_validator")                           \
-    X(TYPE_RENEW_INQUIRING_VALIDATOR, "renew_inquiring_validator")       \
-    X(TYPE_TRANSFER_VALIDATOR, "transfer_validator")                     \
-    X(TYPE_TRANSFER_INQUIRING_VALIDATOR, "transfer_inquiring_validator") \
-    X(TYPE_DRAFT_TCR_T1_VAL, "draft_tcr_t1_val")                         \
-    X(TYPE_DRAFT_TCR_T2_VAL, "draft_tcr_t2_val")                         \
-    X(TYPE_TCR_SETUP_T1_INQ_VAL, "tcr_setup_t1_inq_val")                 \
-    X(TYPE_TCR_SETUP_T2_INQ_VAL, "tcr_setup_t2_inq_val")                 \
-    X(TYPE_TCR_UPDATE_T1_VALIDATOR, "tcr_update_t1_validator")           \
-    X(TYPE_TCR_UPDATE_T2_VALIDATOR, "tcr_update_t2_validator")           \
-    X(TYPE_TCR_UPDATE_T1_INQ_VAL, "tcr_update_t1_inq_val")               \
-    X(TYPE_TCR_UPDATE_T2_INQ_VAL, "tcr_update_t2_inq_val")
-
-enum webhook_type {
-#define X(code, name) code,
-    WEBHOOK_TYPE_LIST(X)
-#undef X
-        TYPE__COUNT
+struct object_class {
+    const char *name;    /* "fulfillment_request" */
+    const char *list;    /* "/requests"; an object's own path is this and its id. NULL: this version
+                            knows the class and works on none of its objects */
+    const char *state;   /* the path and the filter of an object's state; NULL: they have none */
+    const char *product; /* ... of the product it belongs to; NULL: they belong to none */
+    const char *created; /* ... of the time by which lists are ordered */
+    const char *params;  /* the path of parameters, in an object and in a PUT; NULL: no such */
+    const char *template_scope;        /* "asset": of templates for its verbs */
+    class_states pending[SIDE__COUNT]; /* what waits for that side */
+    const struct object_verb *verbs;   /* ends with a NULL name */
+    /* The types of webhooks there are for it, each under the name that Connect's user interface
+     * has for it, "" where it offers none. */
+    const char *webhooks[TYPE__COUNT];
+    /* Members that change though nothing has happened, as links do that expire; ends with a NULL.
+     */
+    const char *volatile_members[CLASS_VOLATILES_MAX + 1];
 };
 
-/* On which side of the product the account stands: "VA-..." or "PA-...". */
-enum side { SIDE_VENDOR, SIDE_DISTRIBUTOR };
+#define X(name) extern const struct object_class class_##name;
+OBJECT_CLASS_LIST(X)
+#undef X
 
-const char *object_class_name(enum object_class c); /* "usage_file"; static */
-/* Takes singular and plural: both are sent in the wild. ERR_INVALID for other words. */
-enum err object_class_parse(const char *name, enum object_class *ret);
+/* All of them, in that order; ends with a NULL. */
+extern const struct object_class *const object_classes[];
 
-const char *webhook_type_name(enum webhook_type t); /* "validator"; static */
-enum err webhook_type_parse(const char *name, enum webhook_type *ret);
+/* The literal "tier_config_request, ..., usage_file, ": for people, and to be gone on with. */
+#define OBJECT_CLASS_WORD(name) #name ", "
+#define OBJECT_CLASS_WORDS      OBJECT_CLASS_LIST(OBJECT_CLASS_WORD)
 
-/* The twenty-two pairs. */
-bool webhook_pair_valid(enum object_class c, enum webhook_type t);
-/* The name in Connect's user interface, "Tier Account Request Queue Changes"; NULL for pairs
- * that it does not offer. Static. */
-const char *webhook_pair_title(enum object_class c, enum webhook_type t);
+/* Takes singular and plural: both are sent in the wild. NULL for other words. */
+const struct object_class *object_class_find(const char *name);
 
-/* By the account's prefix. ERR_INVALID if it is neither a vendor's nor a distributor's. */
-enum err side_of_account(const char *account_id, enum side *ret);
-const char *side_name(enum side s); /* "vendor"; static */
+/* NULL if the class has no such verb. */
+const struct object_verb *object_verb_find(const struct object_class *c, const char *name);
+/* May this side use it in this state ("" where objects have none)? */
+bool object_verb_allowed(const struct object_verb *v, enum side s, const char *state);
+/* Is this a state in which it has been done? */
+bool object_verb_done(const struct object_verb *v, const char *state);
 
-/* The JSON member that holds an object's state: "status", or "state" for listing requests; NULL
- * for billing requests, which have none. Static. */
-const char *object_class_state_key(enum object_class c);
+/* Is `state` in this NULL-terminated list? */
+bool state_is_among(const char *const *states, const char *state);
 
-/* The states that are pending work for this side, NULL-terminated; an empty list if none. */
-const char *const *object_class_pending(enum object_class c, enum side s);
-
-/*
- * The verbs that this side may use in this state, NULL-terminated; an empty list if none.
- * Compares the state without regard to case: old usage files say READY.
- */
-const char *const *object_class_verbs(enum object_class c, enum side s, const char *state);
-/* Is `verb` one of the class's verbs at all, for any side and state? */
-bool object_class_has_verb(enum object_class c, const char *verb);
-
-#define OBJECT_ID_MAX 65 /* bytes of an id, with the NUL */
-
-/* Does `id` look like one of Connect's, [A-Z]{2,4}(-[0-9A-Za-z_]+)+, at most 64 characters? Only
- * such ids ever enter a path of the API. */
-bool object_id_valid(const char *id);
+/* Of an object of the class, borrowed: its state ("" if it has none), and its product and its
+ * parameters (an array), NULL if it does not say. */
+const char *object_state(const struct object_class *c, const struct json_object *object);
+const char *object_product(const struct object_class *c, const struct json_object *object);
+struct json_object *object_params(const struct object_class *c, const struct json_object *object);
 
 #endif

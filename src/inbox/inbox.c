@@ -74,13 +74,13 @@ enum err inbox_set_state(struct inbox *i, int64_t id, enum delivery_state s, str
 }
 
 enum err inbox_lock_sweep(struct inbox *i, const char *account_id, const char *product_id,
-                          enum object_class c, int64_t deadline, struct inbox_lock **ret,
+                          const struct object_class *c, int64_t deadline, struct inbox_lock **ret,
                           struct why *why)
 {
     if (!object_id_valid(account_id) || !object_id_valid(product_id))
         return why_set(why, ERR_INVALID, "sweep: an id that is not one of Connect's");
     char name[256];
-    snprintf(name, sizeof name, "%s.%s.%s", account_id, product_id, object_class_name(c));
+    snprintf(name, sizeof name, "%s.%s.%s", account_id, product_id, c->name);
     enum err e = i->backend->lock(i, name, deadline, ret, why);
     if (e == ERR_OK)
         (*ret)->backend = i->backend;

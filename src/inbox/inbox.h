@@ -57,12 +57,12 @@ struct delivery {
                                                    are whole seconds */
     enum delivery_state state;                  /* DELIVERY_STORED or DELIVERY_IGNORED */
     const char *webhook_id;
-    const char *account_id;         /* from the configuration, not from the claims */
-    const char *product_id;         /* ditto */
-    enum object_class object_class; /* ditto */
-    const char *triggered_at;       /* as claimed, or NULL */
-    int64_t exp;                    /* as claimed, seconds; with the hash it is the key, because
-                                       keys that grow with time are cheap to index */
+    const char *account_id;                  /* from the configuration, not from the claims */
+    const char *product_id;                  /* ditto */
+    const struct object_class *object_class; /* ditto */
+    const char *triggered_at;                /* as claimed, or NULL */
+    int64_t exp; /* as claimed, seconds; with the hash it is the key, because
+                    keys that grow with time are cheap to index */
     int64_t received_us;
     const char *claims; /* JSON; never the token */
     size_t claims_len;
@@ -96,7 +96,7 @@ enum err inbox_set_state(struct inbox *i, int64_t id, enum delivery_state s, str
  */
 struct inbox_lock;
 enum err inbox_lock_sweep(struct inbox *i, const char *account_id, const char *product_id,
-                          enum object_class c, int64_t deadline, struct inbox_lock **ret,
+                          const struct object_class *c, int64_t deadline, struct inbox_lock **ret,
                           struct why *why);
 void inbox_unlock_sweep(struct inbox_lock *lock); /* NULL is fine */
 

@@ -281,7 +281,7 @@ static enum err insert(struct inbox_sqlite *s, struct append *a, struct why *why
     bind_text(q, 4, d->webhook_id);
     bind_text(q, 5, d->account_id);
     bind_text(q, 6, d->product_id);
-    bind_text(q, 7, object_class_name(d->object_class));
+    bind_text(q, 7, d->object_class->name);
     bind_text(q, 8, d->triggered_at);
     sqlite3_bind_int64(q, 9, d->received_us);
     sqlite3_bind_text(q, 10, d->claims, (int)d->claims_len, SQLITE_STATIC);

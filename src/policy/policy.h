@@ -14,19 +14,15 @@
 #include <json-c/json.h>
 
 #include "base/err.h"
-#include "event/object_class.h"
+#include "policy/decision.h"
 
-#define POLICY_VERSION        1
-#define POLICY_RESCHEDULE_MIN 30      /* s; Connect's own extensions may not ask for less */
-#define POLICY_RESCHEDULE_MAX 2592000 /* s; 30 days */
-#define POLICY_MESSAGE_MAX    4000    /* bytes of a conversation message */
-#define POLICY_PARAMS_MAX     1000    /* parameters of one decision */
+#define POLICY_VERSION 1
 
 enum policy_kind { POLICY_PROCESS, POLICY_VALIDATE };
 
 struct policy_question {
     enum policy_kind kind;
-    enum object_class object_class;
+    const struct object_class *object_class;
     enum side side;
     const char *webhook_id;
     enum webhook_type webhook_type;
@@ -40,35 +36,6 @@ struct policy_question {
 /* The question as the JSON that programs and services get; owned by the caller. */
 enum err policy_question_json(const struct policy_question *q, int64_t id,
                               struct json_object **ret);
-
-/* A decision that has been checked; strings are borrowed from `json`. */
-struct decision {
-    struct json_object *json;   /* the answer as given; owned */
-    const char *action;         /* a verb of the class, "skip" or "reschedule" */
-    int64_t after_s;            /* reschedule only */
-    const char *reason;         /* NULL if none */
-    const char *message;        /* NULL if none */
-    struct json_object *params; /* an array, or NULL */
-    char rule[128];             /* which rule matched, "rules.yaml:12"; "" if not rules */
-};
-
-/*
- * Check an answer against the vocabulary: an action of the class, fields of the right types and
- * only those that the action takes; a field that is null counts as absent. `json` stays the
- * caller's, the decision keeps a reference of its own. ERR_POLICY tells what is wrong, and never
- * a value.
- */
-enum err decision_parse(struct json_object *json, enum object_class c, struct decision *ret,
-                        struct why *why);
-/* The same check of an answer in the making, in which a text with "${" stands for any text. */
-enum err decision_check_draft(const struct json_object *json, enum object_class c, struct why *why);
-/* Is the action allowed to this side in the object's state? ERR_STATE if not, with the ones
- * that are. `skip` and `reschedule` always are. */
-enum err decision_allowed(const struct decision *d, enum object_class c, enum side s,
-                          const struct json_object *object, struct why *why);
-void decision_free(struct decision *d);
-
-/* ------------------------------------------------------------------ asking */
 
 struct policy;
 

@@ -122,8 +122,8 @@ static enum err load_when(const struct yamlx_node *n, struct rql **ret, struct w
     return e;
 }
 
-static enum err load_then(const struct yamlx_node *n, enum object_class c, struct json_object **ret,
-                          struct why *why)
+static enum err load_then(const struct yamlx_node *n, const struct object_class *c,
+                          struct json_object **ret, struct why *why)
 {
     struct json_object *then;
     struct why inner = {""};
@@ -142,8 +142,8 @@ static enum err load_then(const struct yamlx_node *n, enum object_class c, struc
 }
 
 /* Fills `ret` as far as it gets: rules_free() frees that, too. */
-static enum err load_rule(const struct yamlx_node *n, enum object_class c, struct rule *ret,
-                          struct why *why)
+static enum err load_rule(const struct yamlx_node *n, const struct object_class *c,
+                          struct rule *ret, struct why *why)
 {
     if (yamlx_type(n) != YAMLX_MAPPING)
         return yamlx_fail(n, why, ERR_CONFIG, "a rule is `when: ...` and `then: {...}`");
@@ -169,8 +169,8 @@ static enum err load_rule(const struct yamlx_node *n, enum object_class c, struc
     return load_then(then, c, &ret->then, why);
 }
 
-static enum err load_list(const struct yamlx_node *root, enum object_class c, struct rules *r,
-                          struct why *why)
+static enum err load_list(const struct yamlx_node *root, const struct object_class *c,
+                          struct rules *r, struct why *why)
 {
     if (yamlx_type(root) != YAMLX_SEQUENCE)
         return yamlx_fail(root, why, ERR_CONFIG, "a file of rules is a list: - when: ...");
@@ -196,7 +196,8 @@ static enum err load_list(const struct yamlx_node *root, enum object_class c, st
     return ERR_OK;
 }
 
-enum err rules_load(const char *path, enum object_class c, struct policy **ret, struct why *why)
+enum err rules_load(const char *path, const struct object_class *c, struct policy **ret,
+                    struct why *why)
 {
     static const struct policy_ops ops = {.name = "rules", .ask = rules_ask, .free = rules_free};
     struct yamlx *file;

@@ -20,6 +20,7 @@
  * Load and check a file for one class: every `when` parses, every `then` is a decision of the
  * class. *ret is owned: policy_free(). ERR_CONFIG and others; `why` says file:line:column.
  */
-enum err rules_load(const char *path, enum object_class c, struct policy **ret, struct why *why);
+enum err rules_load(const char *path, const struct object_class *c, struct policy **ret,
+                    struct why *why);
 
 #endif

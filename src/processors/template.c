@@ -7,7 +7,6 @@
 
 #include "base/buf.h"
 #include "base/jsonx.h"
-#include "processors/act.h"
 
 /* What is looked for. */
 struct wanted {
@@ -23,12 +22,13 @@ void template_lists_free(struct template_lists *lists)
 }
 
 /* Our key may not see the product's templates; it may send the id of one all the same. */
-static enum outcome fail_list(struct job *job, enum err e, struct api_call *call)
+static enum outcome fail_list(struct job *job, struct api_call *call)
 {
+    enum err e = call->result.err;
     if (e == ERR_HTTP_FORBIDDEN || e == ERR_HTTP_NOT_FOUND)
-        why_prefix(&call->why, e, "%s needs a template_id, as templates cannot be looked up",
+        why_prefix(&call->result.why, e, "%s needs a template_id, as templates cannot be looked up",
                    job->decision->action);
-    return act_fail_call(job, e, call);
+    return job_fail_call(job, call);
 }
 
 static enum outcome list_them(struct job *job, const char *scope, const char *type,
@@ -38,21 +38,19 @@ static enum outcome list_them(struct job *job, const char *scope, const char *ty
     for (size_t i = 0; i < lists->count; i++)
         if (strcmp(lists->kinds[i].scope, scope) == 0 && strcmp(lists->kinds[i].type, type) == 0) {
             *ret = lists->kinds[i].list;
-            return OUTCOME_DONE;
+            return OUTCOME_GO_ON;
         }
     struct api_call call = {.deadline = job->deadline};
     struct json_object *list;
-    enum err e = lists->count < TEMPLATE_KINDS_MAX
-                     ? api_templates(job->api, &call, job->product_id, scope, type, &list)
-                     : why_set(&call.why, ERR_INVALID, "more than %d kinds of templates",
-                               TEMPLATE_KINDS_MAX);
-    if (e != ERR_OK)
-        return fail_list(job, e, &call);
+    if (lists->count == TEMPLATE_KINDS_MAX)
+        return job_fail(job, ERR_INVALID, "more than %d kinds of templates", TEMPLATE_KINDS_MAX);
+    if (api_templates(job->api, &call, job->product_id, scope, type, &list) != ERR_OK)
+        return fail_list(job, &call);
     lists->kinds[lists->count].scope = scope;
     lists->kinds[lists->count].type = type;
     lists->kinds[lists->count++].list = list;
     *ret = list;
-    return OUTCOME_DONE;
+    return OUTCOME_GO_ON;
 }
 
 static bool has(const struct json_object *t, const char *key, const char *value)
@@ -98,14 +96,14 @@ static enum outcome fail(struct job *job, const struct json_object *list, const 
                          const char *problem)
 {
     struct buf names;
-    struct why why;
     buf_init(&names, WHY_MAX / 2);
     name_them(&names, list, w);
-    why_set(&why, ERR_POLICY, "%s: %.160s; product %s has of type %s: %s%s", job->decision->action,
-            problem, job->product_id, w->type, names.len > 0 ? names.data : "none",
-            names.err != ERR_OK ? ", ..." : "");
+    enum outcome o = job_fail(job, ERR_POLICY, "%s: %.160s; product %s has of type %s: %s%s",
+                              job->decision->action, problem, job->product_id, w->type,
+                              names.len > 0 ? names.data : "none",
+                              names.err != ERR_OK ? ", ..." : "");
     buf_free(&names);
-    return act_fail(job, ERR_POLICY, &why);
+    return o;
 }
 
 static enum outcome find_named(struct job *job, const struct json_object *list,
@@ -118,7 +116,7 @@ static enum outcome find_named(struct job *job, const struct json_object *list,
     if (n == 0)
         n = count(list, &by_title, ret);
     if (n == 1)
-        return OUTCOME_DONE;
+        return OUTCOME_GO_ON;
     snprintf(problem, sizeof problem, "%s called \"%.100s\"",
              n == 0 ? "no template is" : "several templates are", name);
     return fail(job, list, any, problem);
@@ -132,11 +130,11 @@ enum outcome template_find(struct job *job, const char *scope, const char *type,
     const struct wanted any = {scope, type, NULL, NULL}, this = {scope, type, "id", own};
     enum outcome o = list_them(job, scope, type, &list);
     *ret = NULL;
-    if (o != OUTCOME_DONE)
+    if (o != OUTCOME_GO_ON)
         return o;
     if (name != NULL)
         return find_named(job, list, &any, name, ret);
     if (count(list, &this, ret) > 0 || count(list, &any, ret) <= 1)
-        return OUTCOME_DONE;
+        return OUTCOME_GO_ON;
     return fail(job, list, &any, "needs a template or a template_id");
 }

@@ -6,7 +6,7 @@
 
 #include <json-c/json.h>
 
-#include "processors/processor.h"
+#include "processors/job.h"
 
 #define TEMPLATE_KINDS_MAX 4 /* scopes and types that one class asks for */
 
@@ -26,7 +26,7 @@ void template_lists_free(struct template_lists *lists);
 /*
  * The template of a scope and type (both static: "asset", "fulfillment") for the job's decision:
  * the one that its `template` names, by name or else by title; without that the object's own if it
- * is of that kind, else the product's only one. DONE with its id in *ret, borrowed from the job's
+ * is of that kind, else the product's only one. GO_ON with its id in *ret, borrowed from the job's
  * lists; NULL there if none was named and the product has none. A name that is no template's or
  * several templates', and a choice that nothing makes, end the job with ERR_POLICY: its story
  * names the candidates.

@@ -34,8 +34,7 @@ static struct json_object *with_aliases(struct json_object *o)
         json_object_object_add(view, json_object_iter_peek_name(&it),
                                json_object_get(json_object_iter_peek_value(&it)));
     if (asset != NULL) {
-        json_object_object_add(view, "product_id",
-                               json_object_get(jsonx_at(asset, "product", "id", NULL)));
+        json_object_object_add(view, "product_id", json_object_get(jsonx_at(asset, "product.id")));
         json_object_object_add(view, "asset_id", json_object_get(jsonx_get(asset, "id")));
     }
     return view;

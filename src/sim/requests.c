@@ -91,7 +91,7 @@ static bool conflict(struct sim_call *c, const struct json_object *open)
 static struct json_object *new_asset(struct sim_call *c, const struct json_object *given)
 {
     struct json_object *items = jsonx_array(given, "items");
-    if (jsonx_at(given, "product", "id", NULL) == NULL) {
+    if (jsonx_at(given, "product.id") == NULL) {
         sim_error(c, 400, "VAL_001", "asset.product.id: This field is required.");
         return NULL;
     }
@@ -191,7 +191,7 @@ static struct json_object *parties_of(const struct json_object *request)
     static const char *const roles[] = {"vendor", "provider"};
     struct json_object *parties = json_object_new_array();
     for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
-        struct json_object *party = jsonx_at(request, "asset", "connection", roles[i], NULL);
+        struct json_object *party = jsonx_get(jsonx_at(request, "asset.connection"), roles[i]);
         if (party != NULL)
             jsonx_append(parties, jsonx_copy(party));
     }

@@ -14,7 +14,7 @@
 /* The time of an earlier answer, or null. */
 static struct json_object *time_of(const struct json_object *hook, const char *key)
 {
-    return json_object_get(jsonx_at(hook, key, "time", NULL));
+    return json_object_get(jsonx_get(jsonx_object(hook, key), "time"));
 }
 
 /* The claims in the order in which Connect's article shows them. */

@@ -30,14 +30,14 @@ static bool check_fields(struct sim_call *c, const struct json_object *hook)
             return !sim_error(c, 400, "VAL_001",
                               "%s: Ensure this field has no more than %zu characters.",
                               texts[i].key, texts[i].max);
-    enum object_class class;
     enum webhook_type type;
     const char *name = text_of(c, hook, "object_class");
-    if (object_class_parse(name, &class) != ERR_OK)
+    const struct object_class *class = object_class_find(name);
+    if (class == NULL)
         return !sim_error(c, 400, "VAL_001", "object_class: \"%.40s\" is not a valid choice.",
                           name);
     name = text_of(c, hook, "type");
-    if (webhook_type_parse(name, &type) != ERR_OK || !webhook_pair_valid(class, type))
+    if (webhook_type_parse(name, &type) != ERR_OK || class->webhooks[type] == NULL)
         return !sim_error(c, 400, "VAL_001", "type: \"%.40s\" is not a valid choice.", name);
     name = text_of(c, hook, "http_method");
     if (strcmp(name, "POST") != 0 && strcmp(name, "GET") != 0)

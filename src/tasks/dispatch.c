@@ -6,12 +6,11 @@
 #include <string.h>
 
 #include "policy/rules.h"
-#include "processors/processor.h"
 
 /* A policy that webhooks of one class share, because they name the same file. */
 struct shared_policy {
     const char *path; /* borrowed from the configuration */
-    enum object_class object_class;
+    const struct object_class *object_class;
     struct policy *policy; /* owned */
 };
 
@@ -139,9 +138,8 @@ bool dispatch_serves(const struct conf_webhook *w, struct why *why)
     if (w->type != TYPE_EVENT)
         why_set(why, ERR_CONFIG, "this version does not answer %s webhooks",
                 webhook_type_name(w->type));
-    else if (processor_find(w->object_class) == NULL)
-        why_set(why, ERR_CONFIG, "this version does not handle a %s",
-                object_class_name(w->object_class));
+    else if (w->object_class->list == NULL)
+        why_set(why, ERR_CONFIG, "this version does not handle a %s", w->object_class->name);
     else
         return true;
     return false;

@@ -22,7 +22,6 @@ struct listed {
 
 struct run {
     const struct sweep *sweep;
-    const struct processor *processor;
     swept_fn *fn;
     void *ctx;
     struct listed *list; /* owned */
@@ -55,7 +54,7 @@ struct json_object *swept_json(const struct swept *s)
         const char *key, *text;
     } texts[] = {
         {"webhook_id", s->webhook_id},
-        {"object_class", object_class_name(s->object_class)},
+        {"object_class", s->object_class->name},
         {"object_id", s->id},
         {"type", s->type},
         {"before", s->before},
@@ -114,14 +113,13 @@ static void report(struct run *r, struct swept s, enum err e)
 
 static const char *state_of(const struct run *r, const struct json_object *object)
 {
-    const char *key = object_class_state_key(r->sweep->object_class);
-    return key != NULL ? jsonx_str(object, key, "") : "";
+    return object_state(r->sweep->object_class, object);
 }
 
 /* Filters of Connect's have been known to be ignored; no policy sees another product's object. */
 static bool is_ours(const struct run *r, const char *id, const struct json_object *object)
 {
-    const char *product = r->processor->product(object);
+    const char *product = object_product(r->sweep->object_class, object);
     if (product == NULL || strcmp(product, r->sweep->product_id) == 0)
         return true;
     log_warn("%s: listed for product %s, but belongs to %s: ignored", id, r->sweep->product_id,
@@ -200,7 +198,7 @@ static enum err read_list(struct run *r, struct why *why)
     if (e == ERR_OK)
         return e;
     note_wait(&r->result, call.result.retry_after_s);
-    return why_set(why, e, "%s", call.why.text);
+    return why_set(why, e, "%s", call.result.why.text);
 }
 
 /* ------------------------------------------------------------------------ one object */
@@ -215,7 +213,7 @@ static bool is_pending(const struct run *r, const char *state)
 
 static enum outcome end(struct task *t, enum outcome o, enum err e)
 {
-    t->job.err = e;
+    t->job.result.err = e;
     return o;
 }
 
@@ -225,25 +223,25 @@ static enum outcome read_object(const struct run *r, struct task *t)
     struct api_call call = {.deadline = t->job.deadline};
     enum err e = api_get(r->sweep->api, &call, r->sweep->object_class, t->job.object_id,
                          &t->object);
-    t->job.retry_after_s = call.result.retry_after_s;
+    t->job.result.retry_after_s = call.result.retry_after_s;
     if (e == ERR_HTTP_NOT_FOUND) {
-        why_set(&t->job.why, e, "is no longer there");
+        why_set(&t->job.result.why, e, "is no longer there");
         return end(t, OUTCOME_SKIP, ERR_OK);
     }
     if (e != ERR_OK) {
-        t->job.why = call.why;
-        return end(t, api_transient(e) ? OUTCOME_RETRY : OUTCOME_REJECT, e);
+        t->job.result = call.result;
+        return end(t, err_passes(e) ? OUTCOME_RETRY : OUTCOME_REJECT, e);
     }
     const char *state = state_of(r, t->object);
     t->job.object = t->object;
     snprintf(t->type, sizeof t->type, "%s", jsonx_str(t->object, "type", ""));
     snprintf(t->before, sizeof t->before, "%s", state);
-    snprintf(t->job.final_state, sizeof t->job.final_state, "%s", state);
+    snprintf(t->job.state, sizeof t->job.state, "%s", state);
     if (!is_pending(r, state)) {
-        why_set(&t->job.why, ERR_OK, "is %s now: dealt with elsewhere", state);
+        why_set(&t->job.result.why, ERR_OK, "is %s now: dealt with elsewhere", state);
         return end(t, OUTCOME_SKIP, ERR_OK);
     }
-    return OUTCOME_DONE;
+    return OUTCOME_GO_ON;
 }
 
 /* What a policy gets wrong it would get wrong again: that is for a person. */
@@ -252,7 +250,6 @@ static enum outcome decide(const struct run *r, struct task *t)
     const struct sweep *s = r->sweep;
     const struct policy_question q = {.kind = POLICY_PROCESS,
                                       .object_class = s->object_class,
-                                      .side = s->side,
                                       .webhook_id = s->webhook_id,
                                       .webhook_type = s->webhook_type,
                                       .webhook_data = jsonx_object(s->terms.claims, "data"),
@@ -260,22 +257,22 @@ static enum outcome decide(const struct run *r, struct task *t)
                                       .object = t->object,
                                       .attempt = 1,
                                       .deadline = t->job.deadline};
-    enum err e = policy_ask(s->policy, &q, &t->decision, &t->job.why);
+    enum err e = policy_ask(s->policy, &q, &t->decision, &t->job.result.why);
     if (e != ERR_OK)
-        return end(t, api_transient(e) ? OUTCOME_RETRY : OUTCOME_REJECT, e);
+        return end(t, err_passes(e) ? OUTCOME_RETRY : OUTCOME_REJECT, e);
     t->decided = true;
     t->job.decision = &t->decision;
-    e = decision_allowed(&t->decision, s->object_class, s->side, t->object, &t->job.why);
-    return e != ERR_OK ? end(t, OUTCOME_REJECT, e) : OUTCOME_DONE;
+    e = decision_allowed(&t->decision, s->object_class, s->side, t->object, &t->job.result.why);
+    return e != ERR_OK ? end(t, OUTCOME_REJECT, e) : OUTCOME_GO_ON;
 }
 
 static enum outcome deal(const struct run *r, struct task *t)
 {
     enum outcome o = read_object(r, t);
-    if (o == OUTCOME_DONE)
+    if (o == OUTCOME_GO_ON)
         o = decide(r, t);
-    if (o == OUTCOME_DONE)
-        o = r->processor->carry_out(&t->job);
+    if (o == OUTCOME_GO_ON)
+        o = job_carry_out(&t->job);
     return o;
 }
 
@@ -285,7 +282,7 @@ static int64_t wait_of(const struct task *t, enum outcome o)
 {
     if (o == OUTCOME_RESCHEDULE)
         return t->decision.after_s;
-    return o == OUTCOME_RETRY ? t->job.retry_after_s : -1;
+    return o == OUTCOME_RETRY ? t->job.result.retry_after_s : -1;
 }
 
 static void report_task(struct run *r, const struct task *t, enum outcome o)
@@ -293,31 +290,32 @@ static void report_task(struct run *r, const struct task *t, enum outcome o)
     const struct swept s = {.id = t->job.object_id,
                             .type = t->type,
                             .before = t->before,
-                            .after = t->job.final_state,
+                            .after = t->job.state,
                             .action = t->decided ? t->decision.action : "",
                             .rule = t->decided ? t->decision.rule : "",
                             .outcome = o,
-                            .reason = t->job.why.text,
+                            .reason = t->job.result.why.text,
                             .retry_after_s = wait_of(t, o)};
-    report(r, s, t->job.err);
+    report(r, s, t->job.result.err);
 }
 
 /* Would the next object only meet the same? */
 static bool ends_sweep(const struct run *r, const struct job *job)
 {
-    if (job->err == ERR_HTTP_AUTH || job->err == ERR_STOPPED)
+    if (job->result.err == ERR_HTTP_AUTH || job->result.err == ERR_STOPPED)
         return true;
-    if (job->err != ERR_HTTP_THROTTLED || job->retry_after_s < 0)
+    if (job->result.err != ERR_HTTP_THROTTLED || job->result.retry_after_s < 0)
         return false;
     const struct sweep_terms *terms = &r->sweep->terms;
     int64_t now = clk_mono_ms();
-    return now + job->retry_after_s * 1000 > earlier(terms->deadline, now + terms->object_ms);
+    return now + job->result.retry_after_s * 1000 >
+           earlier(terms->deadline, now + terms->object_ms);
 }
 
 /* From here on others see the story: the log, answers, people. */
 static void hide_passwords(struct task *t)
 {
-    struct why *why = &t->job.why;
+    struct why *why = &t->job.result.why;
     struct mask m = {0};
     if (why->text[0] == '\0')
         return;
@@ -337,13 +335,12 @@ static enum err sweep_one(struct run *r, const struct listed *l, struct why *why
     struct task t = {.job = {.api = s->api,
                              .templates = &r->templates,
                              .object_class = s->object_class,
-                             .side = s->side,
                              .product_id = s->product_id,
                              .object_id = l->id,
                              .dry_run = s->terms.dry_run,
                              .deadline = now + s->terms.object_ms * 3 / 4,
-                             .look_by = now + s->terms.object_ms,
-                             .retry_after_s = -1}};
+                             .recheck_by = now + s->terms.object_ms,
+                             .result = RESULT_NONE}};
     memcpy(t.type, l->type, sizeof t.type);
     memcpy(t.before, l->state, sizeof t.before);
     enum outcome o = deal(r, &t);
@@ -351,7 +348,7 @@ static enum err sweep_one(struct run *r, const struct listed *l, struct why *why
     report_task(r, &t, o);
     enum err e = ERR_OK;
     if (ends_sweep(r, &t.job))
-        e = why_set(why, t.job.err, "%s", t.job.why.text);
+        e = why_set(why, t.job.result.err, "%s", t.job.result.why.text);
     if (t.decided)
         decision_free(&t.decision);
     json_object_put(t.object);
@@ -373,16 +370,12 @@ static enum err sweep_all(struct run *r, struct why *why)
 enum err sweep_run(const struct sweep *s, swept_fn *fn, void *ctx, struct sweep_result *ret,
                    struct why *why)
 {
-    struct run r = {.sweep = s,
-                    .processor = processor_find(s->object_class),
-                    .fn = fn,
-                    .ctx = ctx,
-                    .result = {.retry_after_s = -1}};
+    struct run r = {.sweep = s, .fn = fn, .ctx = ctx, .result = {.retry_after_s = -1}};
     struct inbox_lock *lock;
     *ret = r.result;
-    if (r.processor == NULL)
+    if (s->object_class->list == NULL)
         return why_set(why, ERR_INVALID, "nothing is built in that handles a %s",
-                       object_class_name(s->object_class));
+                       s->object_class->name);
     if (s->states[0] == NULL)
         return ERR_OK;
     int64_t patience = earlier(s->terms.deadline, clk_mono_ms() + SWEEP_LOCK_MS);

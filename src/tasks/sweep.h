@@ -16,7 +16,7 @@
 #include "base/err.h"
 #include "inbox/inbox.h"
 #include "policy/policy.h"
-#include "processors/processor.h"
+#include "processors/job.h"
 
 #define SWEEP_LOCK_MS 30000 /* longest wait for another runner of the same queue */
 #define SWEEP_OBJECT_MS                                                         \
@@ -38,7 +38,7 @@ struct sweep {
     struct policy *policy;
     const char *webhook_id;
     const char *product_id;
-    enum object_class object_class;
+    const struct object_class *object_class;
     enum webhook_type webhook_type;
     enum side side;
     const char *const *states; /* what is pending, NULL-terminated */
@@ -48,7 +48,7 @@ struct sweep {
 /* What became of one object. */
 struct swept {
     const char *webhook_id;
-    enum object_class object_class;
+    const struct object_class *object_class;
     const char *id;     /* "#7" for the seventh of the list, if it has none */
     const char *type;   /* of the request: "purchase"; "" if it has none */
     const char *before; /* its state when read */

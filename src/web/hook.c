@@ -171,9 +171,7 @@ static void note_body(const struct call *c)
 
 const char *hook_ignores(const struct event *e, const struct conf_webhook *w)
 {
-    enum object_class claimed;
-    if (e->object_class != NULL &&
-        (object_class_parse(e->object_class, &claimed) != ERR_OK || claimed != w->object_class))
+    if (e->object_class != NULL && object_class_find(e->object_class) != w->object_class)
         return "the webhook is configured for another object class";
     if (e->product_id != NULL && strcmp(e->product_id, w->product) != 0)
         return "the webhook is configured for another product";

@@ -1,12 +1,11 @@
 /* carry_out.c - a decision carried out against a server of the test's. */
 #include "carry_out.h"
-#include "unit.h"
+#include "json_text.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clk.h"
-#include "base/jsonx.h"
 #include "processors/template.h"
 
 struct fake *fake;
@@ -49,17 +48,6 @@ int tear_down(void **state)
     return 0;
 }
 
-struct json_object *json(const char *text)
-{
-    char quoted[4096];
-    struct json_object *root;
-    assert_in_range(snprintf(quoted, sizeof quoted, "%s", text), 1, sizeof quoted - 1);
-    for (char *c = quoted; (c = strchr(c, '\'')) != NULL;)
-        *c = '"';
-    assert_err(jsonx_parse(quoted, strlen(quoted), sizeof quoted, &root, NULL), ERR_OK);
-    return root;
-}
-
 void answer(int status, const char *text)
 {
     struct json_object *body = json(text);
@@ -88,29 +76,28 @@ const char *request(const char *status, const char *extra)
     return text;
 }
 
-enum outcome carry_out_by(const struct processor *p, const char *object_text,
+enum outcome carry_out_on(const struct object_class *c, const char *object_text,
                           const char *decision_text, bool dry_run)
 {
     struct json_object *object = json(object_text), *answer_json = json(decision_text);
     struct decision decision;
     struct why why = {""};
-    enum err e = decision_parse(answer_json, CLASS_FULFILLMENT_REQUEST, &decision, &why);
+    enum err e = decision_parse(answer_json, c, &decision, &why);
     assert_string_equal(why.text, "");
     assert_err(e, ERR_OK);
     json_object_put(answer_json);
     struct template_lists templates = {0};
     job = (struct job){.api = api,
                        .templates = &templates,
-                       .object_class = CLASS_FULFILLMENT_REQUEST,
-                       .side = SIDE_VENDOR,
+                       .object_class = c,
                        .product_id = PRODUCT,
                        .object_id = REQUEST,
                        .object = object,
                        .decision = &decision,
                        .dry_run = dry_run,
                        .deadline = clk_mono_ms() + SOON_MS,
-                       .look_by = clk_mono_ms() + 2 * SOON_MS};
-    enum outcome o = p->carry_out(&job);
+                       .recheck_by = clk_mono_ms() + 2 * SOON_MS};
+    enum outcome o = job_carry_out(&job);
     template_lists_free(&templates);
     decision_free(&decision);
     json_object_put(object);
@@ -119,7 +106,7 @@ enum outcome carry_out_by(const struct processor *p, const char *object_text,
 
 enum outcome carry_out(const char *object_text, const char *decision_text)
 {
-    return carry_out_by(&processor_fulfillment_request, object_text, decision_text, false);
+    return carry_out_on(&class_fulfillment_request, object_text, decision_text, false);
 }
 
 void assert_sent(size_t i, const char *line, const char *body)

@@ -1,6 +1,6 @@
 /*
- * carry_out.h - a fulfillment request, a decision, and a server that plays Connect: what a
- * processor makes of them.
+ * carry_out.h - a fulfillment request, a decision, and a server that plays Connect: what
+ * becomes of them.
  */
 #ifndef CARRY_OUT_H
 #define CARRY_OUT_H
@@ -12,7 +12,7 @@
 #include <json-c/json.h>
 
 #include "fake_http.h"
-#include "processors/list.h"
+#include "processors/job.h"
 
 #define REQUEST    "PR-1234-5678-001"
 #define PRODUCT    "PRD-111-222-333"
@@ -33,16 +33,14 @@ int tear_down(void **state);
 /* Connect anew, to give calls less time. */
 void connect_with(int64_t timeout_ms);
 
-/* JSON that is written with ' for "; owned by the caller. */
-struct json_object *json(const char *text);
-/* The server's next answer, written so. */
+/* The server's next answer, as json_text.h takes it. */
 void answer(int status, const char *text);
 /* A request of a status, with the parameters that the tests change; `extra` are more members,
  * each with its comma. Static, until the next call. */
 const char *request(const char *status, const char *extra);
 
-/* Let a processor carry out a decision on an object. */
-enum outcome carry_out_by(const struct processor *p, const char *object_text,
+/* Carry out a decision on an object of a class, or of a fulfillment request. */
+enum outcome carry_out_on(const struct object_class *c, const char *object_text,
                           const char *decision_text, bool dry_run);
 enum outcome carry_out(const char *object_text, const char *decision_text);
 

@@ -44,14 +44,14 @@ const struct conf_webhook *conf_webhook(const struct conf *c, const char *id)
 }
 
 enum err inbox_lock_sweep(struct inbox *i, const char *account_id, const char *product_id,
-                          enum object_class c, int64_t deadline, struct inbox_lock **ret,
+                          const struct object_class *c, int64_t deadline, struct inbox_lock **ret,
                           struct why *why)
 {
     static char nothing;
     (void)i;
     (void)deadline;
     (void)why;
-    snprintf(locked, sizeof locked, "%s %s %s", account_id, product_id, object_class_name(c));
+    snprintf(locked, sizeof locked, "%s %s %s", account_id, product_id, c->name);
     *ret = (struct inbox_lock *)&nothing;
     return ERR_OK;
 }
@@ -69,7 +69,7 @@ static enum err ask(struct policy *p, const struct policy_question *q, struct js
 {
     static const char text[] = "{\"action\":\"fail\",\"reason\":\"by the rule\"}";
     (void)p;
-    assert_int_equal(q->object_class, CLASS_FULFILLMENT_REQUEST);
+    assert_ptr_equal(q->object_class, &class_fulfillment_request);
     ret_rule[0] = '\0';
     return jsonx_parse(text, sizeof text - 1, sizeof text, ret, told);
 }
@@ -80,7 +80,8 @@ static void forget(struct policy *p)
     free(p);
 }
 
-enum err rules_load(const char *path, enum object_class c, struct policy **ret, struct why *told)
+enum err rules_load(const char *path, const struct object_class *c, struct policy **ret,
+                    struct why *told)
 {
     static const struct policy_ops ops = {.name = "test", .ask = ask, .free = forget};
     (void)c;
@@ -106,7 +107,7 @@ static struct conf_webhook webhook(const char *id, const struct conf_account *ac
     return (struct conf_webhook){.id = id,
                                  .account = account,
                                  .product = "PRD-1-2-3",
-                                 .object_class = CLASS_FULFILLMENT_REQUEST,
+                                 .object_class = &class_fulfillment_request,
                                  .type = type,
                                  .states = {"pending", NULL},
                                  .policy = {.kind = kind, .path = "good"}};
@@ -189,7 +190,7 @@ static void loads_rules_once_for_each_file_and_class(void **state)
     (void)state;
     struct dispatch *d;
     webhooks[2].policy.kind = CONF_POLICY_RULES;
-    webhooks[2].object_class = CLASS_USAGE_FILE;
+    webhooks[2].object_class = &class_usage_file;
     webhooks[3].policy = (struct conf_policy){.kind = CONF_POLICY_RULES, .path = "bad"};
     assert_err(dispatch_new(&conf, NULL, &d, &why), ERR_OK);
     assert_int_equal(loads, 2); /* WH-1 and WH-2 share; a validator's are not ours */

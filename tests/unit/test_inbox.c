@@ -88,7 +88,7 @@ static struct delivery delivery(uint8_t token)
         .webhook_id = "WH-623-978-334",
         .account_id = "VA-240-990",
         .product_id = "PRD-578-226-824",
-        .object_class = CLASS_FULFILLMENT_REQUEST,
+        .object_class = &class_fulfillment_request,
         .exp = 1900000000,
         .received_us = 1800000000000000,
         .claims = "{}",
@@ -317,19 +317,20 @@ static void a_queue_has_one_runner(void **state)
     (void)state;
     struct inbox *i = open_inbox(), *other = open_inbox();
     struct inbox_lock *lock = NULL, *second = NULL;
-    assert_err(inbox_lock_sweep(i, "../x", "PRD-1", CLASS_USAGE_FILE, 0, &lock, NULL), ERR_INVALID);
-    assert_err(inbox_lock_sweep(i, "VA-1", "PRD-1", CLASS_USAGE_FILE, 0, &lock, NULL), ERR_OK);
-    assert_err(inbox_lock_sweep(other, "VA-1", "PRD-1", CLASS_USAGE_FILE, 0, &second, NULL),
+    assert_err(inbox_lock_sweep(i, "../x", "PRD-1", &class_usage_file, 0, &lock, NULL),
+               ERR_INVALID);
+    assert_err(inbox_lock_sweep(i, "VA-1", "PRD-1", &class_usage_file, 0, &lock, NULL), ERR_OK);
+    assert_err(inbox_lock_sweep(other, "VA-1", "PRD-1", &class_usage_file, 0, &second, NULL),
                ERR_BUSY);
     assert_err(
-        inbox_lock_sweep(i, "VA-1", "PRD-1", CLASS_USAGE_FILE, clk_mono_ms() + 50, &second, NULL),
+        inbox_lock_sweep(i, "VA-1", "PRD-1", &class_usage_file, clk_mono_ms() + 50, &second, NULL),
         ERR_BUSY);
-    assert_err(inbox_lock_sweep(other, "VA-1", "PRD-2", CLASS_USAGE_FILE, 0, &second, NULL),
+    assert_err(inbox_lock_sweep(other, "VA-1", "PRD-2", &class_usage_file, 0, &second, NULL),
                ERR_OK);
     inbox_unlock_sweep(second);
     inbox_unlock_sweep(lock);
     inbox_unlock_sweep(NULL);
-    assert_err(inbox_lock_sweep(other, "VA-1", "PRD-1", CLASS_USAGE_FILE, 0, &lock, NULL), ERR_OK);
+    assert_err(inbox_lock_sweep(other, "VA-1", "PRD-1", &class_usage_file, 0, &lock, NULL), ERR_OK);
     inbox_unlock_sweep(lock);
     inbox_close(other);
     inbox_close(i);
@@ -351,12 +352,13 @@ static void a_stop_ends_every_wait(void **state)
     struct delivery d = delivery(1);
     char path[160];
     assert_err(inbox_open(&o, &i, NULL), ERR_OK);
-    assert_err(inbox_lock_sweep(other, "VA-1", "PRD-1", CLASS_USAGE_FILE, 0, &lock, NULL), ERR_OK);
+    assert_err(inbox_lock_sweep(other, "VA-1", "PRD-1", &class_usage_file, 0, &lock, NULL), ERR_OK);
     int64_t start = clk_mono_ms();
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, stop_soon, i), 0);
-    assert_err(inbox_lock_sweep(i, "VA-1", "PRD-1", CLASS_USAGE_FILE, start + 60000, &second, NULL),
-               ERR_STOPPED);
+    assert_err(
+        inbox_lock_sweep(i, "VA-1", "PRD-1", &class_usage_file, start + 60000, &second, NULL),
+        ERR_STOPPED);
     pthread_join(thread, NULL);
     /* What others hold is not waited for any more, and what is free is still had. */
     snprintf(path, sizeof path, "%s.lock", db_path);

@@ -423,10 +423,31 @@ static void getters_give_the_default(void **state)
     assert_null(jsonx_get(o, "n"));
     assert_null(jsonx_get(jsonx_get(o, "a"), "0"));
     assert_null(jsonx_get(NULL, "a"));
-    assert_string_equal(json_object_get_string(jsonx_at(o, "o", "p", "q", NULL)), "deep");
-    assert_null(jsonx_at(o, "o", "x", "q", NULL));
-    assert_null(jsonx_at(o, "s", "x", NULL));
+    assert_string_equal(json_object_get_string(jsonx_at(o, "o.p.q")), "deep");
+    assert_null(jsonx_at(o, "o.x.q"));
+    assert_null(jsonx_at(o, "s.x"));
+    assert_null(jsonx_at(o, ""));
+    assert_null(jsonx_at(o, "o..q"));
     assert_null(jsonx_copy(NULL));
+    json_object_put(o);
+}
+
+static void adds_where_a_path_leads(void **state)
+{
+    (void)state;
+    char long_key[JSONX_KEY_MAX + 8];
+    struct json_object *o = json_object_new_object();
+    memset(long_key, 'k', sizeof long_key);
+    long_key[sizeof long_key - 1] = '\0';
+    assert_false(jsonx_add_at(o, "", json_object_new_int(1)));
+    assert_false(jsonx_add_at(o, long_key, json_object_new_int(1)));
+    assert_false(jsonx_add_at(o, "a", NULL));
+    assert_int_equal(json_object_object_length(o), 0);
+    assert_true(jsonx_add_at(o, "t.id", json_object_new_string("TL-1")));
+    assert_true(jsonx_add_at(o, "t.text", json_object_new_string("x")));
+    assert_true(jsonx_add_at(o, "plain", json_object_new_int(1)));
+    assert_string_equal(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN),
+                        "{\"t\":{\"id\":\"TL-1\",\"text\":\"x\"},\"plain\":1}");
     json_object_put(o);
 }
 
@@ -622,6 +643,7 @@ int main(void)
         cmocka_unit_test(keeps_keys_apart),
         cmocka_unit_test(takes_a_million_keys_in_one_object),
         cmocka_unit_test(getters_give_the_default),
+        cmocka_unit_test(adds_where_a_path_leads),
         cmocka_unit_test(refuses_an_array_whose_elements_run_together),
         cmocka_unit_test(passes_what_is_sound_beside_what_is_not),
         cmocka_unit_test(finds_an_id_in_what_is_refused),

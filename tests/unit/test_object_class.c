@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "event/object_class.h"
+#include "json_text.h"
 
 static void refuses_words_that_are_no_class(void **state)
 {
@@ -18,28 +19,21 @@ static void refuses_words_that_are_no_class(void **state)
                                         "Fulfillment_Request",
                                         "usage_fil",
                                         "usage_filess"};
-    enum object_class c = CLASS__COUNT;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        assert_err(object_class_parse(words[i], &c), ERR_INVALID);
-    assert_int_equal(c, CLASS__COUNT);
-    assert_string_equal(object_class_name(CLASS__COUNT), "unknown");
+        assert_null(object_class_find(words[i]));
 }
 
 static void reads_classes_in_singular_and_plural(void **state)
 {
     (void)state;
-    assert_int_equal(CLASS__COUNT, 6);
-    for (unsigned want = 0; want < CLASS__COUNT; want++) {
+    size_t n = 0;
+    for (; object_classes[n] != NULL; n++) {
         char plural[64];
-        enum object_class c = CLASS__COUNT;
-        const char *name = object_class_name((enum object_class)want);
-        assert_err(object_class_parse(name, &c), ERR_OK);
-        assert_int_equal(c, want);
-        snprintf(plural, sizeof plural, "%ss", name);
-        c = CLASS__COUNT;
-        assert_err(object_class_parse(plural, &c), ERR_OK);
-        assert_int_equal(c, want);
+        snprintf(plural, sizeof plural, "%ss", object_classes[n]->name);
+        assert_ptr_equal(object_class_find(object_classes[n]->name), object_classes[n]);
+        assert_ptr_equal(object_class_find(plural), object_classes[n]);
     }
+    assert_int_equal(n, 6);
 }
 
 static void reads_every_type_and_no_other_word(void **state)
@@ -98,25 +92,21 @@ static void knows_the_pairs_and_their_titles_and_no_more(void **state)
     (void)state;
     size_t pairs = 0, titles = 0;
     assert_int_equal(KNOWN, 22);
-    for (unsigned c = 0; c < CLASS__COUNT; c++)
+    for (size_t c = 0; object_classes[c] != NULL; c++)
         for (unsigned t = 0; t < TYPE__COUNT; t++) {
-            enum object_class class = (enum object_class)c;
-            enum webhook_type type = (enum webhook_type)t;
-            pairs += webhook_pair_valid(class, type);
-            titles += webhook_pair_title(class, type) != NULL;
+            const char *title = object_classes[c]->webhooks[t];
+            pairs += title != NULL;
+            titles += title != NULL && title[0] != '\0';
         }
     assert_int_equal(pairs, 22);
     assert_int_equal(titles, 18);
     for (size_t i = 0; i < KNOWN; i++) {
-        enum object_class c;
+        const struct object_class *c = object_class_find(known[i].object_class);
         enum webhook_type t;
-        assert_err(object_class_parse(known[i].object_class, &c), ERR_OK);
+        assert_non_null(c);
         assert_err(webhook_type_parse(known[i].type, &t), ERR_OK);
-        assert_true(webhook_pair_valid(c, t));
-        if (known[i].title == NULL)
-            assert_null(webhook_pair_title(c, t));
-        else
-            assert_string_equal(webhook_pair_title(c, t), known[i].title);
+        assert_non_null(c->webhooks[t]);
+        assert_string_equal(c->webhooks[t], known[i].title != NULL ? known[i].title : "");
     }
 }
 
@@ -146,81 +136,121 @@ static const char *words(const char *const *list)
     return text;
 }
 
+/* Those that a side may use in a state, as `words()`. */
+static const char *verbs(const struct object_class *c, enum side s, const char *state)
+{
+    const char *list[8] = {NULL};
+    size_t n = 0;
+    for (const struct object_verb *v = c->verbs; v->name != NULL; v++)
+        if (object_verb_allowed(v, s, state))
+            list[n++] = v->name;
+    return words(list);
+}
+
 static void knows_who_may_do_what_and_when(void **state)
 {
     (void)state;
     static const struct {
-        enum object_class c;
+        const struct object_class *c;
         enum side s;
         const char *state, *verbs;
     } rows[] = {
-        {CLASS_FULFILLMENT_REQUEST, SIDE_VENDOR, "pending", "approve fail inquire schedule"},
-        {CLASS_FULFILLMENT_REQUEST, SIDE_VENDOR, "revoking", "confirm"},
-        {CLASS_FULFILLMENT_REQUEST, SIDE_VENDOR, "inquiring", "pend"},
-        {CLASS_FULFILLMENT_REQUEST, SIDE_VENDOR, "approved", ""},
-        {CLASS_FULFILLMENT_REQUEST, SIDE_VENDOR, "scheduled", ""},
-        {CLASS_FULFILLMENT_REQUEST, SIDE_VENDOR, "", ""},
-        {CLASS_FULFILLMENT_REQUEST, SIDE_DISTRIBUTOR, "scheduled", "revoke"},
-        {CLASS_FULFILLMENT_REQUEST, SIDE_DISTRIBUTOR, "pending", ""},
-        {CLASS_TIER_CONFIG_REQUEST, SIDE_VENDOR, "pending", "approve fail inquire"},
-        {CLASS_TIER_CONFIG_REQUEST, SIDE_DISTRIBUTOR, "pending", ""},
-        {CLASS_TIER_ACCOUNT_REQUEST, SIDE_VENDOR, "pending", "accept ignore"},
-        {CLASS_LISTING_REQUEST, SIDE_DISTRIBUTOR, "reviewing", "deploy refine cancel"},
-        {CLASS_LISTING_REQUEST, SIDE_DISTRIBUTOR, "deploying", "complete cancel"},
-        {CLASS_LISTING_REQUEST, SIDE_VENDOR, "reviewing", ""},
-        {CLASS_BILLING_REQUEST, SIDE_VENDOR, "", "annotate"},
-        {CLASS_BILLING_REQUEST, SIDE_DISTRIBUTOR, "", "annotate"},
-        {CLASS_USAGE_FILE, SIDE_VENDOR, "READY", "submit delete reprocess"},
-        {CLASS_USAGE_FILE, SIDE_VENDOR, "uploaded", "submit delete reprocess"},
-        {CLASS_USAGE_FILE, SIDE_DISTRIBUTOR, "pending", "accept reject"},
-        {CLASS_USAGE_FILE, SIDE_DISTRIBUTOR, "accepted", "close"},
+        {&class_fulfillment_request, SIDE_VENDOR, "pending", "approve fail inquire schedule"},
+        {&class_fulfillment_request, SIDE_VENDOR, "revoking", "confirm"},
+        {&class_fulfillment_request, SIDE_VENDOR, "inquiring", "pend"},
+        {&class_fulfillment_request, SIDE_VENDOR, "approved", ""},
+        {&class_fulfillment_request, SIDE_VENDOR, "scheduled", ""},
+        {&class_fulfillment_request, SIDE_VENDOR, "", ""},
+        {&class_fulfillment_request, SIDE_DISTRIBUTOR, "scheduled", "revoke"},
+        {&class_fulfillment_request, SIDE_DISTRIBUTOR, "pending", ""},
+        {&class_tier_config_request, SIDE_VENDOR, "pending", "approve fail inquire"},
+        {&class_tier_config_request, SIDE_DISTRIBUTOR, "pending", ""},
+        {&class_tier_account_request, SIDE_VENDOR, "pending", "accept ignore"},
+        {&class_listing_request, SIDE_DISTRIBUTOR, "reviewing", "deploy refine cancel"},
+        {&class_listing_request, SIDE_DISTRIBUTOR, "deploying", "complete cancel"},
+        {&class_listing_request, SIDE_VENDOR, "reviewing", ""},
+        {&class_billing_request, SIDE_VENDOR, "", "annotate"},
+        {&class_billing_request, SIDE_DISTRIBUTOR, "", "annotate"},
+        {&class_usage_file, SIDE_VENDOR, "READY", "submit delete reprocess"},
+        {&class_usage_file, SIDE_VENDOR, "uploaded", "submit delete reprocess"},
+        {&class_usage_file, SIDE_DISTRIBUTOR, "pending", "accept reject"},
+        {&class_usage_file, SIDE_DISTRIBUTOR, "accepted", "close"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        assert_string_equal(words(object_class_verbs(rows[i].c, rows[i].s, rows[i].state)),
-                            rows[i].verbs);
+        assert_string_equal(verbs(rows[i].c, rows[i].s, rows[i].state), rows[i].verbs);
 }
 
 static void lists_as_pending_what_somebody_can_act_on(void **state)
 {
     (void)state;
-    for (unsigned c = 0; c < CLASS__COUNT; c++)
-        for (int s = SIDE_VENDOR; s <= SIDE_DISTRIBUTOR; s++) {
-            enum object_class class = (enum object_class)c;
-            const char *const *list = object_class_pending(class, (enum side)s);
+    for (size_t c = 0; object_classes[c] != NULL; c++)
+        for (unsigned s = 0; s < SIDE__COUNT; s++) {
+            const char *const *list = object_classes[c]->pending[s];
             for (; *list != NULL; list++)
-                assert_non_null(object_class_verbs(class, (enum side)s, *list)[0]);
+                assert_string_not_equal(verbs(object_classes[c], (enum side)s, *list), "");
         }
-    assert_string_equal(words(object_class_pending(CLASS_FULFILLMENT_REQUEST, SIDE_VENDOR)),
-                        "pending revoking");
-    assert_string_equal(words(object_class_pending(CLASS_FULFILLMENT_REQUEST, SIDE_DISTRIBUTOR)),
-                        "");
-    assert_string_equal(words(object_class_pending(CLASS_TIER_CONFIG_REQUEST, SIDE_VENDOR)),
-                        "pending");
-    assert_string_equal(words(object_class_pending(CLASS_LISTING_REQUEST, SIDE_DISTRIBUTOR)),
+    assert_string_equal(words(class_fulfillment_request.pending[SIDE_VENDOR]), "pending revoking");
+    assert_string_equal(words(class_fulfillment_request.pending[SIDE_DISTRIBUTOR]), "");
+    assert_string_equal(words(class_tier_config_request.pending[SIDE_VENDOR]), "pending");
+    assert_string_equal(words(class_listing_request.pending[SIDE_DISTRIBUTOR]),
                         "reviewing deploying");
-    assert_string_equal(words(object_class_pending(CLASS_USAGE_FILE, SIDE_VENDOR)),
-                        "ready uploaded");
-    assert_string_equal(words(object_class_pending(CLASS_BILLING_REQUEST, SIDE_VENDOR)), "");
+    assert_string_equal(words(class_usage_file.pending[SIDE_VENDOR]), "ready uploaded");
+    assert_string_equal(words(class_billing_request.pending[SIDE_VENDOR]), "");
 }
 
 static void tells_verbs_from_other_words(void **state)
 {
     (void)state;
-    assert_true(object_class_has_verb(CLASS_FULFILLMENT_REQUEST, "approve"));
-    assert_true(object_class_has_verb(CLASS_FULFILLMENT_REQUEST, "revoke"));
-    assert_false(object_class_has_verb(CLASS_FULFILLMENT_REQUEST, "accept"));
-    assert_false(object_class_has_verb(CLASS_FULFILLMENT_REQUEST, ""));
-    assert_false(object_class_has_verb(CLASS_FULFILLMENT_REQUEST, "skip"));
-    assert_false(object_class_has_verb(CLASS_FULFILLMENT_REQUEST, "approve/../fail"));
-    assert_true(object_class_has_verb(CLASS_USAGE_FILE, "close"));
+    const struct object_class *c = &class_fulfillment_request;
+    assert_string_equal(object_verb_find(c, "approve")->name, "approve");
+    assert_string_equal(object_verb_find(c, "revoke")->name, "revoke");
+    assert_null(object_verb_find(c, "accept"));
+    assert_null(object_verb_find(c, ""));
+    assert_null(object_verb_find(c, "skip"));
+    assert_null(object_verb_find(c, "approve/../fail"));
+    assert_non_null(object_verb_find(&class_usage_file, "close"));
 }
 
-static void knows_where_the_state_is(void **state)
+static void knows_what_has_been_done_already(void **state)
 {
     (void)state;
-    assert_string_equal(object_class_state_key(CLASS_FULFILLMENT_REQUEST), "status");
-    assert_string_equal(object_class_state_key(CLASS_LISTING_REQUEST), "state");
-    assert_null(object_class_state_key(CLASS_BILLING_REQUEST));
+    static const struct {
+        const char *action, *status;
+        bool done;
+    } rows[] = {
+        {"approve", "approved", true},   {"approve", "pending", false},
+        {"approve", "failed", false},    {"fail", "failed", true},
+        {"inquire", "inquiring", true},  {"pend", "pending", true},
+        {"schedule", "scheduled", true}, {"revoke", "revoking", true},
+        {"revoke", "revoked", true},     {"confirm", "revoked", true},
+        {"confirm", "revoking", false},  {"confirm", "", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct object_verb *v = object_verb_find(&class_fulfillment_request, rows[i].action);
+        assert_int_equal(object_verb_done(v, rows[i].status), rows[i].done);
+    }
+}
+
+static void reads_an_object_by_its_class(void **state)
+{
+    (void)state;
+    struct json_object *o = json("{'status':'pending','state':'reviewing','product':{'id':'PRD-1'},"
+                                 "'params':[1],'asset':{'product':{'id':'PRD-2'},'params':[1,2]}}");
+    assert_string_equal(object_state(&class_fulfillment_request, o), "pending");
+    assert_string_equal(object_state(&class_listing_request, o), "reviewing");
+    assert_string_equal(object_state(&class_billing_request, o), "");
+    assert_string_equal(object_product(&class_fulfillment_request, o), "PRD-2");
+    assert_string_equal(object_product(&class_usage_file, o), "PRD-1");
+    assert_int_equal(json_object_array_length(object_params(&class_fulfillment_request, o)), 2);
+    assert_int_equal(json_object_array_length(object_params(&class_tier_config_request, o)), 1);
+    assert_null(object_params(&class_usage_file, o));
+    json_object_put(o);
+    o = json("{'status':7,'asset':{'product':'PRD-2','params':{}}}");
+    assert_string_equal(object_state(&class_fulfillment_request, o), "");
+    assert_null(object_product(&class_fulfillment_request, o));
+    assert_null(object_params(&class_fulfillment_request, o));
+    assert_null(object_product(&class_fulfillment_request, NULL));
+    json_object_put(o);
 }
 
 static void refuses_ids_that_could_leave_a_path(void **state)
@@ -257,7 +287,8 @@ int main(void)
         cmocka_unit_test(knows_who_may_do_what_and_when),
         cmocka_unit_test(lists_as_pending_what_somebody_can_act_on),
         cmocka_unit_test(tells_verbs_from_other_words),
-        cmocka_unit_test(knows_where_the_state_is),
+        cmocka_unit_test(knows_what_has_been_done_already),
+        cmocka_unit_test(reads_an_object_by_its_class),
         cmocka_unit_test(refuses_ids_that_could_leave_a_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

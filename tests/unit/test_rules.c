@@ -12,7 +12,7 @@
 #include "policy/rules.h"
 
 #define COUNT(a)    (sizeof(a) / sizeof *(a))
-#define FULFILLMENT CLASS_FULFILLMENT_REQUEST
+#define FULFILLMENT &class_fulfillment_request
 
 static char folder[] = "/tmp/test_rules.XXXXXX";
 static char file[64];
@@ -33,7 +33,8 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
-static enum err load(const char *yaml, enum object_class c, struct policy **ret, struct why *why)
+static enum err load(const char *yaml, const struct object_class *c, struct policy **ret,
+                     struct why *why)
 {
     FILE *f = fopen(file, "w");
     assert_non_null(f);
@@ -134,7 +135,7 @@ static void refuses_verbs_of_another_class(void **state)
     struct policy *p = NULL;
     struct why why = {""};
     assert_err(load("- then: { action: accept }\n", FULFILLMENT, &p, &why), ERR_CONFIG);
-    assert_err(load("- then: { action: accept }\n", CLASS_TIER_ACCOUNT_REQUEST, &p, &why), ERR_OK);
+    assert_err(load("- then: { action: accept }\n", &class_tier_account_request, &p, &why), ERR_OK);
     policy_free(p);
 }
 

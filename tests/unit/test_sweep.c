@@ -23,13 +23,13 @@ static int locks, unlocks;
 static char locked[128];
 
 enum err inbox_lock_sweep(struct inbox *i, const char *account_id, const char *product_id,
-                          enum object_class c, int64_t deadline, struct inbox_lock **ret,
+                          const struct object_class *c, int64_t deadline, struct inbox_lock **ret,
                           struct why *why)
 {
     static char nothing;
     (void)i;
     assert_true(deadline <= clk_mono_ms() + SWEEP_LOCK_MS);
-    snprintf(locked, sizeof locked, "%s %s %s", account_id, product_id, object_class_name(c));
+    snprintf(locked, sizeof locked, "%s %s %s", account_id, product_id, c->name);
     locks++;
     if (lock_answer != ERR_OK)
         return why_set(why, lock_answer, "held by somebody else");
@@ -87,7 +87,7 @@ static void note(void *ctx, const struct swept *s)
     size_t n = strlen(reported);
     assert_ptr_equal(ctx, &sweep);
     assert_string_equal(s->webhook_id, "WH-1");
-    assert_int_equal(s->object_class, CLASS_FULFILLMENT_REQUEST);
+    assert_ptr_equal(s->object_class, &class_fulfillment_request);
     snprintf(reported + n, sizeof reported - n, "%s %s %s>%s %s %s [%s] %s %lld\n", s->id, s->type,
              s->before, s->after, s->action, outcome_name(s->outcome), s->rule, s->reason,
              (long long)s->retry_after_s);
@@ -113,7 +113,7 @@ static int set_up(void **state)
                            .policy = &policy,
                            .webhook_id = "WH-1",
                            .product_id = PRODUCT,
-                           .object_class = CLASS_FULFILLMENT_REQUEST,
+                           .object_class = &class_fulfillment_request,
                            .webhook_type = TYPE_EVENT,
                            .side = SIDE_VENDOR,
                            .states = states,
@@ -194,7 +194,7 @@ static void assert_asked(size_t i, const char *line)
 static void refuses_a_class_that_nothing_handles(void **state)
 {
     (void)state;
-    sweep.object_class = CLASS_BILLING_REQUEST;
+    sweep.object_class = &class_billing_request;
     result.left = 99;
     assert_err(run(), ERR_INVALID);
     assert_non_null(strstr(why.text, "billing_request"));
@@ -354,8 +354,8 @@ static void goes_on_after_a_verb_that_hangs(void **state)
 static void makes_one_json_object_of_each(void **state)
 {
     (void)state;
-    struct swept s = {"WH-1", CLASS_USAGE_FILE, "UF-1", "", "ready", "", "submit",
-                      "r:1",  OUTCOME_REJECT,   "no",   -1};
+    struct swept s = {"WH-1", &class_usage_file, "UF-1", "", "ready", "", "submit",
+                      "r:1",  OUTCOME_REJECT,    "no",   -1};
     struct json_object *o = swept_json(&s);
     assert_string_equal(
         json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN),

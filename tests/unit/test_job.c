@@ -1,4 +1,4 @@
-/* test_act.c - parameters, verb, message: in this order, and never twice. */
+/* test_job.c - parameters, verb, message: in this order, and never twice. */
 #include "unit.h"
 
 #include <signal.h>
@@ -8,6 +8,7 @@
 #include "base/http.h"
 #include "base/jsonx.h"
 #include "carry_out.h"
+#include "json_text.h"
 
 /* ----------------------------------------------------------------------- parameters */
 
@@ -76,8 +77,8 @@ static void does_not_act_when_parameters_are_refused(void **state)
     assert_outcome(carry_out(request("pending", ""), "{'action':'fail','reason':'r','params':["
                                                      "{'id':'email','value':'other'}]}"),
                    OUTCOME_REJECT);
-    assert_err(job.err, ERR_HTTP_CLIENT);
-    assert_non_null(strstr(job.why.text, "VAL_001: asset.params: email is bad"));
+    assert_err(job.result.err, ERR_HTTP_CLIENT);
+    assert_non_null(strstr(job.result.why.text, "VAL_001: asset.params: email is bad"));
     assert_int_equal(fake_requests(fake), 2);
 }
 
@@ -164,9 +165,9 @@ static void looks_instead_of_repeating_and_finds_it_done(void **state)
         assert_outcome(
             carry_out(request("pending", ""), "{'action':'approve','template_id':'TL-1-2-3'}"),
             OUTCOME_DONE);
-        assert_string_equal(job.final_state, "approved");
-        assert_string_equal(job.why.text, "");
-        assert_err(job.err, ERR_OK);
+        assert_string_equal(job.state, "approved");
+        assert_string_equal(job.result.why.text, "");
+        assert_err(job.result.err, ERR_OK);
         assert_sent(before, ACT "approve", "{'template_id':'TL-1-2-3'}");
         assert_sent(before + 1, OBJECT, "");
         assert_int_equal(fake_requests(fake), before + 2);
@@ -184,9 +185,9 @@ static void looks_instead_of_repeating_and_finds_it_not_done(void **state)
         answer(200, request("pending", ""));
         assert_outcome(carry_out(request("pending", ""), "{'action':'fail','reason':'r'}"),
                        refused ? OUTCOME_REJECT : OUTCOME_RETRY);
-        assert_string_equal(job.final_state, "pending");
-        assert_non_null(strstr(job.why.text, "/requests/" REQUEST "/fail: "));
-        assert_int_not_equal(job.err, ERR_OK);
+        assert_string_equal(job.state, "pending");
+        assert_non_null(strstr(job.result.why.text, "/requests/" REQUEST "/fail: "));
+        assert_int_not_equal(job.result.err, ERR_OK);
         assert_int_equal(fake_requests(fake), before + 2);
     }
 }
@@ -199,7 +200,7 @@ static void tries_later_when_it_cannot_even_look(void **state)
         answer(500, "{}");
     assert_outcome(carry_out(request("pending", ""), "{'action':'fail','reason':'r'}"),
                    OUTCOME_RETRY);
-    assert_non_null(strstr(job.why.text, "not in this state"));
+    assert_non_null(strstr(job.result.why.text, "not in this state"));
     assert_int_equal(fake_requests(fake), 1 + API_GET_TRIES);
 }
 
@@ -209,8 +210,8 @@ static void keeps_how_long_connect_asks_to_wait(void **state)
     fake_answer(fake, 429, "Retry-After: 77\r\n", "{}");
     assert_outcome(carry_out(request("pending", ""), "{'action':'fail','reason':'r'}"),
                    OUTCOME_RETRY);
-    assert_err(job.err, ERR_HTTP_THROTTLED);
-    assert_int_equal(job.retry_after_s, 77);
+    assert_err(job.result.err, ERR_HTTP_THROTTLED);
+    assert_int_equal(job.result.retry_after_s, 77);
     assert_int_equal(fake_requests(fake), 1);
 }
 
@@ -222,13 +223,13 @@ static void gives_up_on_an_object_that_is_refused_or_cannot_be_read(void **state
     answer(403, "{}");
     assert_outcome(carry_out(request("pending", ""), "{'action':'fail','reason':'r'}"),
                    OUTCOME_REJECT);
-    assert_err(job.err, ERR_HTTP_FORBIDDEN);
-    assert_non_null(strstr(job.why.text, "not yours"));
+    assert_err(job.result.err, ERR_HTTP_FORBIDDEN);
+    assert_non_null(strstr(job.result.why.text, "not yours"));
     fake_answer(fake, 200, "", "{\"a\":1,\"a\":2}");
     fake_answer(fake, 200, "", "{\"a\":1,\"a\":2}");
     assert_outcome(carry_out(request("pending", ""), "{'action':'fail','reason':'r'}"),
                    OUTCOME_REJECT);
-    assert_err(job.err, ERR_DUPLICATE);
+    assert_err(job.result.err, ERR_DUPLICATE);
     assert_int_equal(fake_requests(fake), 4);
 }
 
@@ -238,7 +239,7 @@ static void leaves_a_refused_key_to_a_person_and_retries(void **state)
     answer(401, "{'error_code':'AUTH_001','errors':['unauthorized']}");
     assert_outcome(carry_out(request("pending", ""), "{'action':'fail','reason':'r'}"),
                    OUTCOME_RETRY);
-    assert_err(job.err, ERR_HTTP_AUTH);
+    assert_err(job.result.err, ERR_HTTP_AUTH);
     assert_int_equal(fake_requests(fake), 1);
 }
 
@@ -266,7 +267,7 @@ static void does_not_repeat_a_message(void **state)
     answer(200, "[{'id':'CO-1-2'}]");
     answer(200, "[{'id':'ME-1','text':'Wait.','account':{'id':'VA-240-990'}}]");
     assert_outcome(carry_out(request("pending", ""), skip), OUTCOME_SKIP);
-    assert_string_equal(job.why.text, "later");
+    assert_string_equal(job.result.why.text, "later");
     assert_int_equal(fake_requests(fake), 2);
     answer(200, "[{'id':'CO-1-2'}]");
     answer(200, "[{'id':'ME-1','text':'Go.','account':{'id':'VA-240-990'}}]");
@@ -281,15 +282,16 @@ static void is_done_though_the_message_fails(void **state)
     answer(200, request("failed", ""));
     answer(403, "{}");
     assert_outcome(carry_out(request("pending", ""), TALK), OUTCOME_DONE);
-    assert_err(job.err, ERR_HTTP_FORBIDDEN);
-    assert_non_null(strstr(job.why.text, "the message was not posted: GET /conversations: 403"));
+    assert_err(job.result.err, ERR_HTTP_FORBIDDEN);
+    assert_non_null(
+        strstr(job.result.why.text, "the message was not posted: GET /conversations: 403"));
     assert_int_equal(fake_requests(fake), 2);
     answer(200, "[{'id':'CO-1','type':'notes'},{'id':'CO-2','status':'closed'}]");
     assert_outcome(
         carry_out(request("pending", ""), "{'action':'skip','reason':'later','message':'Wait.'}"),
         OUTCOME_SKIP);
-    assert_err(job.err, ERR_NOT_FOUND);
-    assert_string_equal(job.why.text,
+    assert_err(job.result.err, ERR_NOT_FOUND);
+    assert_string_equal(job.result.why.text,
                         "later; the message was not posted: " REQUEST " has no open conversation");
 }
 
@@ -307,29 +309,29 @@ static void says_nothing_when_the_verb_failed(void **state)
 static void changes_nothing_in_a_dry_run(void **state)
 {
     (void)state;
-    const struct processor *p = &processor_fulfillment_request;
+    const struct object_class *c = &class_fulfillment_request;
     answer(200, "[{'id':'TL-7-7-7'}]");
-    assert_outcome(carry_out_by(p, request("pending", ""),
+    assert_outcome(carry_out_on(c, request("pending", ""),
                                 "{'action':'approve','message':'Hi','params':["
                                 "{'id':'email','value':'x'},{'id':'pin','value':'y'}]}",
                                 true),
                    OUTCOME_SKIP);
-    assert_string_equal(job.why.text, "dry run: would change 2 parameters and approve");
-    assert_string_equal(job.final_state, "pending");
+    assert_string_equal(job.result.why.text, "dry run: would change 2 parameters and approve");
+    assert_string_equal(job.state, "pending");
     assert_int_equal(fake_requests(fake), 1);
     assert_sent(0, ACTIVATION, "");
-    assert_outcome(carry_out_by(p, request("revoking", ""), "{'action':'confirm'}", true),
+    assert_outcome(carry_out_on(c, request("revoking", ""), "{'action':'confirm'}", true),
                    OUTCOME_SKIP);
-    assert_string_equal(job.why.text, "dry run: would confirm");
-    assert_outcome(carry_out_by(p, request("pending", ""),
+    assert_string_equal(job.result.why.text, "dry run: would confirm");
+    assert_outcome(carry_out_on(c, request("pending", ""),
                                 "{'action':'reschedule','after':60,'params':["
                                 "{'id':'email','value':'x'}]}",
                                 true),
                    OUTCOME_RESCHEDULE);
-    assert_string_equal(job.why.text, "dry run: would change 1 parameter");
-    assert_outcome(carry_out_by(p, request("pending", ""), "{'action':'skip','reason':'s'}", true),
+    assert_string_equal(job.result.why.text, "dry run: would change 1 parameter");
+    assert_outcome(carry_out_on(c, request("pending", ""), "{'action':'skip','reason':'s'}", true),
                    OUTCOME_SKIP);
-    assert_string_equal(job.why.text, "s");
+    assert_string_equal(job.result.why.text, "s");
     assert_int_equal(fake_requests(fake), 1);
 }
 

@@ -1,0 +1,42 @@
+/* tier_config_request.c - requests to set up or change what a product keeps of a reseller. */
+#include "event/object_class.h"
+
+static const struct object_verb verbs[] = {
+    {.name = "approve",
+     .from = {[SIDE_VENDOR] = {"pending"}},
+     .leads_to = {"approved"},
+     .fields = {{.name = "template", .place = PLACE_NOWHERE},
+                {.name = "template_id", .place = "template.id"},
+                {.name = "activation_tile", .place = "template.representation"},
+                {.name = "effective_date"}}},
+    {.name = "fail",
+     .from = {[SIDE_VENDOR] = {"pending"}},
+     .leads_to = {"failed"},
+     .fields = {{.name = "reason", .needed = true}}},
+    {.name = "inquire", .from = {[SIDE_VENDOR] = {"pending"}}, .leads_to = {"inquiring"}},
+    {.name = "pend", .from = {[SIDE_VENDOR] = {"inquiring"}}, .leads_to = {"pending"}},
+    {0},
+};
+
+const struct object_class class_tier_config_request = {
+    .name = "tier_config_request",
+    .state = "status",
+    .product = "configuration.product.id",
+    .created = "created",
+    .params = "params",
+    .pending = {[SIDE_VENDOR] = {"pending"}},
+    .verbs = verbs,
+    .webhooks =
+        {
+            [TYPE_EVENT] = "Tier Configuration Request Queue Changes",
+            [TYPE_DRAFT_TCR_T1_VAL] = "Tier 1 Config Setup Request Draft validation",
+            [TYPE_DRAFT_TCR_T2_VAL] = "Tier 2 Config Setup Request Draft validation",
+            [TYPE_TCR_SETUP_T1_INQ_VAL] = "Tier 1 Config Setup Request Inquiring Validation",
+            [TYPE_TCR_SETUP_T2_INQ_VAL] = "Tier 2 Config Setup Request Inquiring Validation",
+            [TYPE_TCR_UPDATE_T1_VALIDATOR] = "Tier 1 Config Update Request Draft Validation",
+            [TYPE_TCR_UPDATE_T2_VALIDATOR] = "Tier 2 Config Update Request Draft Validation",
+            [TYPE_TCR_UPDATE_T1_INQ_VAL] = "Tier 1 Config Update Request Inquiring Validation",
+            [TYPE_TCR_UPDATE_T2_INQ_VAL] = "Tier 2 Config Update Request Inquiring Validation",
+        },
+    .volatile_members = {"activation"},
+};

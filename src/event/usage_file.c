@@ -1,0 +1,33 @@
+/* usage_file.c - what subscriptions of a product have used: from the vendor to the distributor. */
+#include "event/object_class.h"
+
+/* A processed file is `ready`; newer documents call it `uploaded`. */
+static const struct object_verb verbs[] = {
+    {.name = "submit", .from = {[SIDE_VENDOR] = {"ready", "uploaded"}}, .leads_to = {"pending"}},
+    {.name = "delete", .from = {[SIDE_VENDOR] = {"ready", "uploaded"}}, .leads_to = {"deleted"}},
+    {.name = "reprocess",
+     .from = {[SIDE_VENDOR] = {"ready", "uploaded"}},
+     .leads_to = {"processing"}},
+    {.name = "accept",
+     .from = {[SIDE_DISTRIBUTOR] = {"pending"}},
+     .leads_to = {"accepted"},
+     .fields = {{.name = "note", .place = "acceptance_note"}}},
+    {.name = "reject",
+     .from = {[SIDE_DISTRIBUTOR] = {"pending"}},
+     .leads_to = {"rejected"},
+     .fields = {{.name = "note", .place = "rejection_note"}}},
+    {.name = "close", .from = {[SIDE_DISTRIBUTOR] = {"accepted"}}, .leads_to = {"closed"}},
+    {0},
+};
+
+const struct object_class class_usage_file = {
+    .name = "usage_file",
+    .state = "status",
+    .product = "product.id",
+    .created = "created.at",
+    .pending =
+        {[SIDE_VENDOR] = {"ready", "uploaded"}, [SIDE_DISTRIBUTOR] = {"pending", "accepted"}},
+    .verbs = verbs,
+    .webhooks = {[TYPE_EVENT] = "Usage File, Queue Changes"},
+    .volatile_members = {"usage_file_uri", "processed_file_uri", "reconciliation_file_uri"},
+};

@@ -1,0 +1,264 @@
+/* job.c - parameters, verb, message; each at most once. */
+#include "processors/job.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/jsonx.h"
+#include "processors/params.h"
+#include "processors/template.h"
+
+const char *outcome_name(enum outcome o)
+{
+    static const char *const names[] = {
+#define X(code, name) [code] = name,
+        OUTCOME_LIST(X)
+#undef X
+    };
+    return (unsigned)o < OUTCOME__COUNT ? names[o] : "unknown";
+}
+
+/* ------------------------------------------------------------------------- endings */
+
+static enum outcome ending(enum err e)
+{
+    return err_passes(e) ? OUTCOME_RETRY : OUTCOME_REJECT;
+}
+
+enum outcome job_fail(struct job *job, enum err e, const char *fmt, ...)
+{
+    char text[WHY_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    return ending(result_set(&job->result, e, "%s", text));
+}
+
+enum outcome job_fail_memory(struct job *job)
+{
+    return ending(result_no_memory(&job->result));
+}
+
+/* Of several that asked for patience, the one that asked for most is heard. */
+enum outcome job_fail_call(struct job *job, const struct api_call *call)
+{
+    int64_t wait_s = job->result.retry_after_s;
+    job->result = call->result;
+    if (wait_s > job->result.retry_after_s)
+        job->result.retry_after_s = wait_s;
+    return ending(call->result.err);
+}
+
+/* What a decision without a verb ends with. */
+static enum outcome leave_alone(struct job *job)
+{
+    const struct decision *d = job->decision;
+    result_set(&job->result, ERR_OK, "%s", d->reason != NULL ? d->reason : "");
+    return d->after_s > 0 ? OUTCOME_RESCHEDULE : OUTCOME_SKIP;
+}
+
+/* ------------------------------------------------------------------- what is sent */
+
+/* Under the place that the verb has for a field of this name. */
+static bool add_text(struct json_object *body, const struct object_verb *v, const char *name,
+                     const char *text)
+{
+    const char *place = name;
+    for (const struct verb_field *f = v->fields; f->name != NULL; f++)
+        if (strcmp(f->name, name) == 0 && f->place != NULL)
+            place = f->place;
+    return jsonx_add_at(body, place, json_object_new_string(text));
+}
+
+/* The template that is found, where the decision gives neither an id nor a tile. */
+static enum outcome add_template(struct job *job, struct json_object *body)
+{
+    const struct object_verb *v = job->decision->verb;
+    const struct json_object *given = job->decision->json;
+    const char *id = NULL;
+    if (v->template_type == NULL || jsonx_get(given, "template_id") != NULL ||
+        jsonx_get(given, "activation_tile") != NULL)
+        return OUTCOME_GO_ON;
+    enum outcome o = template_find(job, job->object_class->template_scope, v->template_type, &id);
+    if (o != OUTCOME_GO_ON)
+        return o;
+    if (id == NULL && v->template_needed)
+        return job_fail(job, ERR_POLICY,
+                        "%s needs a template_id or an activation_tile: product %s has no template",
+                        v->name, job->product_id);
+    if (id != NULL && !add_text(body, v, "template_id", id))
+        return job_fail_memory(job);
+    return OUTCOME_GO_ON;
+}
+
+/* The decision's field where the verb has its place; *body may become another. */
+static bool add_field(const struct job *job, const struct verb_field *f, struct json_object **body)
+{
+    struct json_object *value = jsonx_get(job->decision->json, f->name);
+    const char *place = f->place != NULL ? f->place : f->name;
+    if (value == NULL || strcmp(place, PLACE_NOWHERE) == 0)
+        return true;
+    if (strcmp(place, PLACE_WHOLE) != 0)
+        return jsonx_add_at(*body, place, json_object_get(value));
+    json_object_put(*body);
+    *body = json_object_get(value);
+    return true;
+}
+
+/* *body is an empty object, and NULL for a decision without a verb. */
+static enum outcome make_body(struct job *job, struct json_object **body)
+{
+    const struct object_verb *v = job->decision->verb;
+    if (v == NULL)
+        return OUTCOME_GO_ON;
+    *body = json_object_new_object();
+    enum outcome o = *body != NULL ? add_template(job, *body) : job_fail_memory(job);
+    for (const struct verb_field *f = v->fields; o == OUTCOME_GO_ON && f->name != NULL; f++)
+        if (!add_field(job, f, body))
+            o = job_fail_memory(job);
+    return o;
+}
+
+/* ------------------------------------------------------------------ what it is now */
+
+static void note_state(struct job *job, const char *state)
+{
+    snprintf(job->state, sizeof job->state, "%s", state);
+}
+
+static bool is_done(const struct job *job, const struct json_object *object)
+{
+    return job->decision->verb != NULL &&
+           object_verb_done(job->decision->verb, object_state(job->object_class, object));
+}
+
+/*
+ * After a change failed: read what became of it, if there is anything to learn. *ret_object is
+ * owned, NULL if it could not be read. ERR_HTTP_ANSWER if nothing was asked.
+ */
+static enum err recheck(struct job *job, const struct api_call *failed,
+                        struct json_object **ret_object)
+{
+    struct api_call call = {.deadline = job->recheck_by};
+    *ret_object = NULL;
+    if (!failed->sent || failed->status == 429 || failed->status == 401)
+        return ERR_HTTP_ANSWER;
+    enum err e = api_get(job->api, &call, job->object_class, job->object_id, ret_object);
+    if (e == ERR_OK)
+        note_state(job, object_state(job->object_class, *ret_object));
+    return e;
+}
+
+/* ----------------------------------------------------------------------- the steps */
+
+static bool holds_params(const struct job *job, const struct json_object *object)
+{
+    struct json_object *changed;
+    if (params_changed(job->decision->params, object_params(job->object_class, object), &changed) !=
+        ERR_OK)
+        return false;
+    bool holds = json_object_array_length(changed) == 0;
+    json_object_put(changed);
+    return holds;
+}
+
+/* DONE: another has carried the verb out meanwhile. */
+static enum outcome write_params(struct job *job, struct json_object *changed)
+{
+    struct api_call call = {.deadline = job->deadline};
+    struct json_object *object;
+    if (json_object_array_length(changed) == 0 ||
+        api_put_params(job->api, &call, job->object_class, job->object_id, changed) == ERR_OK)
+        return OUTCOME_GO_ON;
+    if (recheck(job, &call, &object) != ERR_OK)
+        return job_fail_call(job, &call);
+    enum outcome o = is_done(job, object)        ? OUTCOME_DONE
+                     : holds_params(job, object) ? OUTCOME_GO_ON
+                                                 : job_fail_call(job, &call);
+    json_object_put(object);
+    return o;
+}
+
+static enum outcome send_verb(struct job *job, struct json_object *body)
+{
+    struct api_call call = {.deadline = job->deadline};
+    const struct object_verb *v = job->decision->verb;
+    struct json_object *object = NULL;
+    if (api_act(job->api, &call, job->object_class, job->object_id, v, body, &object) == ERR_OK) {
+        const char *state = object_state(job->object_class, object);
+        note_state(job, state[0] != '\0' || v->leads_to[0] == NULL ? state : v->leads_to[0]);
+        json_object_put(object);
+        return OUTCOME_DONE;
+    }
+    enum err seen = recheck(job, &call, &object);
+    bool done = seen == ERR_OK && is_done(job, object);
+    json_object_put(object);
+    if (done)
+        return OUTCOME_DONE;
+    enum outcome o = job_fail_call(job, &call);
+    /* Refused, but perhaps because it was done: only reading it could tell. */
+    return o == OUTCOME_REJECT && call.sent && err_passes(seen) ? OUTCOME_RETRY : o;
+}
+
+/* A message that does not get through does not change how the job ended, but is told. */
+static void post_message(struct job *job)
+{
+    struct api_call call = {.deadline = job->recheck_by};
+    const char *text = job->decision->message;
+    bool posted;
+    if (text == NULL || api_message(job->api, &call, job->object_id, text, &posted) == ERR_OK)
+        return;
+    struct why reason = job->result.why;
+    result_set(&job->result, call.result.err, "%s%sthe message was not posted: %s", reason.text,
+               reason.text[0] != '\0' ? "; " : "", call.result.why.text);
+    if (call.result.retry_after_s > job->result.retry_after_s)
+        job->result.retry_after_s = call.result.retry_after_s;
+}
+
+/* ------------------------------------------------------------------------- the way */
+
+static enum outcome rehearse(struct job *job, size_t changed)
+{
+    const struct object_verb *v = job->decision->verb;
+    enum outcome o = v != NULL ? OUTCOME_SKIP : leave_alone(job);
+    char params[64] = "";
+    if (v == NULL && changed == 0)
+        return o;
+    if (changed > 0)
+        snprintf(params, sizeof params, "change %zu parameter%s", changed, changed > 1 ? "s" : "");
+    result_set(&job->result, ERR_OK, "dry run: would %s%s%s", params,
+               v != NULL && changed > 0 ? " and " : "", v != NULL ? v->name : "");
+    return o;
+}
+
+static enum outcome perform(struct job *job, struct json_object *body, struct json_object *changed)
+{
+    if (job->dry_run)
+        return rehearse(job, json_object_array_length(changed));
+    enum outcome o = write_params(job, changed);
+    if (o == OUTCOME_GO_ON)
+        o = job->decision->verb != NULL ? send_verb(job, body) : leave_alone(job);
+    if (o != OUTCOME_RETRY && o != OUTCOME_REJECT)
+        post_message(job);
+    return o;
+}
+
+/* Make all that will be sent before anything is: a decision that cannot be, changes nothing. */
+enum outcome job_carry_out(struct job *job)
+{
+    struct json_object *body = NULL, *changed = NULL;
+    job->result = RESULT_NONE;
+    note_state(job, object_state(job->object_class, job->object));
+    enum outcome o = make_body(job, &body);
+    if (o == OUTCOME_GO_ON &&
+        params_changed(job->decision->params, object_params(job->object_class, job->object),
+                       &changed) != ERR_OK)
+        o = job_fail_memory(job);
+    if (o == OUTCOME_GO_ON)
+        o = perform(job, body, changed);
+    json_object_put(changed);
+    json_object_put(body);
+    return o;
+}

@@ -58,10 +58,14 @@ inbox_sources = \
 	src/inbox/backend.h \
 	src/inbox/filelock.c src/inbox/filelock.h \
 	src/inbox/inbox.c src/inbox/inbox.h \
-	src/inbox/inbox_sqlite.c
+	src/inbox/inbox_sqlite.c \
+	src/inbox/sqlite_db.c src/inbox/sqlite_db.h src/inbox/sqlite_schema.c \
+	src/inbox/sqlite_delivery.c src/inbox/sqlite_delivery.h \
+	src/inbox/sqlite_writer.c src/inbox/sqlite_writer.h
 
 api_sources = \
 	src/api/api.c src/api/api.h \
+	src/api/clients.c src/api/clients.h \
 	src/api/exchange.c src/api/exchange.h \
 	src/api/page.c src/api/page.h \
 	src/api/rate.c src/api/rate.h
@@ -79,8 +83,10 @@ processors_sources = \
 	src/processors/template.c src/processors/template.h
 
 tasks_sources = \
-	src/tasks/dispatch.c src/tasks/dispatch.h \
-	src/tasks/sweep.c src/tasks/sweep.h
+	src/tasks/object_task.c src/tasks/object_task.h \
+	src/tasks/queues.c src/tasks/queues.h \
+	src/tasks/sweep.c src/tasks/sweep.h \
+	src/tasks/work.c src/tasks/work.h
 
 web_sources = \
 	src/web/answer.c src/web/answer.h \

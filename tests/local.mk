@@ -32,10 +32,12 @@ auth_tests = \
 	tests/unit/test_keyring
 
 inbox_tests = \
-	tests/unit/test_inbox
+	tests/unit/test_inbox \
+	tests/unit/test_sqlite_writer
 
 api_tests = \
-	tests/unit/test_api
+	tests/unit/test_api \
+	tests/unit/test_clients
 
 policy_tests = \
 	tests/unit/test_passwords \
@@ -48,11 +50,12 @@ processors_tests = \
 	tests/unit/test_job
 
 tasks_tests = \
-	tests/unit/test_dispatch \
-	tests/unit/test_sweep
+	tests/unit/test_queues \
+	tests/unit/test_work
 
 web_tests = \
 	tests/unit/test_answer \
+	tests/unit/test_hook \
 	tests/unit/test_pool
 
 cmd_tests =
@@ -61,15 +64,19 @@ sim_tests = \
 	tests/unit/test_calls \
 	tests/unit/test_store
 
-# The server that tests of clients talk to.
+# The server that tests of clients talk to, and other stand-ins.
 fake_http = tests/unit/fake_http.c tests/unit/fake_http.h
-tests_unit_test_api_SOURCES = tests/unit/test_api.c $(fake_http)
-tests_unit_test_dispatch_SOURCES = tests/unit/test_dispatch.c $(fake_http)
-carry_out = tests/unit/carry_out.c tests/unit/carry_out.h $(fake_http)
-tests_unit_test_job_SOURCES = tests/unit/test_job.c $(carry_out)
+fake_api = tests/unit/fake_api.c tests/unit/fake_api.h $(fake_http)
+fake_inbox = tests/unit/fake_inbox.c tests/unit/fake_inbox.h
+carry_out = tests/unit/carry_out.c tests/unit/carry_out.h $(fake_api)
+tests_unit_test_api_SOURCES = tests/unit/test_api.c $(fake_api)
+tests_unit_test_clients_SOURCES = tests/unit/test_clients.c $(fake_api)
 tests_unit_test_fulfillment_request_SOURCES = tests/unit/test_fulfillment_request.c $(carry_out)
+tests_unit_test_hook_SOURCES = tests/unit/test_hook.c $(fake_api) $(fake_inbox)
 tests_unit_test_http_SOURCES = tests/unit/test_http.c $(fake_http)
-tests_unit_test_sweep_SOURCES = tests/unit/test_sweep.c $(fake_http)
+tests_unit_test_job_SOURCES = tests/unit/test_job.c $(carry_out)
+tests_unit_test_queues_SOURCES = tests/unit/test_queues.c $(fake_api) $(fake_inbox)
+tests_unit_test_work_SOURCES = tests/unit/test_work.c $(fake_api) $(fake_inbox)
 
 # Rooms of connect-sim, which are in no archive.
 tests_unit_test_calls_SOURCES = tests/unit/test_calls.c src/sim/calls.c src/sim/calls.h

@@ -17,7 +17,6 @@ struct entry {
 };
 
 struct keyring {
-    struct conf *conf; /* a reference */
     struct jwt_key *decoy;
     struct entry *entries; /* sorted by the webhook's id */
     size_t count;
@@ -62,12 +61,11 @@ static enum err add_decoy(struct keyring *k)
     return e;
 }
 
-enum err keyring_new(struct conf *conf, struct keyring **ret, struct why *why)
+enum err keyring_new(const struct conf *conf, struct keyring **ret, struct why *why)
 {
     struct keyring *k = calloc(1, sizeof *k);
     if (k == NULL)
         return why_no_memory(why);
-    k->conf = conf_ref(conf);
     k->rounds = 1;
     k->entries = calloc(conf->webhooks_count + 1, sizeof *k->entries);
     enum err e = k->entries != NULL ? add_decoy(k) : ERR_NOMEM;
@@ -93,7 +91,6 @@ void keyring_free(struct keyring *k)
             jwt_key_free(k->entries[i].keys[j]);
     free(k->entries);
     jwt_key_free(k->decoy);
-    conf_unref(k->conf);
     free(k);
 }
 

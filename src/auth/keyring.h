@@ -18,8 +18,8 @@
 
 struct keyring;
 
-/* Keeps a reference to `conf`. *ret is owned: keyring_free(). */
-enum err keyring_new(struct conf *conf, struct keyring **ret, struct why *why);
+/* Borrows `conf`. *ret is owned: keyring_free(). */
+enum err keyring_new(const struct conf *conf, struct keyring **ret, struct why *why);
 void keyring_free(struct keyring *k);
 
 struct verified {

@@ -54,10 +54,10 @@ static int print_text(const struct cmd *self, const struct conf *conf)
 /* What the handler would start with, but for the inbox and its sockets. */
 static enum err bring_to_life(struct conf *conf, struct why *why)
 {
-    struct snapshot *snapshot;
-    enum err e = snapshot_new(conf, NULL, &snapshot, why);
+    struct snapshots *snapshots;
+    enum err e = snapshots_new(conf, &snapshots, why);
     if (e == ERR_OK)
-        snapshot_unref(snapshot);
+        snapshots_free(snapshots);
     return e;
 }
 
@@ -66,7 +66,7 @@ static enum err check_served(const struct conf *conf, struct why *why)
 {
     for (size_t i = 0; i < conf->webhooks_count; i++) {
         const struct conf_webhook *w = &conf->webhooks[i];
-        if (!dispatch_serves(w, why))
+        if (!queue_is_served(w, why))
             return why_prefix(why, ERR_CONFIG, "%s:%d: webhook %s", w->file, w->line, w->id);
     }
     return ERR_OK;

@@ -24,7 +24,7 @@
 #include "base/secret.h"
 #include "conf/conf.h"
 #include "inbox/inbox.h"
-#include "tasks/dispatch.h"
+#include "tasks/queues.h"
 #include "transport/cgi.h"
 #include "transport/fcgi.h"
 #include "transport/transport.h"
@@ -124,7 +124,7 @@ static void warn_of_unserved(const struct conf *conf)
 {
     struct why why;
     for (size_t i = 0; i < conf->webhooks_count; i++)
-        if (!dispatch_serves(&conf->webhooks[i], &why))
+        if (!queue_is_served(&conf->webhooks[i], &why))
             log_warn("webhook %s: %s: its calls are answered 503", conf->webhooks[i].id, why.text);
 }
 

@@ -16,7 +16,6 @@
 #include "conf/conf.h"
 #include "policy/passwords.h"
 #include "policy/policy.h"
-#include "policy/rules.h"
 
 #define OBJECT_MAX  (16 * 1024 * 1024) /* bytes of a file with an object or an event */
 #define OUTPUT_MAX  (32 * 1024 * 1024) /* bytes of what is printed */
@@ -80,8 +79,8 @@ static void setup_free(struct setup *s)
 
 /* ------------------------------------------------------------------------- set up */
 
-static enum err load_webhook(const struct options *o, struct setup *s, const char **ret_rules,
-                             struct why *why)
+static enum err load_webhook(const struct options *o, struct setup *s,
+                             struct conf_policy *ret_policy, struct why *why)
 {
     const char *path = conf_path(o->config);
     enum err e = conf_load(path, CONF_NO_API_KEYS, &s->conf, why);
@@ -94,7 +93,7 @@ static enum err load_webhook(const struct options *o, struct setup *s, const cha
     s->question.side = w->account->side;
     s->question.webhook_id = w->id;
     s->question.webhook_type = w->type;
-    *ret_rules = w->policy.kind == CONF_POLICY_RULES ? w->policy.path : NULL;
+    *ret_policy = w->policy;
     return ERR_OK;
 }
 
@@ -133,25 +132,21 @@ static enum err load_json(const char *path, struct json_object **ret, struct why
 
 static enum err set_up(const struct options *o, struct setup *s, struct why *why)
 {
-    const char *rules = NULL;
+    struct conf_policy policy = {CONF_POLICY_NONE, NULL};
     struct policy_question *q = &s->question;
-    q->kind = POLICY_PROCESS;
     q->attempt = o->attempt;
     q->deadline = clk_mono_ms() + DEADLINE_MS;
-    enum err e = o->webhook != NULL ? load_webhook(o, s, &rules, why) : load_class(o, s, why);
+    enum err e = o->webhook != NULL ? load_webhook(o, s, &policy, why) : load_class(o, s, why);
     if (o->rules != NULL)
-        rules = o->rules;
-    if (e == ERR_OK && rules == NULL)
-        s->policy = policy_none();
-    else if (e == ERR_OK)
-        e = rules_load(rules, q->object_class, &s->policy, why);
+        policy = (struct conf_policy){CONF_POLICY_RULES, o->rules};
+    if (e == ERR_OK)
+        e = policy_open(&policy, q->object_class, &s->policy, why);
     if (e == ERR_OK)
         e = load_json(o->object, &s->object, why);
     if (e == ERR_OK && o->event != NULL)
         e = load_json(o->event, &s->claims, why);
     q->object = s->object;
     q->claims = s->claims;
-    q->webhook_data = jsonx_object(s->claims, "data");
     return e;
 }
 

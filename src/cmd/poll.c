@@ -13,7 +13,7 @@
 #include "cmd/table.h"
 #include "conf/conf.h"
 #include "inbox/inbox.h"
-#include "tasks/dispatch.h"
+#include "tasks/work.h"
 
 static int run(const struct cmd *self, int argc, char **argv);
 
@@ -71,9 +71,10 @@ static const struct table_column columns[] = {
 /* One round through the queues. */
 struct round {
     const struct cmd *cmd;
+    struct inbox *inbox;
     struct table *table;
     size_t queues;
-    struct sweep_result sum;
+    struct work_summary sum;
     bool failed;
 };
 
@@ -87,23 +88,15 @@ static bool is_asked_for(const struct options *o, const struct conf_webhook *w)
     return o->ids_count == 0;
 }
 
-static bool same_queue(const struct conf_webhook *a, const struct conf_webhook *b)
-{
-    return a->account == b->account && a->object_class == b->object_class &&
-           strcmp(a->product, b->product) == 0;
-}
-
 /* The first webhook of each queue stands for the others: they must have the same policy. */
 static bool stands_for_queue(const struct conf *c, const struct options *o, size_t index)
 {
     const struct conf_webhook *w = &c->webhooks[index];
     if (w->type != TYPE_EVENT || !is_asked_for(o, w))
         return false;
-    for (size_t i = 0; i < index; i++) {
-        const struct conf_webhook *other = &c->webhooks[i];
-        if (other->type == TYPE_EVENT && is_asked_for(o, other) && same_queue(other, w))
+    for (const struct conf_webhook *other = c->webhooks; other < w; other++)
+        if (is_asked_for(o, other) && conf_same_queue(other, w))
             return false;
-    }
     return true;
 }
 
@@ -123,63 +116,70 @@ static int check_ids(const struct cmd *self, const struct conf *c, const struct 
 
 /* ---------------------------------------------------------------------- what is shown */
 
-static void show(void *ctx, const struct swept *s)
+static void show(void *ctx, const struct object_report *o)
 {
     struct round *r = ctx;
-    struct json_object *row = swept_json(s);
+    struct json_object *row = object_report_json(o);
     if (row == NULL || table_row(r->table, row) != ERR_OK)
         r->failed = true;
 }
 
 static void print_summary(const struct round *r, bool dry_run)
 {
-    const struct sweep_result *sum = &r->sum;
+    const struct work_summary *sum = &r->sum;
     fprintf(stderr, "%zu queue%s", r->queues, r->queues == 1 ? "" : "s");
-    if (sum->objects == 0)
+    if (sum->count.listed == 0)
         fprintf(stderr, "%s\n", r->failed ? ", and not all could be read" : ": nothing to do");
     else
         fprintf(stderr,
                 ", %" PRId64 " object%s: %" PRId64 " done, %" PRId64 " skipped, %" PRId64
                 " to be asked about again, %" PRId64 " to be tried again, %" PRId64
                 " dead, %" PRId64 " not begun%s\n",
-                sum->objects, sum->objects == 1 ? "" : "s", sum->ended[OUTCOME_DONE],
+                sum->count.listed, sum->count.listed == 1 ? "" : "s", sum->ended[OUTCOME_DONE],
                 sum->ended[OUTCOME_SKIP], sum->ended[OUTCOME_RESCHEDULE], sum->ended[OUTCOME_RETRY],
-                sum->ended[OUTCOME_REJECT], sum->left,
+                sum->ended[OUTCOME_REJECT], sum->count.left,
                 dry_run ? " (dry run: nothing was changed)" : "");
 }
 
 /* ------------------------------------------------------------------------- the round */
 
-static void sweep(struct round *r, struct dispatch *d, const struct conf_webhook *w, bool dry_run)
+static void add_up(struct work_summary *sum, const struct work_summary *one)
 {
-    struct sweep_result result;
-    struct why why = {""};
-    r->queues++;
-    const struct sweep_terms terms = {
-        .deadline = CLK_NEVER, .object_ms = SWEEP_OBJECT_MS, .dry_run = dry_run};
-    enum err e = dispatch_sweep(d, w, &terms, show, r, &result, &why);
-    if (e != ERR_OK)
-        cmd_failed(r->cmd, "webhook %s: %s", w->id, why.text);
-    r->sum.objects += result.objects;
+    sum->count.listed += one->count.listed;
+    sum->count.left += one->count.left;
     for (int o = 0; o < OUTCOME__COUNT; o++)
-        r->sum.ended[o] += result.ended[o];
-    r->sum.left += result.left;
-    r->failed = r->failed || e != ERR_OK || result.ended[OUTCOME_RETRY] > 0 ||
-                result.ended[OUTCOME_REJECT] > 0 || result.left > 0;
+        sum->ended[o] += one->ended[o];
 }
 
-static int go_round(const struct cmd *self, const struct conf *c, struct dispatch *d,
-                    const struct options *o)
+static void work_off(struct round *r, const struct queues *queues, const struct conf_webhook *w,
+                     bool dry_run)
 {
-    struct round r = {.cmd = self};
+    const struct task_terms terms = {.object_ms = OBJECT_TASK_MS, .dry_run = dry_run};
+    struct work_summary one = {.result = RESULT_NONE};
+    const struct queue *q;
+    enum err e = queues_find(queues, w->id, &q, &one.result.why);
+    if (e == ERR_OK)
+        e = work_queue(q, r->inbox, &terms, CLK_NEVER, show, r, &one);
+    if (e != ERR_OK)
+        cmd_failed(r->cmd, "webhook %s: %s", w->id, one.result.why.text);
+    r->queues++;
+    add_up(&r->sum, &one);
+    r->failed = r->failed || e != ERR_OK || one.ended[OUTCOME_RETRY] > 0 ||
+                one.ended[OUTCOME_REJECT] > 0 || one.count.left > 0;
+}
+
+static int go_round(const struct cmd *self, const struct conf *c, const struct queues *queues,
+                    struct inbox *inbox, const struct options *o)
+{
+    struct round r = {.cmd = self, .inbox = inbox};
     bool dry_run = o->dry_run || c->processing.dry_run;
     if (table_new(columns, o->json, stdout, &r.table) != ERR_OK)
         return cmd_failed(self, "out of memory");
     for (const struct object_class *const *class = object_classes; *class != NULL; class ++)
         for (size_t i = 0; i < c->webhooks_count; i++)
             if (c->webhooks[i].object_class == *class && stands_for_queue(c, o, i))
-                sweep(&r, d, &c->webhooks[i], dry_run);
-    if (r.sum.objects > 0)
+                work_off(&r, queues, &c->webhooks[i], dry_run);
+    if (r.sum.count.listed > 0)
         table_print(r.table);
     table_free(r.table);
     print_summary(&r, dry_run);
@@ -201,7 +201,8 @@ static int poll_with(const struct cmd *self, struct conf *c, const struct option
     const struct inbox_options inbox_options = {.url = c->inbox.url,
                                                 .lock_timeout_ms = c->inbox.lock_timeout_ms};
     struct inbox *inbox = NULL;
-    struct dispatch *d = NULL;
+    struct clients *clients = NULL;
+    struct queues *queues = NULL;
     struct why why;
     int status = check_ids(self, c, o);
     if (status != CMD_OK)
@@ -209,10 +210,13 @@ static int poll_with(const struct cmd *self, struct conf *c, const struct option
     enum err e = open_log(c, &why);
     if (e == ERR_OK)
         e = inbox_open(&inbox_options, &inbox, &why);
+    if (e == ERR_OK && (clients = clients_new()) == NULL)
+        e = why_no_memory(&why);
     if (e == ERR_OK)
-        e = dispatch_new(c, inbox, &d, &why);
-    status = e == ERR_OK ? go_round(self, c, d, o) : cmd_failed(self, "%s", why.text);
-    dispatch_unref(d);
+        e = queues_new(c, clients, &queues, &why);
+    status = e == ERR_OK ? go_round(self, c, queues, inbox, o) : cmd_failed(self, "%s", why.text);
+    queues_free(queues);
+    clients_free(clients);
     inbox_close(inbox);
     return status;
 }

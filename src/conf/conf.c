@@ -74,3 +74,14 @@ const struct conf_account *conf_account(const struct conf *c, const char *id)
             return &c->accounts[i];
     return NULL;
 }
+
+bool conf_same_queue(const struct conf_webhook *a, const struct conf_webhook *b)
+{
+    return a->type == TYPE_EVENT && b->type == TYPE_EVENT && a->account == b->account &&
+           a->object_class == b->object_class && strcmp(a->product, b->product) == 0;
+}
+
+bool conf_same_policy(const struct conf_policy *a, const struct conf_policy *b)
+{
+    return a->kind == b->kind && (a->kind == CONF_POLICY_NONE || strcmp(a->path, b->path) == 0);
+}

@@ -134,6 +134,10 @@ void conf_unref(struct conf *c); /* NULL is fine; wipes secrets with the last on
 const struct conf_webhook *conf_webhook(const struct conf *c, const char *id);
 const struct conf_account *conf_account(const struct conf *c, const char *id);
 
+/* Do both tell of the same queue: events of one account, product and class? */
+bool conf_same_queue(const struct conf_webhook *a, const struct conf_webhook *b);
+bool conf_same_policy(const struct conf_policy *a, const struct conf_policy *b);
+
 /*
  * The whole configuration as YAML with every default filled in, secrets as their source only, and
  * the included webhooks among the others: loaded again, from any folder, it is the same.

@@ -419,17 +419,6 @@ static enum err read_states(struct load *l, const struct yamlx_node *n, struct c
     return e;
 }
 
-static bool same_queue(const struct conf_webhook *a, const struct conf_webhook *b)
-{
-    return a->type == TYPE_EVENT && b->type == TYPE_EVENT && a->account == b->account &&
-           a->object_class == b->object_class && strcmp(a->product, b->product) == 0;
-}
-
-static bool same_policy(const struct conf_policy *a, const struct conf_policy *b)
-{
-    return a->kind == b->kind && (a->kind == CONF_POLICY_NONE || strcmp(a->path, b->path) == 0);
-}
-
 /* Against the webhooks read before it. */
 static enum err check_twins(struct load *l, const struct yamlx_node *n,
                             const struct conf_webhook *w)
@@ -439,7 +428,7 @@ static enum err check_twins(struct load *l, const struct yamlx_node *n,
             return yamlx_fail(n, l->why, ERR_DUPLICATE,
                               "webhooks.id: %s: given twice, first at %s:%d", w->id, other->file,
                               other->line);
-        if (same_queue(w, other) && !same_policy(&w->policy, &other->policy))
+        if (conf_same_queue(w, other) && !conf_same_policy(&w->policy, &other->policy))
             return yamlx_fail(n, l->why, ERR_CONFIG,
                               "webhooks.policy: %s and %s (%s:%d) watch the same queue: they must "
                               "name the same policy",

@@ -87,7 +87,7 @@ static void add_fields(struct buf *list, const struct verb_field *f)
         add_word(list, f->name);
 }
 
-static enum err fail_unknown_action(const char *name, const struct object_class *c, struct why *why)
+static void say_unknown_action(const char *name, const struct object_class *c, struct why *why)
 {
     struct buf list;
     buf_init(&list, WHY_MAX);
@@ -98,7 +98,6 @@ static enum err fail_unknown_action(const char *name, const struct object_class 
     why_set(why, ERR_POLICY, "action %.40s is none for a %s; there are: %s", name, c->name,
             list.data);
     buf_free(&list);
-    return ERR_POLICY;
 }
 
 static enum err fail_unknown_field(const struct object_verb *v, const char *name, struct why *why)
@@ -265,20 +264,27 @@ static enum err check_field(struct reading *r, const char *name, struct json_obj
     return check_value(name, field->type, value, r->draft, why);
 }
 
-static enum err check(const struct json_object *json, const struct object_class *c, bool draft,
-                      const struct object_verb **ret, struct why *why)
+static const struct object_verb *find_action(const struct json_object *json,
+                                             const struct object_class *c, struct why *why)
 {
-    if (!json_object_is_type(json, json_type_object))
-        return why_set(why, ERR_POLICY, "a decision must be an object with an action");
     const char *name = jsonx_str(json, "action", NULL);
+    if (!json_object_is_type(json, json_type_object))
+        why_set(why, ERR_POLICY, "a decision must be an object with an action");
+    else if (name == NULL)
+        why_set(why, ERR_POLICY, "a decision needs an action, a text");
     if (name == NULL)
-        return why_set(why, ERR_POLICY, "a decision needs an action, a text");
+        return NULL;
     const struct object_verb *v = object_verb_find(&any_class, name);
     if (v == NULL)
         v = object_verb_find(c, name);
     if (v == NULL)
-        return fail_unknown_action(name, c, why);
+        say_unknown_action(name, c, why);
+    return v;
+}
 
+static enum err check_fields(const struct json_object *json, const struct object_verb *v,
+                             bool draft, struct why *why)
+{
     struct reading r = {.verb = v, .draft = draft};
     struct json_object_iterator end = json_object_iter_end((struct json_object *)json);
     struct json_object_iterator it = json_object_iter_begin((struct json_object *)json);
@@ -294,27 +300,25 @@ static enum err check(const struct json_object *json, const struct object_class 
     if (r.shown > 1)
         return why_set(why, ERR_POLICY, "%s takes one of template, template_id and activation_tile",
                        v->name);
-    *ret = v;
     return ERR_OK;
 }
 
 enum err decision_check_draft(const struct json_object *json, const struct object_class *c,
                               struct why *why)
 {
-    const struct object_verb *v;
-    return check(json, c, true, &v, why);
+    const struct object_verb *v = find_action(json, c, why);
+    return v != NULL ? check_fields(json, v, true, why) : ERR_POLICY;
 }
 
 enum err decision_parse(struct json_object *json, const struct object_class *c,
                         struct decision *ret, struct why *why)
 {
-    const struct object_verb *v;
+    const struct object_verb *v = find_action(json, c, why);
     int64_t after_s = 0;
-    enum err e = check(json, c, false, &v, why);
-    if (e == ERR_OK && takes(v->fields, "after")) {
-        const struct json_object *after = jsonx_get(json, "after");
+    enum err e = v != NULL ? check_fields(json, v, false, why) : ERR_POLICY;
+    const struct json_object *after = jsonx_get(json, "after");
+    if (e == ERR_OK && after != NULL)
         e = check_span(after, jsonx_str(json, "after", NULL), &after_s, why);
-    }
     if (e != ERR_OK)
         return e;
     *ret = (struct decision){.json = json_object_get(json),

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/jsonx.h"
+#include "policy/rules.h"
 
 /* Add a member that the object now owns; a NULL value is null. Sticky like a buffer. */
 static void add(struct json_object *to, const char *key, struct json_object *value, bool *ok)
@@ -28,17 +29,18 @@ static void add_int(struct json_object *to, const char *key, int64_t n, bool *ok
     add(to, key, value, ok);
 }
 
-enum err policy_question_json(const struct policy_question *q, int64_t id, struct json_object **ret)
+enum err policy_question_json(enum policy_kind kind, const struct policy_question *q, int64_t id,
+                              struct json_object **ret)
 {
     struct json_object *root = json_object_new_object(), *webhook = json_object_new_object();
     bool ok = root != NULL && webhook != NULL;
     add_int(root, "version", POLICY_VERSION, &ok);
     add_int(root, "id", id, &ok);
-    add_text(root, "kind", q->kind == POLICY_PROCESS ? "process" : "validate", &ok);
+    add_text(root, "kind", kind == POLICY_PROCESS ? "process" : "validate", &ok);
     add_text(root, "object_class", q->object_class->name, &ok);
     add_text(webhook, "id", q->webhook_id, &ok);
     add_text(webhook, "type", webhook_type_name(q->webhook_type), &ok);
-    add(webhook, "data", json_object_get(q->webhook_data), &ok);
+    add(webhook, "data", json_object_get(jsonx_object(q->claims, "data")), &ok);
     add(root, "webhook", webhook, &ok);
     add(root, "event", json_object_get(q->claims), &ok);
     add(root, "object", json_object_get(q->object), &ok);
@@ -76,11 +78,19 @@ static enum err ask_nobody(struct policy *p, const struct policy_question *q,
     return ERR_OK;
 }
 
-struct policy *policy_none(void)
+enum err policy_open(const struct conf_policy *conf, const struct object_class *c,
+                     struct policy **ret, struct why *why)
 {
-    static const struct policy_ops ops = {.name = "none", .ask = ask_nobody, .free = NULL};
-    static struct policy none = {&ops};
-    return &none;
+    static const struct policy_ops none_ops = {.name = "none", .ask = ask_nobody};
+    static struct policy none = {&none_ops};
+    switch (conf->kind) {
+    case CONF_POLICY_RULES:
+        return rules_load(conf->path, c, ret, why);
+    case CONF_POLICY_NONE:
+        break;
+    }
+    *ret = &none;
+    return ERR_OK;
 }
 
 enum err policy_ask(struct policy *p, const struct policy_question *q, struct decision *ret,
@@ -98,6 +108,12 @@ enum err policy_ask(struct policy *p, const struct policy_question *q, struct de
     else if (rule[0] != '\0')
         why_prefix(why, e, "%s", rule);
     return e;
+}
+
+void policy_stop(struct policy *p)
+{
+    if (p != NULL && p->ops->stop != NULL)
+        p->ops->stop(p);
 }
 
 void policy_free(struct policy *p)

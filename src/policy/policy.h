@@ -2,8 +2,8 @@
  * policy.h - what decides: one question, one decision.
  *
  * A policy is asked with one JSON object and answers with one. The words are the same for
- * rules, programs and services; this file knows the vocabulary, policy/rules.h and its peers
- * know how to ask.
+ * rules, programs and services; policy/decision.h knows the vocabulary, policy/rules.h and
+ * its peers know how to ask.
  */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
@@ -14,27 +14,28 @@
 #include <json-c/json.h>
 
 #include "base/err.h"
+#include "conf/conf.h"
 #include "policy/decision.h"
 
 #define POLICY_VERSION 1
 
-enum policy_kind { POLICY_PROCESS, POLICY_VALIDATE };
-
+/* What is to be done about an object? */
 struct policy_question {
-    enum policy_kind kind;
     const struct object_class *object_class;
     enum side side;
     const char *webhook_id;
     enum webhook_type webhook_type;
-    struct json_object *webhook_data; /* the claim `data`, or NULL; borrowed */
-    struct json_object *claims;       /* NULL when polling found the object; borrowed */
-    struct json_object *object;       /* borrowed */
-    int attempt;                      /* 1 for the first */
-    int64_t deadline;                 /* clk_mono_ms */
+    struct json_object *claims; /* of the event, NULL when polling found the object; borrowed */
+    struct json_object *object; /* borrowed */
+    int attempt;                /* 1 for the first */
+    int64_t deadline;           /* clk_mono_ms */
 };
 
+/* What is asked: which function was called. */
+enum policy_kind { POLICY_PROCESS, POLICY_VALIDATE };
+
 /* The question as the JSON that programs and services get; owned by the caller. */
-enum err policy_question_json(const struct policy_question *q, int64_t id,
+enum err policy_question_json(enum policy_kind kind, const struct policy_question *q, int64_t id,
                               struct json_object **ret);
 
 struct policy;
@@ -44,7 +45,8 @@ struct policy_ops {
     const char *name; /* "rules" */
     enum err (*ask)(struct policy *p, const struct policy_question *q,
                     struct json_object **ret_answer, char ret_rule[128], struct why *why);
-    void (*free)(struct policy *p);
+    void (*stop)(struct policy *p); /* NULL for one that never waits; see policy_stop() */
+    void (*free)(struct policy *p); /* NULL for one that owns nothing */
 };
 
 /* The head of every policy. */
@@ -55,12 +57,17 @@ struct policy {
 /* The answer that leaves the object alone; owned by the caller. */
 enum err policy_skip(const char *reason, struct json_object **ret);
 
-/* The policy that every webhook without one has: skips everything and says so. Static. */
-struct policy *policy_none(void);
+/* The policy that a configuration names, for objects of one class. *ret is owned: policy_free().
+ * What the kind's loader says: rules_load(). Without one everything is skipped, and says so. */
+enum err policy_open(const struct conf_policy *conf, const struct object_class *c,
+                     struct policy **ret, struct why *why);
 
 /* Ask, parse the answer, check it against the vocabulary (not against the state). */
 enum err policy_ask(struct policy *p, const struct policy_question *q, struct decision *ret,
                     struct why *why);
-void policy_free(struct policy *p); /* NULL and policy_none() are fine */
+/* End questions under way with ERR_STOPPED, and those to come: for a stop that cannot wait. Any
+ * thread. NULL is fine here and below. */
+void policy_stop(struct policy *p);
+void policy_free(struct policy *p);
 
 #endif

@@ -69,7 +69,7 @@ static enum err rules_ask(struct policy *p, const struct policy_question *q,
                           struct json_object **ret_answer, char ret_rule[128], struct why *why)
 {
     struct json_object *question;
-    if (policy_question_json(q, 0, &question) != ERR_OK)
+    if (policy_question_json(POLICY_PROCESS, q, 0, &question) != ERR_OK)
         return why_no_memory(why);
     const struct rql_var vars[] = {{"event", jsonx_get(question, "event")},
                                    {"webhook", jsonx_get(question, "webhook")},

@@ -100,16 +100,31 @@ void answer_json(struct response *res, int status, struct json_object *body)
     fill(res, status, JSON_TYPE, body);
 }
 
-void answer_problem(struct response *res, enum err e, const char *detail, int64_t retry_after_s,
+/* What Connect's user may read. Stories about this machine, with its paths, are for the log. */
+static const char *detail(const struct result *r)
+{
+    switch ((int)r->err) { /* the few of a long list */
+    case ERR_NOMEM:
+    case ERR_IO:
+    case ERR_CONFIG:
+    case ERR_STORE:
+    case ERR_FENCED:
+    case ERR_TLS:
+        return err_text(r->err);
+    default:
+        return r->why.text;
+    }
+}
+
+void answer_problem(struct response *res, int status, const struct result *r,
                     struct json_object *objects)
 {
-    int status = answer_status(e);
     struct json_object *body = json_object_new_object();
     bool ok = jsonx_add(body, "type", json_object_new_string("about:blank")) &&
               jsonx_add(body, "title", json_object_new_string(title(status))) &&
               jsonx_add(body, "status", json_object_new_int(status));
-    if (detail != NULL && status != 401)
-        ok = ok && jsonx_add(body, "detail", jsonx_new_text(detail));
+    if (status != 401 && r->why.text[0] != '\0')
+        ok = ok && jsonx_add(body, "detail", jsonx_new_text(detail(r)));
     if (objects != NULL)
         ok = jsonx_add(body, "objects", objects) && ok;
     if (!ok) { /* the status alone says what matters */
@@ -123,5 +138,5 @@ void answer_problem(struct response *res, enum err e, const char *detail, int64_
         response_header(res, "Allow", "GET, POST");
     if (status == 503)
         response_header(res, "Retry-After", "%lld",
-                        (long long)(retry_after_s > 0 ? retry_after_s : ANSWER_RETRY_AFTER));
+                        (long long)(r->retry_after_s > 0 ? r->retry_after_s : ANSWER_RETRY_AFTER));
 }

@@ -20,10 +20,11 @@
 int answer_status(enum err e);
 
 /*
- * Make `res` the problem that `e` is. `detail` is for Connect's user to read, NULL for none; it is
- * left out of refusals. `objects` (an array, or NULL) is consumed.
+ * Make `res` the problem that `r` is, under this status: answer_status(r->err), unless the caller
+ * knows better. Its story is for Connect's user to read, and left out of refusals of a token; that
+ * of a fault of this machine is for the log alone. `objects` (an array, or NULL) is consumed.
  */
-void answer_problem(struct response *res, enum err e, const char *detail, int64_t retry_after_s,
+void answer_problem(struct response *res, int status, const struct result *r,
                     struct json_object *objects);
 
 /* Make `res` a JSON answer; `body` is consumed. */

@@ -1,31 +1,46 @@
 /*
  * snapshot.h - everything that one version of the configuration decides about a call.
  *
- * Immutable but for its counters. A call keeps the snapshot it began with; a reload makes another.
+ * A call takes the current snapshot when it begins, and keeps it to its end; a reload makes
+ * another. A snapshot is immutable but for its counters. What outlives it, the API clients, is
+ * shared by all of them.
  */
 #ifndef WEB_SNAPSHOT_H
 #define WEB_SNAPSHOT_H
 
-#include <stdbool.h>
+#include <stddef.h>
 
 #include "auth/keyring.h"
 #include "base/err.h"
 #include "conf/conf.h"
-#include "inbox/inbox.h"
-#include "tasks/dispatch.h"
+#include "tasks/queues.h"
+
+struct snapshots; /* the current one, and those that calls still have; any thread */
 
 struct snapshot {
     struct conf *conf;
     struct keyring *keyring;
-    struct dispatch *dispatch;
+    struct queues *queues;
     _Atomic long *foreign_api_urls; /* a webhook: calls that claimed another endpoint */
-    _Atomic int refs;
+
+    struct snapshots *among; /* snapshot.c's, as what follows */
+    struct snapshot *next;
+    size_t users;
 };
 
-/* Keeps a reference to `conf`; borrows `inbox`. *ret has one reference. */
-enum err snapshot_new(struct conf *conf, struct inbox *inbox, struct snapshot **ret,
-                      struct why *why);
-struct snapshot *snapshot_ref(struct snapshot *s);
-void snapshot_unref(struct snapshot *s); /* NULL is fine */
+/* Keeps a reference to `conf`. *ret is owned: snapshots_free(). */
+enum err snapshots_new(struct conf *conf, struct snapshots **ret, struct why *why);
+/* When all that were taken have been released. NULL is fine. */
+void snapshots_free(struct snapshots *s);
+
+/* What is taken later is of another configuration; on failure the old one stays. */
+enum err snapshots_replace(struct snapshots *s, struct conf *conf, struct why *why);
+
+struct snapshot *snapshots_take(struct snapshots *s);
+void snapshot_release(struct snapshot *s);
+
+/* End every wait of those who have one (for the API, its rate, a policy), and later ones; for a
+ * stop that cannot wait. */
+void snapshots_stop(struct snapshots *s);
 
 #endif

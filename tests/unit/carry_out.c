@@ -9,55 +9,32 @@
 #include "processors/template.h"
 
 struct fake *fake;
-static struct api *api;
-static struct secret *key;
 struct job job;
+static struct fake_api connect;
 
 void connect_with(int64_t timeout_ms)
 {
-    char url[128];
-    snprintf(url, sizeof url, "%s/public/v1", fake_url(fake));
-    struct api_options o = {.account_id = "VA-240-990",
-                            .url = url,
-                            .key = key,
-                            .connect_timeout_ms = SOON_MS,
-                            .timeout_ms = timeout_ms,
-                            .backoff_min_ms = 1,
-                            .backoff_max_ms = 1};
-    api_free(api);
-    api = NULL;
-    assert_err(api_new(&o, &api, NULL), ERR_OK);
+    fake_api_connect(&connect, (struct api_options){.timeout_ms = timeout_ms});
 }
 
 int set_up(void **state)
 {
     (void)state;
-    fake = fake_start();
-    assert_err(secret_from_bytes("SU-1:secret", 11, &key), ERR_OK);
-    connect_with(SOON_MS);
+    fake_api_start(&connect);
+    fake = connect.server;
     return 0;
 }
 
 int tear_down(void **state)
 {
     (void)state;
-    api_free(api);
-    api = NULL;
-    secret_free(key);
-    fake_stop(fake);
+    fake_api_stop(&connect);
     return 0;
 }
 
 void answer(int status, const char *text)
 {
-    struct json_object *body = json(text);
-    char range[64] = "";
-    if (json_object_is_type(body, json_type_array)) {
-        size_t n = json_object_array_length(body);
-        snprintf(range, sizeof range, "Content-Range: items 0-%zu/%zu\r\n", n > 0 ? n - 1 : 0, n);
-    }
-    fake_answer(fake, status, range, json_object_to_json_string_ext(body, JSON_C_TO_STRING_PLAIN));
-    json_object_put(body);
+    fake_api_answer(&connect, status, text);
 }
 
 const char *request(const char *status, const char *extra)
@@ -87,7 +64,7 @@ enum outcome carry_out_on(const struct object_class *c, const char *object_text,
     assert_err(e, ERR_OK);
     json_object_put(answer_json);
     struct template_lists templates = {0};
-    job = (struct job){.api = api,
+    job = (struct job){.api = connect.api,
                        .templates = &templates,
                        .object_class = c,
                        .product_id = PRODUCT,

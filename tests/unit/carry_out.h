@@ -11,7 +11,7 @@
 
 #include <json-c/json.h>
 
-#include "fake_http.h"
+#include "fake_api.h"
 #include "processors/job.h"
 
 #define REQUEST    "PR-1234-5678-001"
@@ -21,7 +21,6 @@
 #define ACT        "POST /requests/" REQUEST "/"
 #define ACTIVATION "GET /products/" PRODUCT "/templates?scope=asset&type=fulfillment"
 #define INQUIRY    "GET /products/" PRODUCT "/templates?scope=asset&type=inquire"
-#define SOON_MS    20000
 
 extern struct fake *fake;
 extern struct job job; /* of the last decision, with its results */

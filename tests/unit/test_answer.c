@@ -32,6 +32,15 @@ static struct json_object *objects(void)
     return ret;
 }
 
+static void problem(struct response *res, enum err e, const char *detail, int64_t retry_after_s,
+                    struct json_object *given)
+{
+    struct result r = RESULT_NONE;
+    result_set(&r, e, "%s", detail != NULL ? detail : "");
+    r.retry_after_s = retry_after_s;
+    answer_problem(res, answer_status(e), &r, given);
+}
+
 static void refuses_every_token_in_the_same_words(void **state)
 {
     (void)state;
@@ -39,10 +48,10 @@ static void refuses_every_token_in_the_same_words(void **state)
                                       ERR_TOKEN_ALG,     ERR_TOKEN_UNKNOWN,   ERR_TOKEN_SIGNATURE,
                                       ERR_TOKEN_CLAIMS,  ERR_TOKEN_EXPIRED};
     struct response first, res;
-    answer_problem(&first, tokens[0], "secret 2 of 3", 7, NULL);
+    problem(&first, tokens[0], "secret 2 of 3", 7, NULL);
     assert_null(strstr(first.body.data, "secret"));
     for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++) {
-        answer_problem(&res, tokens[i], err_text(tokens[i]), -1, NULL);
+        problem(&res, tokens[i], err_text(tokens[i]), -1, NULL);
         assert_int_equal(res.status, 401);
         assert_string_equal(header(&res, "WWW-Authenticate"), "Bearer");
         assert_null(header(&res, "Retry-After"));
@@ -93,7 +102,7 @@ static void says_what_a_problem_is(void **state)
 {
     (void)state;
     struct response res;
-    answer_problem(&res, ERR_TOO_BIG, "a \"quoted\" detail", -1, NULL);
+    problem(&res, ERR_TOO_BIG, "a \"quoted\" detail", -1, NULL);
     assert_int_equal(res.status, 413);
     assert_string_equal(res.content_type, "application/problem+json");
     assert_null(header(&res, "Retry-After"));
@@ -106,12 +115,25 @@ static void says_what_a_problem_is(void **state)
     json_object_put(body);
     response_free(&res);
 
-    answer_problem(&res, ERR_METHOD, NULL, -1, NULL);
+    problem(&res, ERR_METHOD, NULL, -1, NULL);
     assert_string_equal(header(&res, "Allow"), "GET, POST");
     body = document(&res);
     assert_false(json_object_object_get_ex(body, "detail", NULL));
     json_object_put(body);
     response_free(&res);
+}
+
+static void keeps_stories_about_this_machine_to_itself(void **state)
+{
+    (void)state;
+    static const enum err ours[] = {ERR_NOMEM, ERR_IO, ERR_CONFIG, ERR_STORE, ERR_FENCED, ERR_TLS};
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+        struct response res;
+        problem(&res, ours[i], "/var/lib/secret/place", -1, NULL);
+        assert_null(strstr(res.body.data, "place"));
+        assert_non_null(strstr(res.body.data, err_text(ours[i])));
+        response_free(&res);
+    }
 }
 
 static void says_when_to_call_again(void **state)
@@ -123,7 +145,7 @@ static void says_when_to_call_again(void **state)
     } cases[] = {{-1, "30"}, {0, "30"}, {1, "1"}, {86400, "86400"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct response res;
-        answer_problem(&res, ERR_BUSY, NULL, cases[i].asked, NULL);
+        problem(&res, ERR_BUSY, NULL, cases[i].asked, NULL);
         assert_int_equal(res.status, 503);
         assert_string_equal(header(&res, "Retry-After"), cases[i].said);
         response_free(&res);
@@ -136,7 +158,7 @@ static void takes_the_objects_so_far(void **state)
     struct response res;
     struct json_object *given = objects();
     json_object_get(given);
-    answer_problem(&res, ERR_BUSY, "the time is over", 5, given);
+    problem(&res, ERR_BUSY, "the time is over", 5, given);
     struct json_object *body = document(&res);
     struct json_object *list = json_object_object_get(body, "objects");
     assert_int_equal(json_object_array_length(list), 1);
@@ -173,6 +195,7 @@ int main(void)
         cmocka_unit_test(knows_a_status_for_every_error),
         cmocka_unit_test(tells_apart_what_the_caller_can_mend),
         cmocka_unit_test(says_what_a_problem_is),
+        cmocka_unit_test(keeps_stories_about_this_machine_to_itself),
         cmocka_unit_test(says_when_to_call_again),
         cmocka_unit_test(takes_the_objects_so_far),
         cmocka_unit_test(answers_json),

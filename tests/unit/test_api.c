@@ -7,49 +7,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/api.h"
 #include "base/clk.h"
 #include "base/http.h"
 #include "base/jsonx.h"
-#include "fake_http.h"
+#include "fake_api.h"
 
-#define KEY       "SU-123-456:0123456789abcdef"
-#define REQUEST   "PR-1234-5678-001"
-#define PRODUCT   "PRD-111-222-333"
-#define MESSAGES  "CO-716-846-575-885-101-001"
-#define ENOUGH_MS 20000
+#define KEY      "SU-123-456:0123456789abcdef"
+#define REQUEST  "PR-1234-5678-001"
+#define PRODUCT  "PRD-111-222-333"
+#define MESSAGES "CO-716-846-575-885-101-001"
 
-static struct fake *fake;
+static struct fake_api connect;
+static struct fake *fake; /* its server */
 static struct api *api;
 static struct api_call call;
-static struct secret *key;
 static size_t answer_max; /* bytes; 0 is the client's own */
 
 static void connect_with(const char *key_text, int64_t rate_limit)
 {
-    struct api_options o = {.account_id = "VA-240-990",
-                            .connect_timeout_ms = 5000,
-                            .timeout_ms = ENOUGH_MS,
-                            .rate_limit = rate_limit,
-                            .answer_max = answer_max,
-                            .backoff_min_ms = 1,
-                            .backoff_max_ms = 1};
-    char url[128];
-    snprintf(url, sizeof url, "%s/public/v1/", fake_url(fake));
-    o.url = url;
-    api_free(api);
-    api = NULL;
-    secret_free(key);
+    struct secret *key;
+    char url[160];
+    snprintf(url, sizeof url, "%s/", connect.url);
     assert_err(secret_from_bytes(key_text, strlen(key_text), &key), ERR_OK);
-    o.key = key;
-    assert_err(api_new(&o, &api, NULL), ERR_OK);
-    call.deadline = clk_mono_ms() + ENOUGH_MS;
+    fake_api_connect(&connect, (struct api_options){.url = url,
+                                                    .key = key,
+                                                    .connect_timeout_ms = 5000,
+                                                    .rate_limit = rate_limit,
+                                                    .answer_max = answer_max});
+    secret_free(key);
+    api = connect.api;
+    call.deadline = clk_mono_ms() + SOON_MS;
 }
 
 static int set_up(void **state)
 {
     (void)state;
-    fake = fake_start();
+    fake_api_start(&connect);
+    fake = connect.server;
     connect_with("ApiKey " KEY, 0);
     return 0;
 }
@@ -57,11 +51,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    api_free(api);
-    api = NULL;
-    secret_free(key);
-    key = NULL;
-    fake_stop(fake);
+    fake_api_stop(&connect);
     return 0;
 }
 
@@ -389,7 +379,7 @@ static void waits_for_a_turn_but_not_beyond_the_deadline(void **state)
     call.deadline = start + 500;
     assert_err(get(), ERR_TIMEOUT);
     assert_false(call.sent);
-    call.deadline = start + ENOUGH_MS;
+    call.deadline = start + SOON_MS;
     assert_err(get(), ERR_OK);
     assert_true(clk_mono_ms() - start >= 1000);
     assert_int_equal(fake_requests(fake), 3);

@@ -362,8 +362,7 @@ static void offers_verbs_of_the_class_only(void **state)
 
 static struct policy_question question(struct json_object *object)
 {
-    return (struct policy_question){.kind = POLICY_PROCESS,
-                                    .object_class = FULFILLMENT,
+    return (struct policy_question){.object_class = FULFILLMENT,
                                     .side = SIDE_VENDOR,
                                     .webhook_id = "WH-1",
                                     .webhook_type = TYPE_EVENT,
@@ -374,25 +373,24 @@ static struct policy_question question(struct json_object *object)
 static void writes_the_question(void **state)
 {
     (void)state;
-    struct json_object *object = json("{\"id\":\"PR-1\"}"), *data = json("{\"k\":1}"), *root;
+    struct json_object *object = json("{\"id\":\"PR-1\"}"), *data = json("{\"data\":{\"k\":1}}"),
+                       *root;
     struct policy_question q = question(object);
     struct buf b;
     buf_init(&b, 10000);
-    assert_err(policy_question_json(&q, 7, &root), ERR_OK);
+    assert_err(policy_question_json(POLICY_PROCESS, &q, 7, &root), ERR_OK);
     jsonx_print(&b, root);
     assert_string_equal(
         b.data, "{\"version\":1,\"id\":7,\"kind\":\"process\",\"object_class\":"
                 "\"fulfillment_request\",\"webhook\":{\"id\":\"WH-1\",\"type\":\"event\","
                 "\"data\":null},\"event\":null,\"object\":{\"id\":\"PR-1\"},\"attempt\":2}");
     json_object_put(root);
-    q.kind = POLICY_VALIDATE;
-    q.webhook_data = data;
     q.claims = data;
-    assert_err(policy_question_json(&q, 8, &root), ERR_OK);
+    assert_err(policy_question_json(POLICY_VALIDATE, &q, 8, &root), ERR_OK);
     buf_reset(&b);
     jsonx_print(&b, root);
     assert_non_null(strstr(b.data, "\"kind\":\"validate\""));
-    assert_non_null(strstr(b.data, "\"data\":{\"k\":1}},\"event\":{\"k\":1}"));
+    assert_non_null(strstr(b.data, "\"data\":{\"k\":1}},\"event\":{\"data\":{\"k\":1}}"));
     json_object_put(root);
     buf_free(&b);
     json_object_put(data);
@@ -404,12 +402,17 @@ static void skips_without_a_policy_and_says_so(void **state)
     (void)state;
     struct json_object *object = json("{\"id\":\"PR-1\"}");
     struct policy_question q = question(object);
+    struct policy *none;
     struct decision d;
-    assert_err(policy_ask(policy_none(), &q, &d, NULL), ERR_OK);
+    assert_err(policy_open(&(struct conf_policy){CONF_POLICY_NONE, NULL}, FULFILLMENT, &none, NULL),
+               ERR_OK);
+    assert_err(policy_ask(none, &q, &d, NULL), ERR_OK);
     assert_string_equal(d.action, "skip");
     assert_string_equal(d.reason, "the webhook has no policy");
     decision_free(&d);
-    policy_free(policy_none());
+    policy_stop(none);
+    policy_free(none);
+    policy_stop(NULL);
     policy_free(NULL);
     json_object_put(object);
 }
@@ -418,6 +421,7 @@ static void skips_without_a_policy_and_says_so(void **state)
 struct parrot {
     struct policy head;
     const char *answer; /* NULL: fails */
+    bool stopped;
 };
 
 static enum err parrot_ask(struct policy *p, const struct policy_question *q,
@@ -432,11 +436,16 @@ static enum err parrot_ask(struct policy *p, const struct policy_question *q,
     return ERR_OK;
 }
 
+static void parrot_stop(struct policy *p)
+{
+    ((struct parrot *)p)->stopped = true;
+}
+
 static void asks_and_checks_the_answer(void **state)
 {
     (void)state;
-    static const struct policy_ops ops = {.name = "parrot", .ask = parrot_ask};
-    struct parrot parrot = {{&ops}, "{\"action\":\"approve\"}"};
+    static const struct policy_ops ops = {.name = "parrot", .ask = parrot_ask, .stop = parrot_stop};
+    struct parrot parrot = {{&ops}, "{\"action\":\"approve\"}", false};
     struct json_object *object = json("{}");
     struct policy_question q = question(object);
     struct decision d;
@@ -449,6 +458,8 @@ static void asks_and_checks_the_answer(void **state)
     assert_err(policy_ask(&parrot.head, &q, &d, &why), ERR_POLICY);
     assert_non_null(strstr(why.text, "parrot:1: action sing"));
     parrot.answer = NULL;
+    policy_stop(&parrot.head);
+    assert_true(parrot.stopped);
     assert_err(policy_ask(&parrot.head, &q, &d, &why), ERR_TIMEOUT);
     assert_string_equal(why.text, "asleep");
     json_object_put(object);

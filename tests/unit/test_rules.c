@@ -54,8 +54,7 @@ static struct policy *loaded(const char *yaml)
 
 static struct policy_question question(struct json_object *object)
 {
-    return (struct policy_question){.kind = POLICY_PROCESS,
-                                    .object_class = FULFILLMENT,
+    return (struct policy_question){.object_class = FULFILLMENT,
                                     .side = SIDE_VENDOR,
                                     .webhook_id = "WH-1",
                                     .webhook_type = TYPE_EVENT,
@@ -206,14 +205,12 @@ static void reads_event_webhook_and_attempt(void **state)
     assert_err(policy_ask(p, &q, &d, NULL), ERR_OK);
     assert_string_equal(d.reason, "polled by WH-1");
     decision_free(&d);
-    q.claims = json("{\"data\":{\"region\":\"eu\"},\"n\":7}");
-    q.webhook_data = json("{\"k\":\"v\"}");
+    q.claims = json("{\"data\":{\"region\":\"eu\",\"k\":\"v\"},\"n\":7}");
     q.attempt = 3;
     assert_err(policy_ask(p, &q, &d, NULL), ERR_OK);
     assert_string_equal(d.reason, "v, 7, try 3");
     decision_free(&d);
     json_object_put(q.claims);
-    json_object_put(q.webhook_data);
     json_object_put(object);
     policy_free(p);
 }

@@ -1,6 +1,7 @@
-/* test_sweep.c - each pending object once, whatever the others do. */
+/* test_work.c - each pending object once, whatever the others do. */
 #include "unit.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,39 +10,13 @@
 #include "base/clk.h"
 #include "base/http.h"
 #include "base/jsonx.h"
-#include "fake_http.h"
-#include "tasks/sweep.h"
+#include "fake_api.h"
+#include "fake_inbox.h"
+#include "json_text.h"
+#include "tasks/work.h"
 
 #define PRODUCT "PRD-111-222-333"
-#define ENDS_MS 20000
 #define APPROVE "{'action':'approve','template_id':'TL-1-2-3'}"
-
-/* ------------------------------------------------------------------- the inbox's lock */
-
-static enum err lock_answer;
-static int locks, unlocks;
-static char locked[128];
-
-enum err inbox_lock_sweep(struct inbox *i, const char *account_id, const char *product_id,
-                          const struct object_class *c, int64_t deadline, struct inbox_lock **ret,
-                          struct why *why)
-{
-    static char nothing;
-    (void)i;
-    assert_true(deadline <= clk_mono_ms() + SWEEP_LOCK_MS);
-    snprintf(locked, sizeof locked, "%s %s %s", account_id, product_id, c->name);
-    locks++;
-    if (lock_answer != ERR_OK)
-        return why_set(why, lock_answer, "held by somebody else");
-    *ret = (struct inbox_lock *)&nothing;
-    return ERR_OK;
-}
-
-void inbox_unlock_sweep(struct inbox_lock *lock)
-{
-    assert_non_null(lock);
-    unlocks++;
-}
 
 /* ------------------------------------------------------------------------- the policy */
 
@@ -54,7 +29,6 @@ static enum err ask(struct policy *p, const struct policy_question *q, struct js
     (void)p;
     char text[1024];
     asked++;
-    assert_int_equal(q->kind, POLICY_PROCESS);
     assert_int_equal(q->attempt, 1);
     assert_string_equal(q->webhook_id, "WH-1");
     assert_int_equal(q->webhook_type, TYPE_EVENT);
@@ -70,87 +44,79 @@ static enum err ask(struct policy *p, const struct policy_question *q, struct js
 static const struct policy_ops ops = {.name = "test", .ask = ask};
 static struct policy policy = {&ops};
 
-/* ---------------------------------------------------------------------------- the sweep */
+/* ---------------------------------------------------------------------------- the work */
 
-static struct fake *fake;
-static struct api *api;
-static struct secret *key;
-static struct sweep sweep;
-static struct sweep_result result;
-static struct why why;
+static struct fake_api connect;
+static struct fake *fake; /* its server */
+static struct fake_inbox inbox;
+static struct conf conf;
+static struct conf_webhook webhook;
+static struct queue queue;
+static struct task_terms terms;
+static int64_t deadline;
+static struct work_summary done;
 
 /* What was reported, one line an object. */
 static char reported[4096];
 
-static void note(void *ctx, const struct swept *s)
+static void note(void *ctx, const struct object_report *s)
 {
     size_t n = strlen(reported);
-    assert_ptr_equal(ctx, &sweep);
-    assert_string_equal(s->webhook_id, "WH-1");
-    assert_ptr_equal(s->object_class, &class_fulfillment_request);
+    assert_ptr_equal(ctx, &queue);
+    assert_ptr_equal(s->webhook, &webhook);
     snprintf(reported + n, sizeof reported - n, "%s %s %s>%s %s %s [%s] %s %lld\n", s->id, s->type,
-             s->before, s->after, s->action, outcome_name(s->outcome), s->rule, s->reason,
+             s->before, s->after, s->action, outcome_name(s->outcome), s->rule, s->result->why.text,
              (long long)s->retry_after_s);
 }
 
 static int set_up(void **state)
 {
     (void)state;
-    static const char *const states[] = {"pending", "revoking", NULL};
-    char url[128];
-    fake = fake_start();
-    snprintf(url, sizeof url, "%s/public/v1", fake_url(fake));
-    assert_err(secret_from_bytes("SU-1:secret", 11, &key), ERR_OK);
-    struct api_options o = {.account_id = "VA-240-990",
-                            .url = url,
-                            .key = key,
-                            .connect_timeout_ms = ENDS_MS,
-                            .timeout_ms = ENDS_MS,
-                            .backoff_min_ms = 1,
-                            .backoff_max_ms = 1};
-    assert_err(api_new(&o, &api, NULL), ERR_OK);
-    sweep = (struct sweep){.api = api,
-                           .policy = &policy,
-                           .webhook_id = "WH-1",
-                           .product_id = PRODUCT,
-                           .object_class = &class_fulfillment_request,
-                           .webhook_type = TYPE_EVENT,
-                           .side = SIDE_VENDOR,
-                           .states = states,
-                           .terms = {.deadline = CLK_NEVER, .object_ms = 2 * ENDS_MS}};
-    lock_answer = ERR_OK;
-    locks = unlocks = asked = 0;
+    fake_api_start(&connect);
+    fake = connect.server;
+    fake_inbox_init(&inbox);
+    conf = (struct conf){.processing = {.inline_deadline_ms = 8 * SOON_MS}};
+    webhook = (struct conf_webhook){.id = "WH-1",
+                                    .account = &connect.account,
+                                    .product = PRODUCT,
+                                    .object_class = &class_fulfillment_request,
+                                    .type = TYPE_EVENT,
+                                    .states = {"pending", "revoking"}};
+    queue = (struct queue){
+        .conf = &conf, .webhook = &webhook, .api = connect.api, .policy = &policy};
+    terms = (struct task_terms){.object_ms = 2 * SOON_MS};
+    deadline = CLK_NEVER;
+    asked = 0;
     reported[0] = '\0';
-    why.text[0] = '\0';
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    api_free(api);
-    secret_free(key);
-    fake_stop(fake);
-    assert_int_equal(unlocks, lock_answer == ERR_OK ? locks : 0);
+    fake_api_stop(&connect);
+    assert_int_equal(inbox.unlocks, inbox.lock_answer == ERR_OK ? inbox.locks : 0);
     return 0;
 }
 
 static enum err run(void)
 {
-    return sweep_run(&sweep, note, &sweep, &result, &why);
+    enum err e = work_queue(&queue, &inbox.head, &terms, deadline, note, &queue, &done);
+    assert_err(done.result.err, e);
+    return e;
 }
 
 /* "objects 6: 1 done, 2 dead; 3 left", of what there was. */
 static void assert_result(const char *want)
 {
     char got[256];
-    size_t n = (size_t)snprintf(got, sizeof got, "objects %d:", (int)result.objects);
+    size_t n = (size_t)snprintf(got, sizeof got, "objects %d:", (int)done.count.listed);
     for (int o = 0; o < OUTCOME__COUNT; o++)
-        if (result.ended[o] > 0)
-            n += (size_t)snprintf(got + n, sizeof got - n, " %d %s", (int)result.ended[o],
+        if (done.ended[o] > 0)
+            n += (size_t)snprintf(got + n, sizeof got - n, " %d %s", (int)done.ended[o],
                                   outcome_name((enum outcome)o));
-    if (result.left > 0)
-        snprintf(got + n, sizeof got - n, " %d left", (int)result.left);
+    if (done.count.left > 0)
+        snprintf(got + n, sizeof got - n, " %d left", (int)done.count.left);
     assert_string_equal(got, want);
 }
 
@@ -191,23 +157,24 @@ static void assert_asked(size_t i, const char *line)
     assert_memory_equal(fake_request(fake, i), line, strlen(line));
 }
 
-static void refuses_a_class_that_nothing_handles(void **state)
+static void does_nothing_without_the_accounts_key(void **state)
 {
     (void)state;
-    sweep.object_class = &class_billing_request;
-    result.left = 99;
-    assert_err(run(), ERR_INVALID);
-    assert_non_null(strstr(why.text, "billing_request"));
+    queue.api = NULL;
+    done.count.left = 99;
+    assert_err(run(), ERR_CONFIG);
+    assert_non_null(strstr(done.result.why.text, FAKE_ACCOUNT));
     assert_result("objects 0:");
-    assert_int_equal(locks, 0);
+    assert_int_equal(inbox.locks, 0);
 }
 
 static void does_not_start_where_another_runs(void **state)
 {
     (void)state;
-    lock_answer = ERR_BUSY;
+    inbox.lock_answer = ERR_BUSY;
     assert_err(run(), ERR_BUSY);
-    assert_string_equal(locked, "VA-240-990 " PRODUCT " fulfillment_request");
+    assert_string_equal(inbox.locked, FAKE_ACCOUNT "." PRODUCT ".fulfillment_request");
+    assert_true(inbox.lock_deadline <= clk_mono_ms() + WORK_LOCK_MS);
     assert_int_equal(fake_requests(fake), 0);
     assert_result("objects 0:");
 }
@@ -217,7 +184,7 @@ static void tells_why_the_list_could_not_be_read(void **state)
     (void)state;
     fake_answer(fake, 400, "", "{\"error_code\":\"VAL_1\",\"errors\":[\"bad filter\"]}");
     assert_err(run(), ERR_HTTP_CLIENT);
-    assert_non_null(strstr(why.text, "bad filter"));
+    assert_non_null(strstr(done.result.why.text, "bad filter"));
     assert_result("objects 0:");
 }
 
@@ -227,10 +194,9 @@ static void has_nothing_to_do_with_an_empty_list(void **state)
     list(0);
     assert_err(run(), ERR_OK);
     assert_result("objects 0:");
-    assert_int_equal(result.retry_after_s, -1);
+    assert_int_equal(done.result.retry_after_s, -1);
     assert_string_equal(reported, "");
-    static const char *const none[] = {NULL};
-    sweep.states = none;
+    webhook.states[0] = NULL;
     assert_err(run(), ERR_OK);
     assert_int_equal(fake_requests(fake), 1);
 }
@@ -301,7 +267,7 @@ static void reports_what_is_listed_and_no_use(void **state)
     fake_answer(fake, 200, "", "{\"status\":\"approved\"}");
     assert_err(run(), ERR_OK);
     assert_result("objects 6: 1 done 5 dead");
-    assert_int_equal(result.retry_after_s, -1);
+    assert_int_equal(done.result.retry_after_s, -1);
     static const char no_id[] = "has no id of Connect's: it can be neither read nor changed -1\n";
     char want[1024];
     snprintf(want, sizeof want,
@@ -338,7 +304,7 @@ static void goes_on_after_a_verb_that_hangs(void **state)
 {
     (void)state;
     int64_t start = clk_mono_ms();
-    sweep.terms.object_ms = 2000;
+    terms.object_ms = 2000;
     list(2);
     object(1, "pending", APPROVE);
     fake_raw(fake, FAKE_HANG, "");
@@ -348,23 +314,25 @@ static void goes_on_after_a_verb_that_hangs(void **state)
     assert_err(run(), ERR_OK);
     assert_result("objects 2: 1 done 1 retry");
     assert_non_null(strstr(reported, "PR-1 purchase pending>pending approve retry "));
-    assert_true(clk_mono_ms() - start < ENDS_MS);
+    assert_true(clk_mono_ms() - start < SOON_MS);
 }
 
 static void makes_one_json_object_of_each(void **state)
 {
     (void)state;
-    struct swept s = {"WH-1", &class_usage_file, "UF-1", "", "ready", "", "submit",
-                      "r:1",  OUTCOME_REJECT,    "no",   -1};
-    struct json_object *o = swept_json(&s);
+    const struct conf_webhook usage = {.id = "WH-1", .object_class = &class_usage_file};
+    const struct result no = {.why = {"no"}};
+    struct object_report r = {&usage, "UF-1",         "",  "ready", "", "submit",
+                              "r:1",  OUTCOME_REJECT, &no, -1};
+    struct json_object *o = object_report_json(&r);
     assert_string_equal(
         json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN),
         "{\"webhook_id\":\"WH-1\",\"object_class\":\"usage_file\",\"object_id\":\"UF-1\","
         "\"type\":\"\",\"before\":\"ready\",\"after\":\"\",\"action\":\"submit\","
         "\"result\":\"dead\",\"rule\":\"r:1\",\"reason\":\"no\",\"retry_after\":null}");
     json_object_put(o);
-    s.retry_after_s = 5;
-    o = swept_json(&s);
+    r.retry_after_s = 5;
+    o = object_report_json(&r);
     assert_int_equal(jsonx_int(o, "retry_after", -1), 5);
     json_object_put(o);
 }
@@ -402,7 +370,7 @@ static void tells_how_long_a_rescheduled_object_waits(void **state)
     assert_result("objects 1: 1 reschedule");
     assert_string_equal(reported, "PR-1 purchase pending>pending reschedule reschedule "
                                   "[rules.yaml:7] night 90\n");
-    assert_int_equal(result.retry_after_s, 90);
+    assert_int_equal(done.result.retry_after_s, 90);
 }
 
 static void tells_the_shortest_wait(void **state)
@@ -413,7 +381,7 @@ static void tells_the_shortest_wait(void **state)
     object(2, "pending", "{'action':'reschedule','after':45}");
     object(3, "pending", "{'action':'reschedule','after':60}");
     assert_err(run(), ERR_OK);
-    assert_int_equal(result.retry_after_s, 45);
+    assert_int_equal(done.result.retry_after_s, 45);
 }
 
 static void stops_when_the_key_is_not_accepted(void **state)
@@ -423,7 +391,7 @@ static void stops_when_the_key_is_not_accepted(void **state)
     object(1, "pending", APPROVE);
     fake_answer(fake, 401, "", "{\"error_code\":\"AUTH_001\",\"errors\":[\"no\"]}");
     assert_err(run(), ERR_HTTP_AUTH);
-    assert_non_null(strstr(why.text, "AUTH_001"));
+    assert_non_null(strstr(done.result.why.text, "AUTH_001"));
     assert_result("objects 3: 1 retry 2 left");
     assert_int_equal(fake_requests(fake), 3);
 }
@@ -441,20 +409,20 @@ static void tells_no_password_of_what_ended_it(void **state)
     fake_answer(fake, 401, "",
                 "{\"error_code\":\"AUTH_001\",\"errors\":[\"hunter22 for \\\"a\\\\\\\"b c\\\"\"]}");
     assert_err(run(), ERR_HTTP_AUTH);
-    assert_non_null(strstr(why.text, "AUTH_001: ******** for \"********\""));
+    assert_non_null(strstr(done.result.why.text, "AUTH_001: ******** for \"********\""));
     assert_non_null(strstr(reported, "AUTH_001: ******** for \"********\""));
 }
 
 static void stops_when_connect_asks_for_a_long_pause(void **state)
 {
     (void)state;
-    sweep.terms.deadline = clk_mono_ms() + ENDS_MS;
+    deadline = clk_mono_ms() + SOON_MS;
     list(3);
     object(1, "pending", APPROVE);
     fake_answer(fake, 429, "Retry-After: 600\r\n", "{}");
     assert_err(run(), ERR_HTTP_THROTTLED);
     assert_result("objects 3: 1 retry 2 left");
-    assert_int_equal(result.retry_after_s, 600);
+    assert_int_equal(done.result.retry_after_s, 600);
     assert_int_equal(fake_requests(fake), 3);
 }
 
@@ -471,10 +439,11 @@ static void goes_on_after_a_short_pause(void **state)
 }
 
 /* The deadline comes while the first object is under way. */
-static void end_deadline(void *ctx, const struct swept *s)
+static void wait_for_deadline(void *ctx, const struct object_report *r)
 {
-    note(ctx, s);
-    sweep.terms.deadline = clk_mono_ms();
+    note(ctx, r);
+    while (clk_mono_ms() < deadline)
+        poll(NULL, 0, clk_left_ms(deadline));
 }
 
 static void begins_no_object_after_the_deadline(void **state)
@@ -483,7 +452,9 @@ static void begins_no_object_after_the_deadline(void **state)
     list(3);
     object(1, "pending", APPROVE);
     fake_answer(fake, 200, "", "{\"status\":\"approved\"}");
-    assert_err(sweep_run(&sweep, end_deadline, &sweep, &result, &why), ERR_OK);
+    deadline = clk_mono_ms() + 2000;
+    assert_err(work_queue(&queue, &inbox.head, &terms, deadline, wait_for_deadline, &queue, &done),
+               ERR_OK);
     assert_result("objects 3: 1 done 2 left");
     assert_int_equal(fake_requests(fake), 3);
 }
@@ -491,7 +462,7 @@ static void begins_no_object_after_the_deadline(void **state)
 static void changes_nothing_in_a_dry_run(void **state)
 {
     (void)state;
-    sweep.terms.dry_run = true;
+    terms.dry_run = true;
     list(2);
     object(1, "pending", APPROVE);
     object(2, "pending",
@@ -509,7 +480,7 @@ static void changes_nothing_in_a_dry_run(void **state)
 static void skips_all_without_a_policy(void **state)
 {
     (void)state;
-    sweep.policy = policy_none();
+    assert_err(policy_open(&webhook.policy, webhook.object_class, &queue.policy, NULL), ERR_OK);
     list(1);
     object(1, "pending", APPROVE);
     assert_err(run(), ERR_OK);
@@ -517,12 +488,81 @@ static void skips_all_without_a_policy(void **state)
     assert_non_null(strstr(reported, "skip skip [] the webhook has no policy"));
 }
 
+/* All that is listed is pending, of one without a state: there is nothing to be filtered by. */
+static void works_on_classes_without_a_state(void **state)
+{
+    (void)state;
+    static const struct object_verb verbs[] = {
+        {.name = "annotate",
+         .from = {[SIDE_VENDOR] = {""}},
+         .fields = {{.name = "attributes", .place = PLACE_WHOLE, .needed = true}},
+         .put = "attributes"},
+        {0}};
+    static const struct object_class notice = {
+        .name = "notice", .list = "/notices", .created = "at", .verbs = verbs};
+    webhook.object_class = &notice;
+    webhook.states[0] = NULL;
+    fake_api_answer(&connect, 200, "[{'id':'NO-1'}]");
+    fake_api_answer(&connect, 200,
+                    "{\"id\":\"NO-1\",\"note\":\"{'action':'annotate','attributes':{'a':1}}\"}");
+    fake_api_answer(&connect, 200, "{'a':1}");
+    assert_err(run(), ERR_OK);
+    assert_string_equal(reported, "NO-1  > annotate done [rules.yaml:7]  -1\n");
+    assert_asked(0, "GET /public/v1/notices?ordering(at)&");
+    assert_asked(2, "PUT /public/v1/notices/NO-1/attributes ");
+    assert_non_null(strstr(fake_request(fake, 2), "\r\n\r\n{\"a\":1}"));
+}
+
 static void ends_when_it_is_stopped(void **state)
 {
     (void)state;
-    api_stop(api);
+    api_stop(connect.api);
     assert_err(run(), ERR_STOPPED);
     assert_result("objects 0:");
+}
+
+/* ---------------------------------------------------------------- work for a call */
+
+static void tells_a_call_what_became_of_each(void **state)
+{
+    (void)state;
+    struct json_object *claims = json("{'a':1}"), *objects;
+    struct conf one = {.webhooks = &webhook, .webhooks_count = 1};
+    one.processing = conf.processing;
+    struct clients *clients = clients_new();
+    struct queues *queues;
+    struct result r;
+    assert_err(queues_new(&one, clients, &queues, NULL), ERR_OK);
+    list(1);
+    object(1, "pending", APPROVE);
+    work_for_call(queues, &webhook, &inbox.head, 7, claims, clk_mono_ms(), &objects, &r);
+    assert_err(r.err, ERR_OK);
+    assert_int_equal(json_object_array_length(objects), 1);
+    assert_string_equal(jsonx_str(json_object_array_get_idx(objects, 0), "result", ""), "skip");
+    json_object_put(objects);
+
+    list(1);
+    for (int i = 0; i < API_GET_TRIES; i++)
+        fake_answer(fake, 500, "", "{}");
+    work_for_call(queues, &webhook, &inbox.head, 8, claims, clk_mono_ms(), &objects, &r);
+    assert_err(r.err, ERR_BUSY);
+    assert_string_equal(r.why.text, "some objects have to be tried again");
+    json_object_put(objects);
+
+    work_for_call(queues, &webhook, &inbox.head, 9, claims, clk_mono_ms() - 8 * SOON_MS, &objects,
+                  &r);
+    assert_err(r.err, ERR_TIMEOUT);
+    assert_int_equal(json_object_array_length(objects), 0);
+    json_object_put(objects);
+
+    struct conf_webhook stranger = {.id = "WH-9"};
+    work_for_call(queues, &stranger, &inbox.head, 10, claims, clk_mono_ms(), &objects, &r);
+    assert_err(r.err, ERR_NOT_FOUND);
+    json_object_put(objects);
+    assert_string_equal(inbox.states, "7 done, 8 failed, 9 failed, 10 failed");
+    json_object_put(claims);
+    queues_free(queues);
+    clients_free(clients);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -533,7 +573,7 @@ int main(void)
     if (http_global_init(NULL) != ERR_OK)
         return 1;
     const struct CMUnitTest tests[] = {
-        TEST(refuses_a_class_that_nothing_handles),
+        TEST(does_nothing_without_the_accounts_key),
         TEST(does_not_start_where_another_runs),
         TEST(tells_why_the_list_could_not_be_read),
         TEST(has_nothing_to_do_with_an_empty_list),
@@ -554,7 +594,9 @@ int main(void)
         TEST(begins_no_object_after_the_deadline),
         TEST(changes_nothing_in_a_dry_run),
         TEST(skips_all_without_a_policy),
+        TEST(works_on_classes_without_a_state),
         TEST(ends_when_it_is_stopped),
+        TEST(tells_a_call_what_became_of_each),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     http_global_free();

@@ -1,0 +1,60 @@
+/*
+ * object_task.h - one object: read it, ask the policy, check the decision, carry it out, report.
+ */
+#ifndef TASKS_OBJECT_TASK_H
+#define TASKS_OBJECT_TASK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <json-c/json.h>
+
+#include "base/err.h"
+#include "processors/job.h"
+#include "tasks/queues.h"
+#include "tasks/sweep.h"
+
+#define OBJECT_TASK_MS                                                          \
+    400000 /* for one object, where nobody waits for the sweep: Connect's calls \
+              may take 300 s, and reading what one did comes after it */
+
+/* How tasks are to be run. */
+struct task_terms {
+    struct json_object *claims; /* of the event, NULL when polling; borrowed */
+    int64_t object_ms;          /* what one object may take */
+    bool dry_run;
+};
+
+/* What became of one object. */
+struct object_report {
+    const struct conf_webhook *webhook;
+    const char *id;     /* "#7" for the seventh of a list, if it has none */
+    const char *type;   /* of the request: "purchase"; "" if it has none */
+    const char *before; /* its state when read */
+    const char *after;  /* its state afterwards; "" if not known */
+    const char *action; /* decided; "" if none */
+    const char *rule;   /* which rule said so; "" if none */
+    enum outcome outcome;
+    const struct result *result; /* its story is there for anything but done, and for a message that
+                                    was not posted, or "": without the object's passwords */
+    int64_t retry_after_s;       /* retry or reschedule: how long to wait; -1 if not said */
+};
+
+/* The same for programs, wherever an object is reported: every key is always there, `retry_after`
+ * may be null. NULL: out of memory. Owned by the caller. */
+struct json_object *object_report_json(const struct object_report *r);
+
+/* Called once for each object as it ends; everything is borrowed for the call. */
+typedef void object_report_fn(void *ctx, const struct object_report *r);
+
+/*
+ * Run the task of an object that a sweep has found, in this thread, and report it to the log and
+ * to `fn`. It is read again first: one that is no longer pending has been dealt with elsewhere, a
+ * skip that says so. What a policy gets wrong it would get wrong again: that is for a person, as is
+ * what stands in the list and cannot be used.
+ */
+void object_task_run(const struct queue *q, const struct task_terms *terms,
+                     struct template_lists *templates, const struct swept *s, object_report_fn *fn,
+                     void *ctx);
+
+#endif

@@ -1,0 +1,111 @@
+/* queues.c - clients and policies for the webhooks of a configuration. */
+#include "tasks/queues.h"
+
+#include <stdlib.h>
+
+struct queues {
+    const struct conf *conf;
+    struct clients *clients;
+    size_t count;
+    struct queue list[]; /* of the configuration's webhooks, in their order */
+};
+
+bool queue_is_served(const struct conf_webhook *w, struct why *why)
+{
+    if (w->type != TYPE_EVENT)
+        why_set(why, ERR_CONFIG, "this version does not answer %s webhooks",
+                webhook_type_name(w->type));
+    else if (w->object_class->list == NULL)
+        why_set(why, ERR_CONFIG, "this version does not handle a %s", w->object_class->name);
+    else
+        return true;
+    return false;
+}
+
+/* Webhooks of one class that name the same policy share it. NULL: nobody has it yet. */
+static struct policy *find_shared(const struct queues *q, const struct conf_webhook *w)
+{
+    for (size_t i = 0; i < q->count; i++) {
+        const struct conf_webhook *other = q->list[i].webhook;
+        if (q->list[i].policy != NULL && other->object_class == w->object_class &&
+            conf_same_policy(&other->policy, &w->policy))
+            return q->list[i].policy;
+    }
+    return NULL;
+}
+
+static bool is_shared(const struct queues *q, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (q->list[i].policy == q->list[index].policy)
+            return true;
+    return false;
+}
+
+static enum err fill(struct queues *q, struct queue *one, struct why *why)
+{
+    const struct conf_webhook *w = one->webhook;
+    enum err e = ERR_OK;
+    if (w->type != TYPE_EVENT)
+        return ERR_OK;
+    if (w->account->api_key.value != NULL)
+        e = clients_get(q->clients, w->account, &one->api, why);
+    if (e == ERR_OK && (one->policy = find_shared(q, w)) == NULL) {
+        e = policy_open(&w->policy, w->object_class, &one->policy, why);
+        if (e != ERR_OK)
+            why_prefix(why, e, "webhook %s", w->id);
+    }
+    return e;
+}
+
+enum err queues_new(const struct conf *conf, struct clients *clients, struct queues **ret,
+                    struct why *why)
+{
+    struct queues *q = calloc(1, sizeof *q + conf->webhooks_count * sizeof *q->list);
+    if (q == NULL)
+        return why_no_memory(why);
+    q->conf = conf;
+    q->clients = clients;
+    for (size_t i = 0; i < conf->webhooks_count; i++) {
+        struct queue *one = &q->list[q->count++];
+        one->conf = conf;
+        one->webhook = &conf->webhooks[i];
+        enum err e = fill(q, one, why);
+        if (e != ERR_OK) {
+            queues_free(q);
+            return e;
+        }
+    }
+    *ret = q;
+    return ERR_OK;
+}
+
+void queues_free(struct queues *q)
+{
+    if (q == NULL)
+        return;
+    for (size_t i = q->count; i-- > 0;) {
+        clients_release(q->clients, q->list[i].api);
+        if (!is_shared(q, i))
+            policy_free(q->list[i].policy);
+    }
+    free(q);
+}
+
+void queues_stop(struct queues *q)
+{
+    for (size_t i = 0; i < q->count; i++)
+        policy_stop(q->list[i].policy);
+}
+
+enum err queues_find(const struct queues *q, const char *webhook_id, const struct queue **ret,
+                     struct why *why)
+{
+    const struct conf_webhook *w = conf_webhook(q->conf, webhook_id);
+    if (w == NULL)
+        return why_set(why, ERR_NOT_FOUND, "the webhook is not configured");
+    if (!queue_is_served(w, why))
+        return ERR_INVALID;
+    *ret = &q->list[w - q->conf->webhooks];
+    return ERR_OK;
+}

@@ -1,0 +1,46 @@
+/*
+ * queues.h - the queues of a configuration: what each event webhook is about, come to life.
+ *
+ * Immutable once made, so any number of threads may use them; whoever has the configuration's
+ * snapshot has them. A configuration whose rules do not load makes none, so that it never replaces
+ * a good one.
+ */
+#ifndef TASKS_QUEUES_H
+#define TASKS_QUEUES_H
+
+#include <stdbool.h>
+
+#include "api/clients.h"
+#include "base/err.h"
+#include "conf/conf.h"
+#include "policy/policy.h"
+
+/* The objects of one class, of one product, that wait for one account, and a webhook that tells of
+ * them. Everything is borrowed. */
+struct queue {
+    const struct conf *conf;
+    const struct conf_webhook *webhook;
+    struct api *api; /* NULL in a process that must not hold the account's key */
+    struct policy *policy;
+};
+
+struct queues;
+
+/* Borrows both; clients are given back by queues_free(). */
+enum err queues_new(const struct conf *conf, struct clients *clients, struct queues **ret,
+                    struct why *why);
+void queues_free(struct queues *q); /* NULL is fine */
+/* End questions to policies under way, and those to come; any thread. */
+void queues_stop(struct queues *q);
+
+/*
+ * The queue that a webhook tells of. ERR_NOT_FOUND if this configuration has no such webhook,
+ * ERR_INVALID if it is none that this version serves. Borrowed.
+ */
+enum err queues_find(const struct queues *q, const char *webhook_id, const struct queue **ret,
+                     struct why *why);
+
+/* Can this version do anything for the webhook? If not, `why` says what it cannot do. */
+bool queue_is_served(const struct conf_webhook *w, struct why *why);
+
+#endif

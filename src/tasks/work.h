@@ -1,0 +1,48 @@
+/*
+ * work.h - working a queue off: its sweep, and a task for each object.
+ */
+#ifndef TASKS_WORK_H
+#define TASKS_WORK_H
+
+#include <stdint.h>
+
+#include <json-c/json.h>
+
+#include "base/err.h"
+#include "inbox/inbox.h"
+#include "tasks/object_task.h"
+#include "tasks/queues.h"
+
+#define WORK_LOCK_MS 30000 /* longest wait for another runner of the same queue */
+
+struct work_summary {
+    struct sweep_count count;
+    int64_t ended[OUTCOME__COUNT]; /* of the listed, by how they ended */
+    struct result result; /* why no further object was begun; and the shortest wait that any
+                             asked for */
+};
+
+/*
+ * Work a queue off now, in this thread, alone across all processes (inbox_lock_sweep()); no object
+ * is begun after `deadline` (clk_mono_ms). `fn` is told of each.
+ *
+ * ERR_OK if each object was dealt with in some way or the deadline came; ERR_BUSY if another runner
+ * has the queue; ERR_CONFIG if the account's key is not here; else why the list could not be read,
+ * or why no further object was begun: our key is not accepted, Connect asked us to pause, or the
+ * program stops. *ret is filled whatever is returned, and its result is what is returned.
+ */
+enum err work_queue(const struct queue *q, struct inbox *inbox, const struct task_terms *terms,
+                    int64_t deadline, object_report_fn *fn, void *ctx, struct work_summary *ret);
+
+/*
+ * Work off the queue that a call has told of, while it waits, as `processing` of the configuration
+ * says; `started` is when it came (clk_mono_ms). The delivery's state becomes how it went, which is
+ * in *ret: ERR_OK if every object came to an end that Connect's calling again would not better, and
+ * besides the errors of work_queue() those of queues_find(). *ret_objects is an array of what
+ * became of each, owned; NULL if memory ran out.
+ */
+void work_for_call(const struct queues *queues, const struct conf_webhook *w, struct inbox *inbox,
+                   int64_t delivery, struct json_object *claims, int64_t started,
+                   struct json_object **ret_objects, struct result *ret);
+
+#endif

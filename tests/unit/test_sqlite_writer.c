@@ -1,0 +1,186 @@
+/* test_sqlite_writer.c - changes ride one commit; one's own trouble is no other's. */
+#include "unit.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inbox/sqlite_writer.h"
+
+static char folder[64], path[96];
+static struct sqlite_db *db;
+static struct sqlite_writer *writer;
+
+static int set_up(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/test_sqlite_writer.XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/inbox.db", folder);
+    assert_err(sqlite_db_open(path, 20000, &db, NULL), ERR_OK);
+    assert_err(sqlite_db_begin(db, NULL), ERR_OK);
+    assert_err(sqlite_db_end(db, sqlite_db_exec(db, "CREATE TABLE t (n INTEGER)", NULL), NULL),
+               ERR_OK);
+    assert_err(sqlite_writer_new(db, &writer, NULL), ERR_OK);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    char command[128];
+    sqlite_writer_free(writer);
+    sqlite_db_close(db);
+    snprintf(command, sizeof command, "rm -r '%s'", folder);
+    return system(command);
+}
+
+/* ---------------------------------------------------------------------------- items */
+
+struct insert {
+    struct sqlite_item head;
+    int n;
+    enum err fails; /* ERR_OK: it does not */
+    enum err told;  /* ERR__COUNT: nothing yet */
+    struct why why;
+};
+
+static enum err apply(struct sqlite_item *item, struct why *why)
+{
+    const struct insert *i = (const struct insert *)item;
+    char sql[64];
+    if (i->fails != ERR_OK)
+        return why_set(why, i->fails, "item %d", i->n);
+    snprintf(sql, sizeof sql, "INSERT INTO t VALUES (%d)", i->n);
+    return sqlite_db_exec(db, sql, why);
+}
+
+static void done(struct sqlite_item *item, enum err e, const struct why *why)
+{
+    struct insert *i = (struct insert *)item;
+    i->told = e;
+    if (e != ERR_OK)
+        i->why = *why;
+}
+
+static struct insert insert(int n, enum err fails)
+{
+    return (struct insert){
+        .head = {.apply = apply, .done = done}, .n = n, .fails = fails, .told = ERR__COUNT};
+}
+
+/* An item that holds its transaction open until the test lets it go. */
+static struct gate {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool entered, open;
+} gate;
+
+static enum err pass_gate(struct sqlite_item *item, struct why *why)
+{
+    (void)item;
+    (void)why;
+    pthread_mutex_lock(&gate.lock);
+    gate.entered = true;
+    pthread_cond_broadcast(&gate.wake);
+    while (!gate.open)
+        pthread_cond_wait(&gate.wake, &gate.lock);
+    pthread_mutex_unlock(&gate.lock);
+    return ERR_OK;
+}
+
+/* All of them come while a transaction is open, so that the next one takes them together. */
+static void commit_together(struct insert *items, size_t count)
+{
+    struct insert first = insert(0, ERR_OK);
+    first.head.apply = pass_gate;
+    gate = (struct gate){.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+    sqlite_writer_put(writer, &first.head);
+    pthread_mutex_lock(&gate.lock);
+    while (!gate.entered)
+        pthread_cond_wait(&gate.wake, &gate.lock);
+    for (size_t i = 0; i < count; i++)
+        sqlite_writer_put(writer, &items[i].head);
+    gate.open = true;
+    pthread_cond_broadcast(&gate.wake);
+    pthread_mutex_unlock(&gate.lock);
+    sqlite_writer_free(writer); /* all have been told */
+    writer = NULL;
+    assert_err(first.told, ERR_OK);
+}
+
+static int rows(const char *where)
+{
+    char sql[64];
+    int n = -1;
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM t WHERE %s", where);
+    assert_err(sqlite_db_number(db, sql, &n, NULL), ERR_OK);
+    return n;
+}
+
+/* ---------------------------------------------------------------------------- tests */
+
+static void keeps_an_items_own_trouble_from_the_others(void **state)
+{
+    (void)state;
+    struct insert items[3] = {insert(1, ERR_OK), insert(2, ERR_NOT_FOUND), insert(3, ERR_OK)};
+    commit_together(items, 3);
+    assert_err(items[0].told, ERR_OK);
+    assert_err(items[1].told, ERR_NOT_FOUND);
+    assert_string_equal(items[1].why.text, "item 2");
+    assert_err(items[2].told, ERR_OK);
+    assert_int_equal(rows("n IN (1, 3)"), 2);
+}
+
+/* Nothing of a transaction is kept in which storage failed, and each is told. */
+static void keeps_nothing_when_storage_fails(void **state)
+{
+    (void)state;
+    struct insert items[3] = {insert(1, ERR_OK), insert(2, ERR_STORE), insert(3, ERR_OK)};
+    commit_together(items, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_err(items[i].told, ERR_STORE);
+        assert_string_equal(items[i].why.text, "item 2");
+    }
+    assert_int_equal(rows("n > 0"), 0);
+}
+
+static void tells_who_waits(void **state)
+{
+    (void)state;
+    struct insert good = insert(1, ERR_OK), bad = insert(2, ERR_NOT_FOUND);
+    struct why why;
+    assert_err(sqlite_writer_do(writer, &good.head, NULL), ERR_OK);
+    assert_err(sqlite_writer_do(writer, &bad.head, &why), ERR_NOT_FOUND);
+    assert_string_equal(why.text, "item 2");
+    assert_err(sqlite_writer_do(writer, &bad.head, NULL), ERR_NOT_FOUND);
+}
+
+static void waits_for_what_was_put_before_it_ends(void **state)
+{
+    (void)state;
+    struct insert items[600];
+    for (int i = 0; i < 600; i++) {
+        items[i] = insert(i + 1, ERR_OK);
+        sqlite_writer_put(writer, &items[i].head);
+    }
+    sqlite_writer_free(writer);
+    writer = NULL;
+    for (int i = 0; i < 600; i++)
+        assert_err(items[i].told, ERR_OK);
+    assert_int_equal(rows("n > 0"), 600);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(keeps_an_items_own_trouble_from_the_others),
+        TEST(keeps_nothing_when_storage_fails),
+        TEST(tells_who_waits),
+        TEST(waits_for_what_was_put_before_it_ends),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

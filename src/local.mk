@@ -40,8 +40,7 @@ transport_sources = \
 	src/transport/fcgi_peers.c src/transport/fcgi_peers.h \
 	src/transport/fcgi_pool.c \
 	src/transport/request.c src/transport/request.h src/transport/request_env.h \
-	src/transport/response.c src/transport/response.h \
-	src/transport/transport.c src/transport/transport.h
+	src/transport/response.c src/transport/response.h
 
 conf_sources = \
 	src/conf/conf.c src/conf/conf.h src/conf/owner.h \
@@ -115,7 +114,7 @@ archive_libs = libconnect-webhook.a $(FCGI_LIBS) $(JSONC_LIBS) $(CURL_LIBS) $(SO
 bin_PROGRAMS += connect-webhook
 connect_webhook_SOURCES = \
 	src/cmd/check.c \
-	src/cmd/cmd.h \
+	src/cmd/cmd.c src/cmd/cmd.h \
 	src/cmd/connect-webhook.c \
 	src/cmd/policy.c \
 	src/cmd/poll.c \
@@ -132,17 +131,18 @@ connect_webhook_fcgi_LDADD = $(archive_libs)
 
 bin_PROGRAMS += connect-sim
 connect_sim_SOURCES = \
-	src/sim/call.c \
+	src/sim/call.c src/sim/call.h \
 	src/sim/calls.c src/sim/calls.h \
 	src/sim/catalog.c \
 	src/sim/faults.c src/sim/faults.h \
 	src/sim/list.c \
-	src/sim/requests.c \
-	src/sim/server.c \
+	src/sim/reply.c src/sim/reply.h \
+	src/sim/requests.c src/sim/rooms.h \
+	src/sim/server.c src/sim/server.h \
 	src/sim/sim.c src/sim/sim.h \
 	src/sim/store.c src/sim/store.h src/sim/store_priv.h \
 	src/sim/trigger.c \
-	src/sim/verbs.c \
+	src/sim/verbs.c src/sim/verbs.h \
 	src/sim/webhooks.c
 nodist_connect_sim_SOURCES = src/sim/seed_json.c
 connect_sim_CFLAGS = $(AM_CFLAGS) $(MICROHTTPD_CFLAGS) -Wno-overlength-strings

@@ -58,7 +58,8 @@ web_tests = \
 	tests/unit/test_hook \
 	tests/unit/test_pool
 
-cmd_tests =
+cmd_tests = \
+	tests/unit/test_cmd
 
 sim_tests = \
 	tests/unit/test_calls \
@@ -78,7 +79,8 @@ tests_unit_test_job_SOURCES = tests/unit/test_job.c $(carry_out)
 tests_unit_test_queues_SOURCES = tests/unit/test_queues.c $(fake_api) $(fake_inbox)
 tests_unit_test_work_SOURCES = tests/unit/test_work.c $(fake_api) $(fake_inbox)
 
-# Rooms of connect-sim, which are in no archive.
+# Rooms of programs, which are in no archive.
+tests_unit_test_cmd_SOURCES = tests/unit/test_cmd.c src/cmd/cmd.c src/cmd/cmd.h
 tests_unit_test_calls_SOURCES = tests/unit/test_calls.c src/sim/calls.c src/sim/calls.h
 tests_unit_test_store_SOURCES = tests/unit/test_store.c src/sim/list.c src/sim/store.c \
 	src/sim/store.h src/sim/store_priv.h

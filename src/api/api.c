@@ -80,11 +80,6 @@ void api_stop(struct api *a)
     http_stop(a->http);
 }
 
-const char *api_account(const struct api *a)
-{
-    return a->account_id;
-}
-
 /* ------------------------------------------------------------------------ paths */
 
 /* What nothing was sent for: a mistake of the caller's. */

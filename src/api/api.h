@@ -52,7 +52,6 @@ struct api_options {
 enum err api_new(const struct api_options *options, struct api **ret, struct why *why);
 void api_free(struct api *a);
 void api_stop(struct api *a); /* end calls under way with ERR_STOPPED; any thread */
-const char *api_account(const struct api *a);
 
 /* One call under one deadline, and what it came to; all but the deadline is filled in, whatever
  * happens. A function's return is `result.err`. */

@@ -2,6 +2,7 @@
 #include "base/buf.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,9 +74,10 @@ enum err buf_addc(struct buf *b, char c)
     return buf_add(b, &c, 1);
 }
 
-enum err buf_vprintf(struct buf *b, const char *fmt, va_list ap)
+enum err buf_printf(struct buf *b, const char *fmt, ...)
 {
-    va_list again;
+    va_list ap, again;
+    va_start(ap, fmt);
     va_copy(again, ap);
     int n = vsnprintf(NULL, 0, fmt, ap);
     if (n > 0 && buf_reserve(b, (size_t)n) == ERR_OK) {
@@ -83,16 +85,8 @@ enum err buf_vprintf(struct buf *b, const char *fmt, va_list ap)
         b->len += (size_t)n;
     }
     va_end(again);
-    return b->err;
-}
-
-enum err buf_printf(struct buf *b, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    enum err e = buf_vprintf(b, fmt, ap);
     va_end(ap);
-    return e;
+    return b->err;
 }
 
 enum err buf_read_all(struct buf *b, int fd)

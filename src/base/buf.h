@@ -8,7 +8,6 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
-#include <stdarg.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -33,8 +32,6 @@ enum err buf_add(struct buf *b, const void *data, size_t len);
 enum err buf_addstr(struct buf *b, const char *s);
 enum err buf_addc(struct buf *b, char c);
 enum err buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-enum err buf_vprintf(struct buf *b, const char *fmt, va_list ap)
-    __attribute__((format(printf, 2, 0)));
 
 /* Room for `len` more bytes at data + len, for a reader to fill; then add to `len` oneself. */
 enum err buf_reserve(struct buf *b, size_t len);

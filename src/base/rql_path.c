@@ -6,7 +6,8 @@
 
 #include "base/rql_priv.h"
 
-bool rql_path_key(const char **path, char ret_key[RQL_KEY_MAX])
+/* Take the next key off a path: up to a dot, a bracket or the end. false if there is none. */
+static bool take_key(const char **path, char ret_key[RQL_KEY_MAX])
 {
     size_t len = strcspn(*path, ".[");
     if (len == 0 || len >= RQL_KEY_MAX)
@@ -17,7 +18,8 @@ bool rql_path_key(const char **path, char ret_key[RQL_KEY_MAX])
     return true;
 }
 
-bool rql_path_pick(const char **path, char ret_id[RQL_KEY_MAX])
+/* Take "[id]" off a path, if it is next. */
+static bool take_pick(const char **path, char ret_id[RQL_KEY_MAX])
 {
     if (**path != '[')
         return false;
@@ -62,9 +64,9 @@ bool rql_path_valid(const char *path)
     if (*path == '$')
         path++;
     for (bool first = true;; first = false, path++) {
-        if (!rql_path_key(&path, key) || !key_valid(key, first))
+        if (!take_key(&path, key) || !key_valid(key, first))
             return false;
-        while (rql_path_pick(&path, key))
+        while (take_pick(&path, key))
             ;
         if (*path == '\0')
             return true;
@@ -106,7 +108,7 @@ bool rql_walk(const struct rql_walk *w, const char *path, struct json_object *at
     char key[RQL_KEY_MAX];
     if (*path == '\0' || at == NULL)
         return w->visit(w->ctx, at);
-    if (rql_path_pick(&path, key))
+    if (take_pick(&path, key))
         return walk_pick(w, path, key, at);
     if (json_object_is_type(at, json_type_array) && json_object_array_length(at) > 0) {
         for (size_t i = 0; i < json_object_array_length(at); i++)
@@ -116,7 +118,7 @@ bool rql_walk(const struct rql_walk *w, const char *path, struct json_object *at
     }
     struct json_object *member = NULL;
     path += *path == '.';
-    if (rql_path_key(&path, key) && json_object_is_type(at, json_type_object))
+    if (take_key(&path, key) && json_object_is_type(at, json_type_object))
         json_object_object_get_ex(at, key, &member);
     return rql_walk(w, path, member);
 }
@@ -128,7 +130,7 @@ bool rql_walk_from(const struct rql_walk *w, const char *path, const struct json
     if (*path != '$') /* documents are only read: json-c's getters are not const enough */
         return rql_walk(w, path, (struct json_object *)at);
     path++;
-    if (rql_path_key(&path, name)) {
+    if (take_key(&path, name)) {
         if (strcmp(name, RQL_VAR_OBJECT) == 0)
             return rql_walk(w, path, (struct json_object *)scope->root);
         for (const struct rql_var *v = scope->vars; v != NULL && v->name != NULL; v++)

@@ -71,10 +71,6 @@ struct rql {
 #define RQL_PATH_SEARCH "search"
 #define RQL_VAR_OBJECT  "object" /* $object is the document */
 
-/* Take the next key off a path: up to a dot, a bracket or the end. false if there is none. */
-bool rql_path_key(const char **path, char ret_key[RQL_KEY_MAX]);
-/* Take "[id]" off a path, if it is next. */
-bool rql_path_pick(const char **path, char ret_id[RQL_KEY_MAX]);
 /* How many bytes of two paths are the same keys and picks. */
 size_t rql_path_common(const char *a, const char *b);
 

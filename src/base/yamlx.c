@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -473,42 +472,6 @@ enum err yamlx_str(const struct yamlx_node *n, const char **ret, struct why *why
         return yamlx_fail(n, why, ERR_ENCODING, "a NUL inside a text");
     *ret = n->text;
     return ERR_OK;
-}
-
-/* -?(0|[1-9][0-9]*), as JSON and YAML's core schema have it. */
-static bool is_integer(const char *s)
-{
-    s += *s == '-';
-    size_t digits = strspn(s, "0123456789");
-    return digits > 0 && s[digits] == '\0' && (s[0] != '0' || digits == 1);
-}
-
-enum err yamlx_int(const struct yamlx_node *n, int64_t min, int64_t max, int64_t *ret,
-                   struct why *why)
-{
-    if (n->type != YAMLX_SCALAR || !n->plain || !is_integer(n->text))
-        return yamlx_fail(n, why, ERR_TYPE,
-                          "a whole number from %" PRId64 " to %" PRId64 " is needed here", min,
-                          max);
-    errno = 0;
-    long long value = strtoll(n->text, NULL, 10);
-    if (errno != 0 || value < min || value > max)
-        return yamlx_fail(n, why, ERR_RANGE, "%.32s: from %" PRId64 " to %" PRId64 " is allowed",
-                          n->text, min, max);
-    *ret = value;
-    return ERR_OK;
-}
-
-enum err yamlx_bool(const struct yamlx_node *n, bool *ret, struct why *why)
-{
-    if (n->type == YAMLX_SCALAR && n->plain) {
-        bool yes = strcmp(n->text, "true") == 0;
-        if (yes || strcmp(n->text, "false") == 0) {
-            *ret = yes;
-            return ERR_OK;
-        }
-    }
-    return yamlx_fail(n, why, ERR_TYPE, "true or false is needed here");
 }
 
 /* ------------------------------------------------------------------ writing */

@@ -51,11 +51,6 @@ int yamlx_line(const struct yamlx_node *n);
 
 /* A scalar's text, borrowed; ERR_TYPE for others, ERR_ENCODING for a NUL inside. */
 enum err yamlx_str(const struct yamlx_node *n, const char **ret, struct why *why);
-/* A plain decimal integer within [min, max]: `4x`, `"4"`, `0x4` and `4.0` are ERR_TYPE. */
-enum err yamlx_int(const struct yamlx_node *n, int64_t min, int64_t max, int64_t *ret,
-                   struct why *why);
-/* `true` or `false` and nothing else. */
-enum err yamlx_bool(const struct yamlx_node *n, bool *ret, struct why *why);
 
 /*
  * A sub-tree as JSON, by YAML 1.2's core schema; owned by the caller, NULL for a null. ERR_RANGE: a

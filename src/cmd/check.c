@@ -1,7 +1,6 @@
 /* check.c - is this configuration good, and what does it come to? */
 #include "cmd/cmd.h"
 
-#include <getopt.h>
 #include <grp.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +14,12 @@
 
 #define PRINT_MAX (16 * 1024 * 1024) /* bytes of a printed configuration */
 
-static int run(const struct cmd *self, int argc, char **argv);
+struct options {
+    const char *config;
+    bool print, keys, json;
+};
+
+static int run(const struct cmd *self, void *options, int argc, char **argv);
 
 const struct cmd cmd_check = {
     .name = "check",
@@ -38,7 +42,20 @@ const struct cmd cmd_check = {
         "Examples:\n"
         "  connect-webhook check\n"
         "  connect-webhook check -c ./connect-webhook.yaml --print\n",
-    .run = run,
+    .verbs =
+        (const struct cmd_verb[]){
+            {.options =
+                 (const struct cmd_option[]){
+                     CMD_TEXT("config", 'c', struct options, config),
+                     CMD_FLAG("print", struct options, print),
+                     CMD_FLAG("keys", struct options, keys),
+                     CMD_FLAG("json", struct options, json),
+                     {0},
+                 },
+             .size = sizeof(struct options),
+             .run = run},
+            {0},
+        },
 };
 
 static int print_text(const struct cmd *self, const struct conf *conf)
@@ -114,39 +131,16 @@ static int list(const struct cmd *self, const char *path, const struct conf *con
     return CMD_OK;
 }
 
-static int run(const struct cmd *self, int argc, char **argv)
+static int run(const struct cmd *self, void *options, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"print", no_argument, NULL, 'p'},
-        {"keys", no_argument, NULL, 'k'},         {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},         {0}};
-    const char *config = NULL;
-    bool print = false, json = false;
-    for (int c; (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
-        switch (c) {
-        case 'c':
-            config = optarg;
-            break;
-        case 'p':
-            print = true;
-            break;
-        case 'k':
-            return print_text(self, NULL);
-        case 'j':
-            json = true;
-            break;
-        case 'h':
-            return cmd_help(self);
-        default:
-            return cmd_usage(self, "unknown option");
-        }
-    }
-    if (optind < argc)
-        return cmd_usage(self, "takes no arguments, but was given '%s'", argv[optind]);
-
+    const struct options *o = options;
+    const char *path = conf_path(o->config);
     struct conf *conf = NULL;
     struct why why = {""};
-    const char *path = conf_path(config);
+    (void)argc;
+    (void)argv;
+    if (o->keys)
+        return print_text(self, NULL);
     enum err e = conf_load(path, CONF_CHECK, &conf, &why);
     if (e == ERR_OK)
         e = bring_to_life(conf, &why);
@@ -155,8 +149,8 @@ static int run(const struct cmd *self, int argc, char **argv)
     if (e == ERR_OK)
         warn_of_group(conf);
     int status = e != ERR_OK ? cmd_failed(self, "%s", *why.text != '\0' ? why.text : err_text(e))
-                 : print ? print_text(self, conf)
-                             : list(self, path, conf, json);
+                 : o->print ? print_text(self, conf)
+                             : list(self, path, conf, o->json);
     conf_unref(conf);
     return status;
 }

@@ -1,13 +1,15 @@
 /*
  * cmd.h - one subcommand of connect-webhook: one file, one constant, one line in the list.
  *
- * cmd/<name>.c defines `cmd_<name>`, and CMD_LIST names it. A command prints what was asked for
- * on standard output, says what went wrong on standard error, and ends with an enum cmd_exit.
+ * cmd/<name>.c defines `cmd_<name>`, and CMD_LIST names it. What stands on the command line is a
+ * table of the command's; reading it is cmd_run()'s. A command prints what was asked for on
+ * standard output, says what went wrong on standard error, and ends with an enum cmd_exit.
  */
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
 
@@ -20,22 +22,62 @@
     X(send)         \
     X(version)
 
+#define CMD_OPTIONS_MAX 24 /* of one command */
+
 enum cmd_exit {
     CMD_OK = 0,
     CMD_FAILED = 1, /* tried, and it did not end well */
     CMD_USAGE = 2,  /* not tried: the command line makes no sense */
 };
 
+/* An option, and where it goes in the struct that the verb has for them all. Every command has
+ * --help and -h besides. */
+struct cmd_option {
+    const char *name; /* "dry-run": --dry-run */
+    char letter;      /* 'c': -c; 0 for none */
+    bool has_value;
+    size_t at; /* offset of a const char *, of a bool without a value, or of what `take` gets */
+    enum err (*take)(void *at, const char *value, struct why *why); /* NULL: it is kept as it is */
+};
+#define CMD_FLAG(name, type, member)                 \
+    {                                                \
+        name, 0, false, offsetof(type, member), NULL \
+    }
+#define CMD_TEXT(name, letter, type, member)             \
+    {                                                    \
+        name, letter, true, offsetof(type, member), NULL \
+    }
+#define CMD_TAKE(name, type, member, take)          \
+    {                                               \
+        name, 0, true, offsetof(type, member), take \
+    }
+
+/* What can be done with the command: most have one thing, which has no name. */
+struct cmd;
+struct cmd_verb {
+    const char *name;
+    const struct cmd_option *options; /* ends with a NULL name */
+    const void *defaults;             /* the options' struct, if none is given */
+    size_t size;                      /* bytes of it */
+    int arguments_max;                /* behind the options */
+    int (*run)(const struct cmd *self, void *options, int argc, char **argv); /* arguments alone */
+    void (*free)(void *options); /* what the struct owns, however that ends; NULL: nothing */
+};
+
 struct cmd {
     const char *name;
     const char *summary; /* one line for `connect-webhook --help` */
     const char *help;    /* what `connect-webhook NAME --help` prints: usage, options, examples */
-    int (*run)(const struct cmd *self, int argc, char **argv); /* argv[0] is the name */
+    const struct cmd_verb *verbs; /* ends with a NULL `run` */
 };
 
 #define X(name) extern const struct cmd cmd_##name;
 CMD_LIST(X)
 #undef X
+
+/* Read the command line (argv[0] is the command's name) and run the verb. Returns the exit status.
+ */
+int cmd_run(const struct cmd *self, int argc, char **argv);
 
 /* Print "connect-webhook NAME: ..." and a pointer to --help on stderr; returns CMD_USAGE. */
 int cmd_usage(const struct cmd *self, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

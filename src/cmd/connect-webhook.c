@@ -3,9 +3,7 @@
 
 #include <signal.h>
 #include <sodium.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/http.h"
@@ -35,39 +33,6 @@ static void print_help(FILE *out)
           out);
 }
 
-__attribute__((format(printf, 2, 0))) static int complain(const struct cmd *self, const char *fmt,
-                                                          va_list ap)
-{
-    fprintf(stderr, "connect-webhook %s: ", self->name);
-    vfprintf(stderr, fmt, ap);
-    return fputc('\n', stderr);
-}
-
-int cmd_usage(const struct cmd *self, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    complain(self, fmt, ap);
-    va_end(ap);
-    fprintf(stderr, "Try 'connect-webhook %s --help'.\n", self->name);
-    return CMD_USAGE;
-}
-
-int cmd_failed(const struct cmd *self, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    complain(self, fmt, ap);
-    va_end(ap);
-    return CMD_FAILED;
-}
-
-int cmd_help(const struct cmd *self)
-{
-    fputs(self->help, stdout);
-    return CMD_OK;
-}
-
 static const struct cmd *find(const char *name)
 {
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
@@ -86,7 +51,7 @@ static int run(const struct cmd *cmd, int argc, char **argv)
         return cmd_failed(cmd, "libsodium does not start");
     if (http_global_init(&why) != ERR_OK)
         return cmd_failed(cmd, "%s", why.text);
-    int status = cmd->run(cmd, argc, argv);
+    int status = cmd_run(cmd, argc, argv);
     http_global_free();
     if (fflush(stdout) != 0 || ferror(stdout))
         status = cmd_failed(cmd, "standard output cannot be written");

@@ -27,7 +27,6 @@
 #include "tasks/queues.h"
 #include "transport/cgi.h"
 #include "transport/fcgi.h"
-#include "transport/transport.h"
 #include "web/hook.h"
 
 /* Of a CGI call whose configuration does not load: its answer needs limits all the same. */
@@ -75,33 +74,80 @@ static struct log_options log_options(const struct conf *conf)
     return (struct log_options){conf->log.level, conf->log.format, conf->log.file};
 }
 
-/* Everything between the transport and the disk. */
+/* ---------------------------------------------------------------------- stages */
+
+static enum err load_conf(struct program *p, struct why *why)
+{
+    return conf_load(p->conf_path, CONF_CHECK, &p->conf, why);
+}
+
+static void unload_conf(struct program *p)
+{
+    conf_unref(p->conf);
+}
+
+static enum err open_log(struct program *p, struct why *why)
+{
+    const struct log_options o = log_options(p->conf);
+    return log_open(&o, why);
+}
+
+static enum err open_inbox(struct program *p, struct why *why)
+{
+    const struct inbox_options o = {p->conf->inbox.url, p->conf->inbox.lock_timeout_ms};
+    return inbox_open(&o, &p->inbox, why);
+}
+
+static void close_inbox(struct program *p)
+{
+    inbox_close(p->inbox);
+}
+
 static enum err open_hook(struct program *p, struct why *why)
 {
-    enum err e = conf_load(p->conf_path, CONF_CHECK, &p->conf, why);
-    if (e == ERR_OK) {
-        const struct log_options o = log_options(p->conf);
-        e = log_open(&o, why);
-    }
-    if (e == ERR_OK) {
-        const struct inbox_options o = {p->conf->inbox.url, p->conf->inbox.lock_timeout_ms};
-        e = inbox_open(&o, &p->inbox, why);
-    }
-    return e == ERR_OK ? hook_new(p->conf, p->inbox, &p->hook, why) : e;
+    return hook_new(p->conf, p->inbox, &p->hook, why);
 }
 
 static void close_hook(struct program *p)
 {
     hook_free(p->hook);
-    inbox_close(p->inbox);
-    conf_unref(p->conf);
 }
+
+/* All that stands between the transport and the disk, in the order in which it is opened; it is
+ * closed in the other. */
+static const struct stage {
+    enum err (*open)(struct program *p, struct why *why);
+    void (*close)(struct program *p); /* also of what was not opened; NULL: stays to the end */
+} stages[] = {
+    {load_conf, unload_conf},
+    {open_log, NULL},
+    {open_inbox, close_inbox},
+    {open_hook, close_hook},
+};
+#define STAGES (sizeof stages / sizeof *stages)
+
+static enum err open_stages(struct program *p, struct why *why)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; e == ERR_OK && i < STAGES; i++)
+        e = stages[i].open(p, why);
+    return e;
+}
+
+static void close_stages(struct program *p)
+{
+    for (size_t i = STAGES; i-- > 0;)
+        if (stages[i].close != NULL)
+            stages[i].close(p);
+}
+
+/* ------------------------------------------------------------------------- CGI */
 
 static int serve_cgi(struct program *p)
 {
     struct cgi_options o = {UNAVAILABLE_MAX_BODY, UNAVAILABLE_TIMEOUT};
     struct why why;
-    enum err e = open_hook(p, &why);
+    enum err e = open_stages(p, &why);
     if (e == ERR_OK) {
         o = (struct cgi_options){(size_t)p->conf->web.max_body, p->conf->web.request_timeout_ms};
         e = cgi_run(&o, hook_handle, p->hook);
@@ -109,9 +155,11 @@ static int serve_cgi(struct program *p)
         log_error("%s", why.text);
         cgi_run(&o, hook_unavailable, NULL);
     }
-    close_hook(p);
+    close_stages(p);
     return e == ERR_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
+
+/* --------------------------------------------------------------------- FastCGI */
 
 static struct fcgi_limits limits(const struct conf *conf)
 {
@@ -235,7 +283,7 @@ static enum err run_fcgi(struct program *p, struct why *why)
 static int serve_fcgi(struct program *p)
 {
     struct why why;
-    enum err e = open_hook(p, &why);
+    enum err e = open_stages(p, &why);
     if (e == ERR_OK) {
         const struct conf *conf = p->conf;
         p->stop_timeout_ms = conf->web.stop_timeout_ms;
@@ -263,7 +311,7 @@ static int serve_fcgi(struct program *p)
     }
     if (e != ERR_OK)
         log_error("%s", why.text);
-    close_hook(p);
+    close_stages(p);
     return e == ERR_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -303,7 +351,7 @@ int main(int argc, char **argv)
 {
     struct program p = {0};
     struct why why;
-    bool cgi = transport_kind() == TRANSPORT_CGI;
+    bool cgi = cgi_is_call();
 
     p.conf_path = conf_path(cgi ? NULL : read_options(argc, argv));
     /* A peer that has gone and a limit on the size of files are errors of write(); SIGUSR1 and,

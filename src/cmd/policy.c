@@ -2,7 +2,6 @@
 #include "cmd/cmd.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +21,14 @@
 #define ATTEMPT_MAX 1000000
 #define DEADLINE_MS 30000
 
-static int run(const struct cmd *self, int argc, char **argv);
+struct options {
+    const char *config, *webhook, *rules, *class, *side, *object, *event;
+    int attempt;
+    bool json;
+};
+
+static enum err take_attempt(void *at, const char *value, struct why *why);
+static int test(const struct cmd *self, void *options, int argc, char **argv);
 
 const struct cmd cmd_policy = {
     .name = "policy",
@@ -52,13 +58,27 @@ const struct cmd cmd_policy = {
         "      connect-webhook policy test --webhook WH-623-978-334 --object -\n"
         "  connect-webhook policy test --rules fulfillment.rules.yaml \\\n"
         "      --class fulfillment_request --object request.json --json\n",
-    .run = run,
-};
-
-struct options {
-    const char *config, *webhook, *rules, *class, *side, *object, *event;
-    int attempt;
-    bool json;
+    .verbs =
+        (const struct cmd_verb[]){
+            {.name = "test",
+             .options =
+                 (const struct cmd_option[]){
+                     CMD_TEXT("config", 'c', struct options, config),
+                     CMD_TEXT("webhook", 0, struct options, webhook),
+                     CMD_TEXT("rules", 0, struct options, rules),
+                     CMD_TEXT("class", 0, struct options, class),
+                     CMD_TEXT("side", 0, struct options, side),
+                     CMD_TEXT("object", 0, struct options, object),
+                     CMD_TEXT("event", 0, struct options, event),
+                     CMD_TAKE("attempt", struct options, attempt, take_attempt),
+                     CMD_FLAG("json", struct options, json),
+                     {0},
+                 },
+             .defaults = &(const struct options){.attempt = 1},
+             .size = sizeof(struct options),
+             .run = test},
+            {0},
+        },
 };
 
 /* Whose policy is asked about what. */
@@ -274,20 +294,22 @@ static int ask(const struct cmd *self, const struct options *o, const struct set
 
 /* ------------------------------------------------------------------- command line */
 
-static bool attempt_parse(const char *text, int *ret)
+static enum err take_attempt(void *at, const char *value, struct why *why)
 {
     char *end;
     errno = 0;
-    long n = strtol(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || n < 1 || n > ATTEMPT_MAX)
-        return false;
-    *ret = (int)n;
-    return true;
+    long n = strtol(value, &end, 10);
+    if (errno != 0 || end == value || *end != '\0' || n < 1 || n > ATTEMPT_MAX)
+        return why_set(why, ERR_RANGE, "--attempt is a number from 1 to %d", ATTEMPT_MAX);
+    *(int *)at = (int)n;
+    return ERR_OK;
 }
 
 /* What the options, one by one fine, say together; NULL if it makes sense. */
 static const char *nonsense(const struct options *o)
 {
+    if (o->object == NULL)
+        return "--object is needed: a file, or - for standard input";
     if (o->webhook == NULL && (o->rules == NULL || o->class == NULL))
         return "either --webhook, or --rules and --class are needed";
     if (o->webhook != NULL && (o->class != NULL || o->side != NULL))
@@ -297,54 +319,18 @@ static const char *nonsense(const struct options *o)
     return NULL;
 }
 
-static int run(const struct cmd *self, int argc, char **argv)
+static int test(const struct cmd *self, void *options, int argc, char **argv)
 {
-    static const struct option long_options[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"webhook", required_argument, NULL, 'w'},
-        {"rules", required_argument, NULL, 'r'},
-        {"class", required_argument, NULL, 'k'},
-        {"side", required_argument, NULL, 's'},
-        {"object", required_argument, NULL, 'o'},
-        {"event", required_argument, NULL, 'e'},
-        {"attempt", required_argument, NULL, 'a'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    struct options o = {.attempt = 1};
-    for (int c; (c = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1;) {
-        const char **text = c == 'c'   ? &o.config
-                            : c == 'w' ? &o.webhook
-                            : c == 'r' ? &o.rules
-                            : c == 'k' ? &o.class
-                            : c == 's' ? &o.side
-                            : c == 'o' ? &o.object
-                            : c == 'e' ? &o.event
-                                       : NULL;
-        if (text != NULL)
-            *text = optarg;
-        else if (c == 'j')
-            o.json = true;
-        else if (c == 'h')
-            return cmd_help(self);
-        else if (c != 'a')
-            return cmd_usage(self, "unknown option, or one without its value");
-        else if (!attempt_parse(optarg, &o.attempt))
-            return cmd_usage(self, "--attempt is a number from 1 to %d", ATTEMPT_MAX);
-    }
-    if (optind + 1 != argc || strcmp(argv[optind], "test") != 0)
-        return cmd_usage(self, "there is one thing to do: policy test");
-    if (o.object == NULL)
-        return cmd_usage(self, "--object is needed: a file, or - for standard input");
-    const char *wrong = nonsense(&o);
+    const struct options *o = options;
+    (void)argc;
+    (void)argv;
+    const char *wrong = nonsense(o);
     if (wrong != NULL)
         return cmd_usage(self, "%s", wrong);
-
     struct setup s = {0};
     struct why why = {""};
-    enum err e = set_up(&o, &s, &why);
-    int status = e == ERR_OK ? ask(self, &o, &s) : cmd_failed(self, "%s", why.text);
+    enum err e = set_up(o, &s, &why);
+    int status = e == ERR_OK ? ask(self, o, &s) : cmd_failed(self, "%s", why.text);
     setup_free(&s);
     return status;
 }

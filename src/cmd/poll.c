@@ -1,21 +1,32 @@
 /* poll.c - the sweep that a webhook's call makes, without a call. */
 #include "cmd/cmd.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clk.h"
-#include "base/http.h"
 #include "base/log.h"
 #include "cmd/table.h"
 #include "conf/conf.h"
 #include "inbox/inbox.h"
 #include "tasks/work.h"
 
-static int run(const struct cmd *self, int argc, char **argv);
+struct options {
+    const char *config;
+    struct ids {
+        const char **list; /* borrowed from the command line, the array is owned */
+        size_t count;
+    } ids; /* asked for; none: all */
+    bool once;
+    bool dry_run;
+    bool json;
+};
+
+static enum err take_id(void *at, const char *value, struct why *why);
+static int run(const struct cmd *self, void *options, int argc, char **argv);
+static void free_options(void *options);
 
 const struct cmd cmd_poll = {
     .name = "poll",
@@ -41,16 +52,22 @@ const struct cmd cmd_poll = {
         "  connect-webhook poll --once --dry-run\n"
         "  connect-webhook poll --once --webhook WH-623-978-334\n"
         "  connect-webhook poll --once --json | jq 'select(.result == \"dead\")'\n",
-    .run = run,
-};
-
-struct options {
-    const char *config;
-    const char **ids; /* asked for; borrowed from the command line, the array is owned */
-    size_t ids_count;
-    bool once;
-    bool dry_run;
-    bool json;
+    .verbs =
+        (const struct cmd_verb[]){
+            {.options =
+                 (const struct cmd_option[]){
+                     CMD_TEXT("config", 'c', struct options, config),
+                     CMD_FLAG("once", struct options, once),
+                     CMD_TAKE("webhook", struct options, ids, take_id),
+                     CMD_FLAG("dry-run", struct options, dry_run),
+                     CMD_FLAG("json", struct options, json),
+                     {0},
+                 },
+             .size = sizeof(struct options),
+             .run = run,
+             .free = free_options},
+            {0},
+        },
 };
 
 static const struct table_column columns[] = {
@@ -82,10 +99,10 @@ struct round {
 
 static bool is_asked_for(const struct options *o, const struct conf_webhook *w)
 {
-    for (size_t i = 0; i < o->ids_count; i++)
-        if (strcmp(o->ids[i], w->id) == 0)
+    for (size_t i = 0; i < o->ids.count; i++)
+        if (strcmp(o->ids.list[i], w->id) == 0)
             return true;
-    return o->ids_count == 0;
+    return o->ids.count == 0;
 }
 
 /* The first webhook of each queue stands for the others: they must have the same policy. */
@@ -103,10 +120,10 @@ static bool stands_for_queue(const struct conf *c, const struct options *o, size
 /* Every id that was asked for is an event webhook's. */
 static int check_ids(const struct cmd *self, const struct conf *c, const struct options *o)
 {
-    for (size_t i = 0; i < o->ids_count; i++) {
-        const struct conf_webhook *w = conf_webhook(c, o->ids[i]);
+    for (size_t i = 0; i < o->ids.count; i++) {
+        const struct conf_webhook *w = conf_webhook(c, o->ids.list[i]);
         if (w == NULL)
-            return cmd_failed(self, "no webhook %s is configured", o->ids[i]);
+            return cmd_failed(self, "no webhook %s is configured", o->ids.list[i]);
         if (w->type != TYPE_EVENT)
             return cmd_failed(self, "webhook %s is a %s: it has no queue", w->id,
                               webhook_type_name(w->type));
@@ -225,63 +242,35 @@ static int poll_once(const struct cmd *self, const struct options *o)
 {
     struct conf *c;
     struct why why;
-    if (http_global_init(&why) != ERR_OK)
+    if (conf_load(conf_path(o->config), CONF_CHECK, &c, &why) != ERR_OK)
         return cmd_failed(self, "%s", why.text);
-    int status = CMD_FAILED;
-    if (conf_load(conf_path(o->config), CONF_CHECK, &c, &why) == ERR_OK) {
-        status = poll_with(self, c, o);
-        conf_unref(c);
-    } else {
-        cmd_failed(self, "%s", why.text);
-    }
-    http_global_free();
+    int status = poll_with(self, c, o);
+    conf_unref(c);
     return status;
 }
 
-static int read_options(const struct cmd *self, int argc, char **argv, struct options *o)
+static enum err take_id(void *at, const char *value, struct why *why)
 {
-    static const struct option options[] = {
-        {"once", no_argument, NULL, '1'},    {"webhook", required_argument, NULL, 'w'},
-        {"dry-run", no_argument, NULL, 'n'}, {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},    {0}};
-    for (int c; (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1;)
-        switch (c) {
-        case '1':
-            o->once = true;
-            break;
-        case 'c':
-            o->config = optarg;
-            break;
-        case 'w':
-            o->ids[o->ids_count++] = optarg;
-            break;
-        case 'n':
-            o->dry_run = true;
-            break;
-        case 'j':
-            o->json = true;
-            break;
-        case 'h':
-            cmd_help(self);
-            return -1;
-        default:
-            return cmd_usage(self, "what is given above is not understood");
-        }
-    if (optind < argc)
-        return cmd_usage(self, "poll takes no arguments, but was given '%s'", argv[optind]);
-    if (!o->once)
-        return cmd_usage(self, "only --once is built in so far; use a timer of the system's");
-    return CMD_OK;
+    struct ids *ids = at;
+    const char **list = reallocarray(ids->list, ids->count + 1, sizeof *list);
+    if (list == NULL)
+        return why_no_memory(why);
+    list[ids->count++] = value;
+    ids->list = list;
+    return ERR_OK;
 }
 
-static int run(const struct cmd *self, int argc, char **argv)
+static int run(const struct cmd *self, void *options, int argc, char **argv)
 {
-    struct options o = {.ids = calloc((size_t)argc, sizeof *o.ids)};
-    if (o.ids == NULL)
-        return cmd_failed(self, "out of memory");
-    int status = read_options(self, argc, argv, &o);
-    if (status == CMD_OK)
-        status = poll_once(self, &o);
-    free(o.ids);
-    return status < 0 ? CMD_OK : status;
+    const struct options *o = options;
+    (void)argc;
+    (void)argv;
+    if (!o->once)
+        return cmd_usage(self, "only --once is built in so far; use a timer of the system's");
+    return poll_once(self, o);
+}
+
+static void free_options(void *options)
+{
+    free(((struct options *)options)->ids.list);
 }

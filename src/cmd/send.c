@@ -2,7 +2,6 @@
 #include "cmd/cmd.h"
 
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +18,29 @@
 #define SEND_TIMEOUT     60                 /* s, unless asked for another */
 #define SEND_TIMEOUT_MAX 3600               /* s */
 
-static int run(const struct cmd *self, int argc, char **argv);
+struct options {
+    struct signing signing;
+    const char *method;
+    const char *header_name;
+    const char *body_file;
+    const char *ca_file;
+    const char *url;
+    struct headers {
+        const char *list[HTTP_HEADERS_MAX]; /* given ones; borrowed from the command line */
+        size_t count;
+    } headers;
+    int64_t timeout_ms;
+    bool plural;
+    bool json;
+};
+
+static enum err take_method(void *at, const char *value, struct why *why);
+static enum err take_header_name(void *at, const char *value, struct why *why);
+static enum err take_header(void *at, const char *value, struct why *why);
+static enum err take_data(void *at, const char *value, struct why *why);
+static enum err take_timeout(void *at, const char *value, struct why *why);
+static int run(const struct cmd *self, void *options, int argc, char **argv);
+static void free_options(void *options);
 
 const struct cmd cmd_send = {
     .name = "send",
@@ -49,51 +70,62 @@ const struct cmd cmd_send = {
             "  connect-webhook send http://localhost/connect\n"
             "  connect-webhook send --webhook WH-1 --method GET https://hooks.example.com/connect\n"
             "  connect-webhook send --webhook WH-2 --body draft.json http://localhost/connect\n",
-    .run = run,
-};
-
-struct options {
-    struct signing signing;
-    const char *method;
-    const char *header_name;
-    const char *body_file;
-    const char *ca_file;
-    const char *url;
-    const char *headers[HTTP_HEADERS_MAX]; /* given ones; borrowed from the command line */
-    size_t headers_count;
-    int64_t timeout_ms;
-    bool plural;
-    bool json;
+    .verbs =
+        (const struct cmd_verb[]){
+            {.options =
+                 (const struct cmd_option[]){
+                     SIGNING_SECRET_OPTIONS(struct options, signing),
+                     SIGNING_CLAIM_OPTIONS(struct options, signing),
+                     CMD_TAKE("method", struct options, method, take_method),
+                     CMD_TAKE("header-name", struct options, header_name, take_header_name),
+                     CMD_TAKE("header", struct options, headers, take_header),
+                     CMD_TAKE("data", struct options, signing, take_data),
+                     CMD_TEXT("body", 0, struct options, body_file),
+                     CMD_TEXT("ca-file", 0, struct options, ca_file),
+                     CMD_TAKE("timeout", struct options, timeout_ms, take_timeout),
+                     CMD_FLAG("plural", struct options, plural),
+                     CMD_FLAG("json", struct options, json),
+                     {0},
+                 },
+             .defaults = &(const struct options){.signing = SIGNING_DEFAULTS,
+                                                 .method = "POST",
+                                                 .header_name = "Authentication",
+                                                 .timeout_ms = SEND_TIMEOUT * 1000},
+             .size = sizeof(struct options),
+             .arguments_max = 1,
+             .run = run,
+             .free = free_options},
+            {0},
+        },
 };
 
 /* Room for the token, a content type, and the NULL that ends the list. */
 #define OWN_HEADERS 3
 
-static enum err add_header(struct options *o, const char *header, struct why *why)
+static enum err take_header(void *at, const char *value, struct why *why)
 {
-    if (strchr(header, ':') == NULL)
-        return why_set(why, ERR_INVALID, "--header is given as 'Name: value', not '%s'", header);
-    if (o->headers_count + OWN_HEADERS == HTTP_HEADERS_MAX)
+    struct headers *h = at;
+    if (strchr(value, ':') == NULL)
+        return why_set(why, ERR_INVALID, "--header is given as 'Name: value', not '%s'", value);
+    if (h->count + OWN_HEADERS == HTTP_HEADERS_MAX)
         return why_set(why, ERR_TOO_BIG, "at most %d headers", HTTP_HEADERS_MAX - OWN_HEADERS);
-    o->headers[o->headers_count++] = header;
+    h->list[h->count++] = value;
     return ERR_OK;
 }
 
 /* `--data` is a claim like any other, but has to be JSON and may stand in a file. */
-static enum err set_data(struct options *o, const char *text, struct why *why)
+static enum err take_data(void *at, const char *value, struct why *why)
 {
     struct json_object *data;
-    enum err e = text[0] == '@' ? jsonx_parse_file(text + 1, SIGNING_JSON_MAX, &data, why)
-                                : jsonx_parse(text, strlen(text), SIGNING_JSON_MAX, &data, why);
+    enum err e = value[0] == '@' ? jsonx_parse_file(value + 1, SIGNING_JSON_MAX, &data, why)
+                                 : jsonx_parse(value, strlen(value), SIGNING_JSON_MAX, &data, why);
     if (e != ERR_OK)
         return why_prefix(why, e, "--data");
-    if (json_object_object_add(o->signing.given, "data", data) == 0)
-        return ERR_OK;
-    json_object_put(data);
-    return why_no_memory(why);
+    e = signing_give(at, "data", data);
+    return e == ERR_OK ? e : why_no_memory(why);
 }
 
-static enum err one_of(const char *value, const char *first, const char *second, const char **ret,
+static enum err one_of(const char *value, const char *first, const char *second, void *at,
                        struct why *why)
 {
     const char *found = strcasecmp(value, first) == 0    ? first
@@ -101,49 +133,29 @@ static enum err one_of(const char *value, const char *first, const char *second,
                                                          : NULL;
     if (found == NULL)
         return why_set(why, ERR_INVALID, "'%s' is neither %s nor %s", value, first, second);
-    *ret = found;
+    *(const char **)at = found;
     return ERR_OK;
 }
 
-static enum err set_timeout(struct options *o, const char *value, struct why *why)
+static enum err take_method(void *at, const char *value, struct why *why)
+{
+    return one_of(value, "GET", "POST", at, why);
+}
+
+static enum err take_header_name(void *at, const char *value, struct why *why)
+{
+    return one_of(value, "Authentication", "Authorization", at, why);
+}
+
+static enum err take_timeout(void *at, const char *value, struct why *why)
 {
     char *end;
     long seconds = strtol(value, &end, 10);
     if (end == value || *end != '\0' || seconds < 1 || seconds > SEND_TIMEOUT_MAX)
         return why_set(why, ERR_RANGE, "--timeout is 1 to %d seconds, not '%s'", SEND_TIMEOUT_MAX,
                        value);
-    o->timeout_ms = seconds * 1000;
+    *(int64_t *)at = seconds * 1000;
     return ERR_OK;
-}
-
-static enum err take_option(struct options *o, int c, const char *value, struct why *why)
-{
-    switch (c) {
-    case 'm':
-        return one_of(value, "GET", "POST", &o->method, why);
-    case 'n':
-        return one_of(value, "Authentication", "Authorization", &o->header_name, why);
-    case 'H':
-        return add_header(o, value, why);
-    case 'd':
-        return set_data(o, value, why);
-    case 'b':
-        o->body_file = value;
-        return ERR_OK;
-    case 'a':
-        o->ca_file = value;
-        return ERR_OK;
-    case 't':
-        return set_timeout(o, value, why);
-    case 'p':
-        o->plural = true;
-        return ERR_OK;
-    case 'j':
-        o->json = true;
-        return ERR_OK;
-    default:
-        return signing_option(&o->signing, c, value, why);
-    }
 }
 
 static enum err make_plural(struct json_object *claims, struct why *why)
@@ -216,8 +228,8 @@ static enum err compose(const struct options *o, struct message *m, struct why *
 static bool has_content_type(const struct options *o)
 {
     static const char name[] = "Content-Type:";
-    for (size_t i = 0; i < o->headers_count; i++)
-        if (strncasecmp(o->headers[i], name, strlen(name)) == 0)
+    for (size_t i = 0; i < o->headers.count; i++)
+        if (strncasecmp(o->headers.list[i], name, strlen(name)) == 0)
             return true;
     return false;
 }
@@ -233,8 +245,8 @@ static void fill_request(const struct options *o, const struct message *m, struc
         if (!has_content_type(o))
             r->headers[n++] = "Content-Type: application/json";
     }
-    for (size_t i = 0; i < o->headers_count; i++)
-        r->headers[n++] = o->headers[i];
+    for (size_t i = 0; i < o->headers.count; i++)
+        r->headers[n++] = o->headers.list[i];
 }
 
 /* A body that is no JSON, as a string; what is not ASCII is not worth a guess at its encoding. */
@@ -308,76 +320,40 @@ static int call(const struct cmd *self, const struct options *o, struct http *ht
     return accepted ? CMD_OK : CMD_FAILED;
 }
 
-static int send_event(const struct cmd *self, struct options *o)
+static int send_event(const struct cmd *self, const struct options *o, const struct message *m)
 {
     const struct http_options client = {.ca_file = o->ca_file,
                                         .user_agent = "connect-webhook/" PACKAGE_VERSION,
                                         .connect_timeout_ms = CONNECT_TIMEOUT,
                                         .timeout_ms = o->timeout_ms};
-    struct message m;
-    struct http *http = NULL;
+    struct http *http;
     struct why why = {""};
-    int status;
+    if (http_new(&client, &http, &why) != ERR_OK)
+        return cmd_failed(self, "%s", why.text);
+    int status = call(self, o, http, m);
+    http_free(http);
+    return status;
+}
+
+static int run(const struct cmd *self, void *options, int argc, char **argv)
+{
+    struct options *o = options;
+    struct message m;
+    struct why why = {""};
+    if (argc == 0)
+        return cmd_usage(self, "where to? Give a URL");
+    o->url = argv[0];
     buf_init(&m.credentials, 2 * (size_t)JWT_LEN_MAX);
     buf_init(&m.body, BODY_MAX);
     enum err e = signing_open(&o->signing, &why);
     if (e == ERR_OK)
         e = compose(o, &m, &why);
-    if (e == ERR_OK)
-        e = http_global_init(&why);
-    if (e == ERR_OK) {
-        e = http_new(&client, &http, &why);
-        status = e == ERR_OK ? call(self, o, http, &m) : cmd_failed(self, "%s", why.text);
-        http_free(http);
-        http_global_free();
-    } else {
-        status = cmd_failed(self, "%s", why.text);
-    }
+    int status = e == ERR_OK ? send_event(self, o, &m) : cmd_failed(self, "%s", why.text);
     message_free(&m);
     return status;
 }
 
-static int parse(const struct cmd *self, struct options *o, int argc, char **argv)
+static void free_options(void *options)
 {
-    static const struct option options[] = {
-        SIGNING_SECRET_OPTIONS,
-        SIGNING_CLAIM_OPTIONS,
-        {"method", required_argument, NULL, 'm'},
-        {"header-name", required_argument, NULL, 'n'},
-        {"header", required_argument, NULL, 'H'},
-        {"data", required_argument, NULL, 'd'},
-        {"body", required_argument, NULL, 'b'},
-        {"ca-file", required_argument, NULL, 'a'},
-        {"timeout", required_argument, NULL, 't'},
-        {"plural", no_argument, NULL, 'p'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    struct why why = {""};
-    for (int c; (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
-        if (c == 'h') {
-            o->url = NULL;
-            return cmd_help(self);
-        }
-        if (take_option(o, c, optarg, &why) != ERR_OK)
-            return cmd_usage(self, "%s", why.text);
-    }
-    if (argc - optind != 1)
-        return cmd_usage(self, argc == optind ? "where to? Give a URL" : "one URL at a time");
-    o->url = argv[optind];
-    return CMD_OK;
-}
-
-static int run(const struct cmd *self, int argc, char **argv)
-{
-    struct options o = {
-        .method = "POST", .header_name = "Authentication", .timeout_ms = SEND_TIMEOUT * 1000};
-    if (signing_init(&o.signing) != ERR_OK)
-        return cmd_failed(self, "out of memory");
-    int status = parse(self, &o, argc, argv);
-    if (status == CMD_OK && o.url != NULL)
-        status = send_event(self, &o);
-    signing_free(&o.signing);
-    return status;
+    signing_free(&((struct options *)options)->signing);
 }

@@ -12,12 +12,6 @@
 
 #define EXPIRES_MAX 3153600000 /* s, a hundred years: no sum with a time overflows */
 
-enum err signing_init(struct signing *s)
-{
-    *s = (struct signing){.expires_in = SIGNING_TIMEOUT, .given = json_object_new_object()};
-    return s->given != NULL ? ERR_OK : ERR_NOMEM;
-}
-
 void signing_free(struct signing *s)
 {
     json_object_put(s->given);
@@ -29,7 +23,7 @@ void signing_free(struct signing *s)
 /* Set a member, consuming the value. */
 static enum err set(struct json_object *o, const char *name, struct json_object *value)
 {
-    if (json_object_object_add(o, name, value) == 0)
+    if (o != NULL && json_object_object_add(o, name, value) == 0)
         return ERR_OK;
     json_object_put(value);
     return ERR_NOMEM;
@@ -41,88 +35,87 @@ static enum err set_string(struct json_object *o, const char *name, const char *
     return v != NULL ? set(o, name, v) : ERR_NOMEM;
 }
 
-/* Set every member of `from` in `o`, over what is there. */
-static enum err set_all(struct json_object *o, struct json_object *from)
+/* -------------------------------------------------------------------- options */
+
+static enum err name_secret(struct secret_source *source, enum secret_kind kind, const char *name,
+                            struct why *why)
 {
-    enum err e = ERR_OK;
-    struct json_object_iter it;
-    json_object_object_foreachC(from, it)
-    {
-        if (e == ERR_OK)
-            e = set(o, it.key, json_object_get(it.val));
-    }
-    return e;
+    if (source->name != NULL)
+        return why_set(why, ERR_DUPLICATE, "the secret is named twice");
+    *source = (struct secret_source){.kind = kind, .name = name};
+    return ERR_OK;
+}
+
+enum err signing_take_secret_file(void *at, const char *value, struct why *why)
+{
+    return name_secret(at, SECRET_FILE, value, why);
+}
+
+enum err signing_take_secret_env(void *at, const char *value, struct why *why)
+{
+    return name_secret(at, SECRET_ENV, value, why);
+}
+
+enum err signing_give(struct signing *s, const char *name, struct json_object *value)
+{
+    if (s->given == NULL)
+        s->given = json_object_new_object();
+    return set(s->given, name, value);
 }
 
 /* "NAME=VALUE". */
-static enum err set_claim(struct signing *s, const char *text, struct why *why)
+enum err signing_take_claim(void *at, const char *value, struct why *why)
 {
-    const char *equals = strchr(text, '=');
-    if (equals == NULL || equals == text)
-        return why_set(why, ERR_INVALID, "--claim is given as NAME=VALUE, not '%s'", text);
-    char *name = strndup(text, (size_t)(equals - text));
-    if (name == NULL)
-        return why_no_memory(why);
-    struct json_object *value;
-    enum err e = jsonx_parse(equals + 1, strlen(equals + 1), SIGNING_JSON_MAX, &value, NULL);
-    e = e == ERR_OK ? set(s->given, name, value) : set_string(s->given, name, equals + 1);
+    const char *equals = strchr(value, '=');
+    if (equals == NULL || equals == value)
+        return why_set(why, ERR_INVALID, "--claim is given as NAME=VALUE, not '%s'", value);
+    char *name = strndup(value, (size_t)(equals - value));
+    struct json_object *claim;
+    enum err e = name != NULL ? ERR_OK : ERR_NOMEM;
+    if (jsonx_parse(equals + 1, strlen(equals + 1), SIGNING_JSON_MAX, &claim, NULL) != ERR_OK &&
+        (claim = json_object_new_string(equals + 1)) == NULL)
+        e = ERR_NOMEM;
+    if (e == ERR_OK)
+        e = signing_give(at, name, claim);
+    else
+        json_object_put(claim);
     free(name);
     return e == ERR_OK ? e : why_set(why, e, "%s", err_text(e));
 }
 
-static enum err set_claims(struct signing *s, const char *path, struct why *why)
+enum err signing_take_claims(void *at, const char *value, struct why *why)
 {
     struct json_object *claims;
-    enum err e = jsonx_parse_file(path, SIGNING_JSON_MAX, &claims, why);
+    struct json_object_iter it;
+    enum err e = jsonx_parse_file(value, SIGNING_JSON_MAX, &claims, why);
     if (e != ERR_OK)
         return e;
     if (!json_object_is_type(claims, json_type_object)) {
         json_object_put(claims);
-        return why_set(why, ERR_TYPE, "%s: not a JSON object", path);
+        return why_set(why, ERR_TYPE, "%s: not a JSON object", value);
     }
-    e = set_all(s->given, claims);
+    json_object_object_foreachC(claims, it)
+    {
+        if (e == ERR_OK)
+            e = signing_give(at, it.key, json_object_get(it.val));
+    }
     json_object_put(claims);
     return e == ERR_OK ? e : why_set(why, e, "%s", err_text(e));
 }
 
-static enum err set_expires_in(struct signing *s, const char *text, struct why *why)
+enum err signing_take_expires_in(void *at, const char *value, struct why *why)
 {
     char *end;
     errno = 0;
-    long long seconds = strtoll(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || seconds > EXPIRES_MAX ||
+    long long seconds = strtoll(value, &end, 10);
+    if (errno != 0 || end == value || *end != '\0' || seconds > EXPIRES_MAX ||
         seconds < -EXPIRES_MAX)
-        return why_set(why, ERR_INVALID, "--expires-in is a number of seconds, not '%s'", text);
-    s->expires_in = seconds;
+        return why_set(why, ERR_INVALID, "--expires-in is a number of seconds, not '%s'", value);
+    ((struct signing *)at)->expires_in = seconds;
     return ERR_OK;
 }
 
-enum err signing_option(struct signing *s, int option, const char *value, struct why *why)
-{
-    switch (option) {
-    case 'c':
-        s->config = value;
-        return ERR_OK;
-    case 'w':
-        s->webhook = value;
-        return ERR_OK;
-    case 'f':
-    case 'e':
-        if (s->source.name != NULL)
-            return why_set(why, ERR_DUPLICATE, "the secret is named twice");
-        s->source = (struct secret_source){.kind = option == 'f' ? SECRET_FILE : SECRET_ENV,
-                                           .name = value};
-        return ERR_OK;
-    case 'k':
-        return set_claim(s, value, why);
-    case 'K':
-        return set_claims(s, value, why);
-    case 'x':
-        return set_expires_in(s, value, why);
-    default:
-        return why_set(why, ERR_INVALID, "unknown option");
-    }
-}
+/* ------------------------------------------------------------------ key and claims */
 
 static enum err find_webhook(struct signing *s, struct why *why)
 {
@@ -209,6 +202,21 @@ static enum err add_times(const struct signing *s, struct json_object *claims)
     return e == ERR_OK ? set_int(claims, "exp", now + s->expires_in) : e;
 }
 
+/* Over what is there. */
+static enum err add_given(const struct signing *s, struct json_object *claims)
+{
+    enum err e = ERR_OK;
+    struct json_object_iter it;
+    if (s->given == NULL)
+        return ERR_OK;
+    json_object_object_foreachC(s->given, it)
+    {
+        if (e == ERR_OK)
+            e = set(claims, it.key, json_object_get(it.val));
+    }
+    return e;
+}
+
 enum err signing_claims(const struct signing *s, struct json_object **ret, struct why *why)
 {
     struct json_object *claims = json_object_new_object();
@@ -216,7 +224,7 @@ enum err signing_claims(const struct signing *s, struct json_object **ret, struc
     if (e == ERR_OK)
         e = add_times(s, claims);
     if (e == ERR_OK)
-        e = set_all(claims, s->given);
+        e = add_given(s, claims);
     if (e == ERR_OK && !json_object_object_get_ex(claims, "webhook_id", NULL))
         e = why_set(why, ERR_INVALID, "which webhook? Say it by --webhook ID");
     else if (e != ERR_OK)

@@ -16,24 +16,23 @@
 #include "auth/jwt.h"
 #include "base/err.h"
 #include "base/secret.h"
+#include "cmd/cmd.h"
 #include "conf/conf.h"
 
 #define SIGNING_TIMEOUT  600           /* s: Connect's `processing_timeout`, and a token's life */
 #define SIGNING_JSON_MAX (1024 * 1024) /* bytes of a file of claims */
 
-/* Where the secret is. */
-#define SIGNING_SECRET_OPTIONS                                                               \
-    {"config", required_argument, NULL, 'c'}, {"secret-file", required_argument, NULL, 'f'}, \
-    {                                                                                        \
-        "secret-env", required_argument, NULL, 'e'                                           \
-    }
+/* Where the secret is. For `struct signing` in the options' struct of a command. */
+#define SIGNING_SECRET_OPTIONS(type, member)                                    \
+    CMD_TEXT("config", 'c', type, member.config),                               \
+        CMD_TAKE("secret-file", type, member.source, signing_take_secret_file), \
+        CMD_TAKE("secret-env", type, member.source, signing_take_secret_env)
 /* What is signed. */
-#define SIGNING_CLAIM_OPTIONS                                                           \
-    {"webhook", required_argument, NULL, 'w'}, {"claim", required_argument, NULL, 'k'}, \
-        {"claims", required_argument, NULL, 'K'},                                       \
-    {                                                                                   \
-        "expires-in", required_argument, NULL, 'x'                                      \
-    }
+#define SIGNING_CLAIM_OPTIONS(type, member)                    \
+    CMD_TEXT("webhook", 0, type, member.webhook),              \
+        CMD_TAKE("claim", type, member, signing_take_claim),   \
+        CMD_TAKE("claims", type, member, signing_take_claims), \
+        CMD_TAKE("expires-in", type, member, signing_take_expires_in)
 
 #define SIGNING_SECRET_HELP                                                         \
     "  -c, --config FILE    the configuration (default: as the handler finds it)\n" \
@@ -50,7 +49,7 @@ struct signing {
     const char *webhook;         /* --webhook */
     struct secret_source source; /* --secret-file or --secret-env; no name: the configuration's */
     int64_t expires_in;
-    struct json_object *given; /* claims set by --claim and --claims; owned */
+    struct json_object *given; /* claims set by --claim and --claims; owned, NULL if none */
 
     /* After signing_open(): */
     struct conf *conf;               /* NULL if it was not needed; owned */
@@ -58,10 +57,21 @@ struct signing {
     struct jwt_key *key;             /* owned */
 };
 
-/* Nothing given yet. ERR_NOMEM. */
-enum err signing_init(struct signing *s);
-/* Take one option that getopt_long() returned; one that is none of ours is refused. */
-enum err signing_option(struct signing *s, int option, const char *value, struct why *why);
+/* Nothing given yet. */
+#define SIGNING_DEFAULTS              \
+    {                                 \
+        .expires_in = SIGNING_TIMEOUT \
+    }
+
+/* Options, for tables (cmd.h). The first two are told a secret_source, the others all of it. */
+enum err signing_take_secret_file(void *at, const char *value, struct why *why);
+enum err signing_take_secret_env(void *at, const char *value, struct why *why);
+enum err signing_take_claim(void *at, const char *value, struct why *why);
+enum err signing_take_claims(void *at, const char *value, struct why *why);
+enum err signing_take_expires_in(void *at, const char *value, struct why *why);
+/* A claim that is given; `value` is consumed. */
+enum err signing_give(struct signing *s, const char *name, struct json_object *value);
+
 /* Load what the options name: the configuration, the webhook, the secret. */
 enum err signing_open(struct signing *s, struct why *why);
 void signing_free(struct signing *s);

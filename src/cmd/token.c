@@ -2,7 +2,6 @@
 #include "cmd/cmd.h"
 
 #include <ctype.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,14 @@
 #include "event/event.h"
 #include "web/hook.h"
 
-static int run(const struct cmd *self, int argc, char **argv);
+struct options {
+    struct signing signing;
+    bool json; /* verify */
+};
+
+static int sign(const struct cmd *self, void *options, int argc, char **argv);
+static int verify(const struct cmd *self, void *options, int argc, char **argv);
+static void free_options(void *options);
 
 const struct cmd cmd_token = {
     .name = "token",
@@ -41,7 +47,32 @@ const struct cmd cmd_token = {
         "  connect-webhook token sign --secret-file key --webhook WH-1 --claim data='{\"a\":1}'\n"
         "  connect-webhook token sign --webhook WH-1 --expires-in -300 | \\\n"
         "      connect-webhook token verify --json\n",
-    .run = run,
+    .verbs =
+        (const struct cmd_verb[]){
+            {.name = "sign",
+             .options =
+                 (const struct cmd_option[]){
+                     SIGNING_SECRET_OPTIONS(struct options, signing),
+                     SIGNING_CLAIM_OPTIONS(struct options, signing),
+                     {0},
+                 },
+             .defaults = &(const struct options){.signing = SIGNING_DEFAULTS},
+             .size = sizeof(struct options),
+             .run = sign,
+             .free = free_options},
+            {.name = "verify",
+             .options =
+                 (const struct cmd_option[]){
+                     SIGNING_SECRET_OPTIONS(struct options, signing),
+                     CMD_FLAG("json", struct options, json),
+                     {0},
+                 },
+             .size = sizeof(struct options),
+             .arguments_max = 1,
+             .run = verify,
+             .free = free_options},
+            {0},
+        },
 };
 
 /* ----- sign ----- */
@@ -63,31 +94,14 @@ static int print_token(const struct cmd *self, const struct signing *s)
     return e == ERR_OK ? CMD_OK : cmd_failed(self, "the token: %s", err_text(e));
 }
 
-static int sign(const struct cmd *self, int argc, char **argv)
+static int sign(const struct cmd *self, void *options, int argc, char **argv)
 {
-    static const struct option options[] = {
-        SIGNING_SECRET_OPTIONS, SIGNING_CLAIM_OPTIONS, {"help", no_argument, NULL, 'h'}, {0}};
-    struct signing s;
+    struct signing *s = &((struct options *)options)->signing;
     struct why why;
-    int status = CMD_OK;
-    if (signing_init(&s) != ERR_OK)
-        return cmd_failed(self, "out of memory");
-    for (int c; status == CMD_OK && (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
-        if (c == 'h') {
-            signing_free(&s);
-            return cmd_help(self);
-        }
-        if (signing_option(&s, c, optarg, &why) != ERR_OK)
-            status = cmd_usage(self, "%s", why.text);
-    }
-    if (status == CMD_OK && optind < argc)
-        status = cmd_usage(self, "sign takes no arguments, but was given '%s'", argv[optind]);
-    if (status == CMD_OK && signing_open(&s, &why) != ERR_OK)
-        status = cmd_failed(self, "%s", why.text);
-    if (status == CMD_OK)
-        status = print_token(self, &s);
-    signing_free(&s);
-    return status;
+    (void)argc;
+    (void)argv;
+    return signing_open(s, &why) == ERR_OK ? print_token(self, s)
+                                           : cmd_failed(self, "%s", why.text);
 }
 
 /* ----- verify ----- */
@@ -358,40 +372,13 @@ static int explain_argument(const struct cmd *self, const char *argument, struct
     return status;
 }
 
-static int verify(const struct cmd *self, int argc, char **argv)
+static int verify(const struct cmd *self, void *options, int argc, char **argv)
 {
-    static const struct option options[] = {SIGNING_SECRET_OPTIONS,
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
-    struct signing s = {0};
-    struct why why;
-    bool json = false;
-    for (int c; (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
-        if (c == 'h')
-            return cmd_help(self);
-        if (c == 'j') {
-            json = true;
-            continue;
-        }
-        if (signing_option(&s, c, optarg, &why) != ERR_OK)
-            return cmd_usage(self, "%s", why.text);
-    }
-    if (argc - optind > 1)
-        return cmd_usage(self, "verify takes one token, but was also given '%s'", argv[optind + 1]);
-    int status = explain_argument(self, argv[optind], &s, json);
-    signing_free(&s);
-    return status;
+    struct options *o = options;
+    return explain_argument(self, argc > 0 ? argv[0] : NULL, &o->signing, o->json);
 }
 
-static int run(const struct cmd *self, int argc, char **argv)
+static void free_options(void *options)
 {
-    const char *verb = argc > 1 ? argv[1] : "";
-    if (strcmp(verb, "sign") == 0)
-        return sign(self, argc - 1, argv + 1);
-    if (strcmp(verb, "verify") == 0)
-        return verify(self, argc - 1, argv + 1);
-    if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0)
-        return cmd_help(self);
-    return cmd_usage(self, "say 'sign' or 'verify'");
+    signing_free(&((struct options *)options)->signing);
 }

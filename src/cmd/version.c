@@ -1,12 +1,15 @@
 /* version.c - which program this is, and how it was built. */
 #include "cmd/cmd.h"
 
-#include <getopt.h>
 #include <stdio.h>
 
 #include "base/jsonx.h"
 
-static int run(const struct cmd *self, int argc, char **argv);
+struct options {
+    bool json;
+};
+
+static int run(const struct cmd *self, void *options, int argc, char **argv);
 
 const struct cmd cmd_version = {
     .name = "version",
@@ -16,7 +19,17 @@ const struct cmd cmd_version = {
             "\n"
             "  --json   one JSON object\n"
             "  --help   show this help\n",
-    .run = run,
+    .verbs =
+        (const struct cmd_verb[]){
+            {.options =
+                 (const struct cmd_option[]){
+                     CMD_FLAG("json", struct options, json),
+                     {0},
+                 },
+             .size = sizeof(struct options),
+             .run = run},
+            {0},
+        },
 };
 
 static void print_json(void)
@@ -29,21 +42,12 @@ static void print_json(void)
     json_object_put(o);
 }
 
-static int run(const struct cmd *self, int argc, char **argv)
+static int run(const struct cmd *self, void *options, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
-    bool json = false;
-    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        if (c == 'h')
-            return cmd_help(self);
-        if (c != 'j')
-            return cmd_usage(self, "unknown option");
-        json = true;
-    }
-    if (optind < argc)
-        return cmd_usage(self, "takes no arguments, but was given '%s'", argv[optind]);
-    if (json)
+    (void)self;
+    (void)argc;
+    (void)argv;
+    if (((const struct options *)options)->json)
         print_json();
     else
         printf("connect-webhook %s\n%s", PACKAGE_VERSION, CONFIGURE_SUMMARY);

@@ -36,7 +36,7 @@ enum outcome job_fail(struct job *job, enum err e, const char *fmt, ...)
     return ending(result_set(&job->result, e, "%s", text));
 }
 
-enum outcome job_fail_memory(struct job *job)
+static enum outcome out_of_memory(struct job *job)
 {
     return ending(result_no_memory(&job->result));
 }
@@ -89,7 +89,7 @@ static enum outcome add_template(struct job *job, struct json_object *body)
                         "%s needs a template_id or an activation_tile: product %s has no template",
                         v->name, job->product_id);
     if (id != NULL && !add_text(body, v, "template_id", id))
-        return job_fail_memory(job);
+        return out_of_memory(job);
     return OUTCOME_GO_ON;
 }
 
@@ -114,10 +114,10 @@ static enum outcome make_body(struct job *job, struct json_object **body)
     if (v == NULL)
         return OUTCOME_GO_ON;
     *body = json_object_new_object();
-    enum outcome o = *body != NULL ? add_template(job, *body) : job_fail_memory(job);
+    enum outcome o = *body != NULL ? add_template(job, *body) : out_of_memory(job);
     for (const struct verb_field *f = v->fields; o == OUTCOME_GO_ON && f->name != NULL; f++)
         if (!add_field(job, f, body))
-            o = job_fail_memory(job);
+            o = out_of_memory(job);
     return o;
 }
 
@@ -255,7 +255,7 @@ enum outcome job_carry_out(struct job *job)
     if (o == OUTCOME_GO_ON &&
         params_changed(job->decision->params, object_params(job->object_class, job->object),
                        &changed) != ERR_OK)
-        o = job_fail_memory(job);
+        o = out_of_memory(job);
     if (o == OUTCOME_GO_ON)
         o = perform(job, body, changed);
     json_object_put(changed);

@@ -2,7 +2,7 @@
  */
 #include <string.h>
 
-#include "sim/sim.h"
+#include "sim/rooms.h"
 
 static bool post_message(struct sim_call *c, struct json_object *conversation)
 {

@@ -2,7 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sim/sim.h"
+#include "sim/rooms.h"
+#include "sim/verbs.h"
 
 static struct json_object *element_of(struct json_object *array, const char *id)
 {

@@ -1,4 +1,6 @@
 /* server.c - connect-sim's HTTP side, over libmicrohttpd: one thread a connection. */
+#include "sim/server.h"
+
 #include <arpa/inet.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -8,7 +10,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "sim/sim.h"
+#include "sim/call.h"
 
 #define IDLE_TIMEOUT  60    /* s of a silent connection */
 #define QUERY_LEN_MAX 16384 /* bytes of a request's query */

@@ -13,6 +13,7 @@
 #include "base/jsonx.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "sim/server.h"
 
 static const char help[] =
     "Usage: connect-sim --listen 127.0.0.1:PORT [OPTION]...\n"

@@ -7,7 +7,7 @@
 #include "auth/jwt.h"
 #include "base/clk.h"
 #include "base/http.h"
-#include "sim/sim.h"
+#include "sim/rooms.h"
 
 #define TOKEN_MAX (64 * 1024)
 

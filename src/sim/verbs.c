@@ -1,8 +1,8 @@
 /* verbs.c - what is done with a fulfillment request: its state machine, and what that does to the
  * asset. */
-#include <string.h>
+#include "sim/verbs.h"
 
-#include "sim/sim.h"
+#include <string.h>
 
 /* A verb: from where it leads where, and what it needs. */
 struct verb {

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "event/object_class.h"
-#include "sim/sim.h"
+#include "sim/rooms.h"
 
 /* The members that are texts, and how long they may be. */
 static const struct {

@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -143,6 +142,11 @@ static void respond(struct request *r, const struct response *res)
     c->answered = true;
     pthread_cond_signal(&c->answered_cond);
     pthread_mutex_unlock(&c->lock);
+}
+
+bool cgi_is_call(void)
+{
+    return getenv("REQUEST_METHOD") != NULL;
 }
 
 enum err cgi_run(const struct cgi_options *options, request_handler *handler, void *ctx)

@@ -6,11 +6,15 @@
 #ifndef TRANSPORT_CGI_H
 #define TRANSPORT_CGI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "transport/request.h"
+
+/* Has the web server started us for one call? Else it is FastCGI. */
+bool cgi_is_call(void);
 
 struct cgi_options {
     size_t max_body;            /* bytes */

@@ -55,8 +55,6 @@ struct request {
      */
     enum err err;
 
-    void *ctx; /* for the handler */
-
     char *joined_path; /* the transport's: what `path` points at if it had to be put together */
 };
 

@@ -25,7 +25,6 @@
 
 #include "transport/cgi.h"
 #include "transport/fcgi.h"
-#include "transport/transport.h"
 
 /* FNV-1a: enough to see that a body came whole. */
 static uint64_t checksum(const char *data, size_t len)
@@ -160,7 +159,7 @@ int main(int argc, char **argv)
         .threads = 4,
         .limits = {.max_body = 1024 * 1024, .request_timeout_ms = 30000, .stop_timeout_ms = 30000}};
     signal(SIGPIPE, SIG_IGN);
-    if (transport_kind() == TRANSPORT_CGI) {
+    if (cgi_is_call()) {
         const char *limit = getenv("RESPONDER_MAX_BODY"), *timeout = getenv("RESPONDER_TIMEOUT");
         struct cgi_options c = {limit != NULL ? strtoul(limit, NULL, 10) : o.limits.max_body,
                                 timeout != NULL ? strtol(timeout, NULL, 10) : 30000};

@@ -99,21 +99,12 @@ static void refuses_scalars_of_another_type(void **state)
 {
     (void)state;
     struct yamlx *y;
-    assert_err(parse("- 4x\n- \"4\"\n- 0x4\n- 4.0\n- 04\n- [4]\n- ~\n- yes\n- 99\n", &y, NULL),
-               ERR_OK);
+    assert_err(parse("- [4]\n- ~\n- {}\n", &y, NULL), ERR_OK);
     const struct yamlx_node *root = yamlx_root(y);
     struct why why;
-    int64_t number = 42;
-    for (size_t i = 0; i < 8; i++)
-        assert_err(yamlx_int(yamlx_item(root, i), 0, 10, &number, &why), ERR_TYPE);
-    assert_err(yamlx_int(yamlx_item(root, 8), 0, 10, &number, &why), ERR_RANGE);
-    assert_string_equal(why.text, "f:9:3: 99: from 0 to 10 is allowed");
-    assert_int_equal(number, 42);
-    bool yes;
-    assert_err(yamlx_bool(yamlx_item(root, 7), &yes, &why), ERR_TYPE);
     const char *text;
-    assert_err(yamlx_str(yamlx_item(root, 5), &text, &why), ERR_TYPE);
-    assert_err(yamlx_str(yamlx_item(root, 6), &text, &why), ERR_TYPE);
+    assert_err(yamlx_str(yamlx_item(root, 0), &text, &why), ERR_TYPE);
+    assert_err(yamlx_str(yamlx_item(root, 1), &text, &why), ERR_TYPE);
     yamlx_free(y);
 }
 
@@ -190,15 +181,13 @@ static void walks_and_knows_its_places(void **state)
 {
     (void)state;
     struct yamlx *y;
-    assert_err(parse("log: { level: debug }\nlist:\n  - -7\n  - 'two'\non: true\n", &y, NULL),
-               ERR_OK);
+    assert_err(parse("log: { level: debug }\nlist:\n  - -7\n  - 'two'\n", &y, NULL), ERR_OK);
     const struct yamlx_node *root = yamlx_root(y), *list = yamlx_get(root, "list");
     const char *text;
     assert_err(yamlx_str(yamlx_get(yamlx_get(root, "log"), "level"), &text, NULL), ERR_OK);
     assert_string_equal(text, "debug");
-    int64_t number;
-    assert_err(yamlx_int(yamlx_item(list, 0), -10, 0, &number, NULL), ERR_OK);
-    assert_int_equal(number, -7);
+    assert_err(yamlx_str(yamlx_item(list, 0), &text, NULL), ERR_OK);
+    assert_string_equal(text, "-7");
     assert_null(yamlx_item(list, 2));
     assert_null(yamlx_key(list, 0));
     assert_null(yamlx_get(root, "no"));
@@ -206,9 +195,6 @@ static void walks_and_knows_its_places(void **state)
     yamlx_fail(yamlx_item(list, 1), &why, ERR_CONFIG, "no %s", "good");
     assert_string_equal(why.text, "f:4:5: no good");
     assert_int_equal(yamlx_line(yamlx_item(list, 1)), 4);
-    bool on;
-    assert_err(yamlx_bool(yamlx_get(root, "on"), &on, NULL), ERR_OK);
-    assert_true(on);
     yamlx_free(y);
 }
 

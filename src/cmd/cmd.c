@@ -1,0 +1,143 @@
+/* cmd.c - what the subcommands share: the command line, and how to complain. */
+#include "cmd/cmd.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPTION_BASE 256 /* what getopt_long() returns for the first of a table */
+
+__attribute__((format(printf, 2, 0))) static int complain(const struct cmd *self, const char *fmt,
+                                                          va_list ap)
+{
+    fprintf(stderr, "connect-webhook %s: ", self->name);
+    vfprintf(stderr, fmt, ap);
+    return fputc('\n', stderr);
+}
+
+int cmd_usage(const struct cmd *self, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    complain(self, fmt, ap);
+    va_end(ap);
+    fprintf(stderr, "Try 'connect-webhook %s --help'.\n", self->name);
+    return CMD_USAGE;
+}
+
+int cmd_failed(const struct cmd *self, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    complain(self, fmt, ap);
+    va_end(ap);
+    return CMD_FAILED;
+}
+
+int cmd_help(const struct cmd *self)
+{
+    fputs(self->help, stdout);
+    return CMD_OK;
+}
+
+/* ------------------------------------------------------------------ the command line */
+
+/* For getopt_long(): the table's, and --help. */
+static void list_options(const struct cmd_option *table, struct option *longs, char *letters)
+{
+    size_t n = 0;
+    *letters++ = 'h';
+    longs[n++] = (struct option){"help", no_argument, NULL, 'h'};
+    for (size_t i = 0; table[i].name != NULL; i++) {
+        int has_value = table[i].has_value ? required_argument : no_argument;
+        longs[n++] = (struct option){table[i].name, has_value, NULL, OPTION_BASE + (int)i};
+        if (table[i].letter != 0) {
+            *letters++ = table[i].letter;
+            if (table[i].has_value)
+                *letters++ = ':';
+        }
+    }
+    longs[n] = (struct option){0};
+    *letters = '\0';
+}
+
+static const struct cmd_option *find_option(const struct cmd_option *table, int returned)
+{
+    if (returned >= OPTION_BASE)
+        return &table[returned - OPTION_BASE];
+    while (table->name != NULL && table->letter != returned)
+        table++;
+    return table->name != NULL ? table : NULL;
+}
+
+static enum err keep(const struct cmd_option *o, void *options, const char *value, struct why *why)
+{
+    void *at = (char *)options + o->at;
+    if (o->take != NULL)
+        return o->take(at, value, why);
+    if (o->has_value)
+        *(const char **)at = value;
+    else
+        *(bool *)at = true;
+    return ERR_OK;
+}
+
+/* CMD_OK to go on; *ret_help: what was asked for is help, and has been given. */
+static int read_options(const struct cmd *self, const struct cmd_verb *v, void *options, int argc,
+                        char **argv, bool *ret_help)
+{
+    struct option longs[CMD_OPTIONS_MAX + 2];
+    char letters[2 * CMD_OPTIONS_MAX + 2];
+    struct why why;
+    list_options(v->options, longs, letters);
+    optind = 0; /* from the beginning, whoever has used it before */
+    for (int c; (c = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
+        const struct cmd_option *o = find_option(v->options, c);
+        *ret_help = c == 'h';
+        if (*ret_help)
+            return cmd_help(self);
+        if (o == NULL)
+            return cmd_usage(self, "unknown option, or one without its value");
+        if (keep(o, options, optarg, &why) != ERR_OK)
+            return cmd_usage(self, "%s", why.text);
+    }
+    if (argc - optind > v->arguments_max)
+        return cmd_usage(self, "'%s' is one argument too many", argv[optind + v->arguments_max]);
+    return CMD_OK;
+}
+
+static int run_verb(const struct cmd *self, const struct cmd_verb *v, int argc, char **argv)
+{
+    void *options = calloc(1, v->size > 0 ? v->size : 1);
+    bool help = false;
+    if (options == NULL)
+        return cmd_failed(self, "%s", err_text(ERR_NOMEM));
+    if (v->defaults != NULL)
+        memcpy(options, v->defaults, v->size);
+    int status = read_options(self, v, options, argc, argv, &help);
+    if (status == CMD_OK && !help)
+        status = v->run(self, options, argc - optind, argv + optind);
+    if (v->free != NULL)
+        v->free(options);
+    free(options);
+    return status;
+}
+
+int cmd_run(const struct cmd *self, int argc, char **argv)
+{
+    const struct cmd_verb *v = self->verbs;
+    if (v->name == NULL)
+        return run_verb(self, v, argc, argv);
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        return cmd_help(self);
+    while (v->run != NULL && strcmp(v->name, name) != 0)
+        v++;
+    if (v->run != NULL)
+        return run_verb(self, v, argc - 1, argv + 1);
+    if (self->verbs[1].run == NULL)
+        return cmd_usage(self, "there is one thing to do: %s %s", self->name, self->verbs[0].name);
+    return cmd_usage(self, "say '%s' or '%s'", self->verbs[0].name, self->verbs[1].name);
+}

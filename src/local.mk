@@ -58,9 +58,8 @@ inbox_sources = \
 	src/inbox/filelock.c src/inbox/filelock.h \
 	src/inbox/inbox.c src/inbox/inbox.h \
 	src/inbox/inbox_sqlite.c \
-	src/inbox/sqlite_db.c src/inbox/sqlite_db.h src/inbox/sqlite_schema.c \
-	src/inbox/sqlite_delivery.c src/inbox/sqlite_delivery.h \
-	src/inbox/sqlite_writer.c src/inbox/sqlite_writer.h
+	src/inbox/sqlite_db.c src/inbox/sqlite_db.h \
+	src/inbox/sqlite_delivery.c src/inbox/sqlite_delivery.h
 
 api_sources = \
 	src/api/api.c src/api/api.h \

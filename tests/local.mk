@@ -33,7 +33,7 @@ auth_tests = \
 
 inbox_tests = \
 	tests/unit/test_inbox \
-	tests/unit/test_sqlite_writer
+	tests/unit/test_sqlite_db
 
 api_tests = \
 	tests/unit/test_api \
@@ -125,6 +125,7 @@ integration_tests = \
 	tests/integration/test_guard.py \
 	tests/integration/test_handler.py \
 	tests/integration/test_hook.py \
+	tests/integration/test_new_class.py \
 	tests/integration/test_policy.py \
 	tests/integration/test_poll.py \
 	tests/integration/test_quickstart.py \

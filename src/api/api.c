@@ -345,7 +345,7 @@ enum err api_message(struct api *a, struct api_call *call, const char *object_id
         return ERR_OK;
     }
     struct json_object *body = json_object_new_object();
-    if (jsonx_add(body, "text", json_object_new_string(text)))
+    if (jsonx_add_text(body, "text", text))
         e = change(a, call, "POST", path, body, NULL);
     else
         e = result_no_memory(&call->result);

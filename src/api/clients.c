@@ -1,10 +1,15 @@
 /* clients.c - the API clients of a program. */
 #include "api/clients.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/buf.h"
+
+#define SETTINGS_MAX (64 * 1024) /* bytes; the configuration's limits are below it */
 
 struct client {
     struct client *next;
@@ -54,27 +59,24 @@ void clients_stop(struct clients *c)
     pthread_mutex_unlock(&c->lock);
 }
 
-/* With the NUL, so that no two settings run together; NULL is told from "". */
-static void hash_text(crypto_generichash_state *h, const char *text)
+/* One hash of all settings: of a line of those that are no secret, and of the key. */
+static enum err hash_settings(const struct api_options *o,
+                              unsigned char ret[crypto_generichash_BYTES])
 {
-    crypto_generichash_update(h, (const unsigned char *)(text != NULL ? "+" : "-"), 1);
-    if (text != NULL)
-        crypto_generichash_update(h, (const unsigned char *)text, strlen(text) + 1);
-}
-
-static void hash_settings(const struct api_options *o, unsigned char ret[crypto_generichash_BYTES])
-{
-    const int64_t numbers[] = {o->connect_timeout_ms, o->timeout_ms, o->rate_limit};
     crypto_generichash_state h;
+    struct buf line;
+    buf_init(&line, SETTINGS_MAX);
+    buf_printf(&line, "%s\n%s\n%s\n%s\n%" PRId64 " %" PRId64 " %" PRId64 "\n", o->account_id,
+               o->url, o->proxy != NULL ? o->proxy : "", o->ca_file != NULL ? o->ca_file : "",
+               o->connect_timeout_ms, o->timeout_ms, o->rate_limit);
     crypto_generichash_init(&h, NULL, 0, crypto_generichash_BYTES);
-    hash_text(&h, o->account_id);
-    hash_text(&h, o->url);
-    hash_text(&h, o->proxy);
-    hash_text(&h, o->ca_file);
-    crypto_generichash_update(&h, (const unsigned char *)numbers, sizeof numbers);
+    crypto_generichash_update(&h, (const unsigned char *)line.data, line.len);
     crypto_generichash_update(&h, secret_bytes(o->key), secret_len(o->key));
     crypto_generichash_final(&h, ret, crypto_generichash_BYTES);
     sodium_memzero(&h, sizeof h);
+    enum err e = line.err;
+    buf_free(&line);
+    return e;
 }
 
 /* Under the lock. */
@@ -82,7 +84,8 @@ static enum err find_or_make(struct clients *c, const struct api_options *o, str
                              struct why *why)
 {
     unsigned char settings[crypto_generichash_BYTES];
-    hash_settings(o, settings);
+    if (hash_settings(o, settings) != ERR_OK)
+        return why_no_memory(why);
     for (*ret = c->first; *ret != NULL; *ret = (*ret)->next)
         if (memcmp((*ret)->settings, settings, sizeof settings) == 0)
             return ERR_OK;

@@ -633,15 +633,32 @@ bool jsonx_append(struct json_object *array, struct json_object *value)
     return false;
 }
 
-struct json_object *jsonx_new_text(const char *text)
+bool jsonx_add_int(struct json_object *object, const char *key, int64_t n)
 {
+    return jsonx_add(object, key, json_object_new_int64(n));
+}
+
+bool jsonx_add_text(struct json_object *object, const char *key, const char *text)
+{
+    if (text == NULL)
+        return jsonx_share(object, key, NULL);
     char *clean = strdup(text);
     if (clean == NULL)
-        return NULL;
+        return false;
     utf8_clean(clean);
-    struct json_object *string = json_object_new_string(clean);
+    bool ok = jsonx_add(object, key, json_object_new_string(clean));
     free(clean);
-    return string;
+    return ok;
+}
+
+bool jsonx_share(struct json_object *object, const char *key, struct json_object *value)
+{
+    if (object == NULL)
+        return false;
+    if (json_object_object_add(object, key, json_object_get(value)) == 0)
+        return true;
+    json_object_put(value);
+    return false;
 }
 
 struct json_object *jsonx_copy(const struct json_object *root)

@@ -86,16 +86,17 @@ struct json_object *jsonx_object(const struct json_object *obj, const char *key)
 /*
  * Put a value into an object or at the end of an array, which then owns it. False if there is no
  * value, no object or no memory: the value is gone then, too, so that making and adding it is one
- * step. A null is added by json-c itself.
+ * step.
  */
 bool jsonx_add(struct json_object *object, const char *key, struct json_object *value);
 /* ... where a path leads; the objects on the way are made where they are not there. */
 bool jsonx_add_at(struct json_object *object, const char *path, struct json_object *value);
 bool jsonx_append(struct json_object *array, struct json_object *value);
-
-/* A string of a text that may have been cut, or may come from anywhere: what is not UTF-8 in it is
- * left out. Owned by the caller; NULL: out of memory. */
-struct json_object *jsonx_new_text(const char *text);
+/* ... a number; a text, of which is left out what is not UTF-8; a value that stays its owner's,
+ * too. For a NULL there is a null. */
+bool jsonx_add_int(struct json_object *object, const char *key, int64_t n);
+bool jsonx_add_text(struct json_object *object, const char *key, const char *text);
+bool jsonx_share(struct json_object *object, const char *key, struct json_object *value);
 
 /* A deep copy, owned by the caller; NULL for NULL or when memory ran out. */
 struct json_object *jsonx_copy(const struct json_object *root);

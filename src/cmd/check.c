@@ -19,7 +19,7 @@ struct options {
     bool print, keys, json;
 };
 
-static int run(const struct cmd *self, void *options, int argc, char **argv);
+static int run(const struct cmd *self, void *options, char **arguments);
 
 const struct cmd cmd_check = {
     .name = "check",
@@ -42,20 +42,16 @@ const struct cmd cmd_check = {
         "Examples:\n"
         "  connect-webhook check\n"
         "  connect-webhook check -c ./connect-webhook.yaml --print\n",
-    .verbs =
-        (const struct cmd_verb[]){
-            {.options =
-                 (const struct cmd_option[]){
-                     CMD_TEXT("config", 'c', struct options, config),
-                     CMD_FLAG("print", struct options, print),
-                     CMD_FLAG("keys", struct options, keys),
-                     CMD_FLAG("json", struct options, json),
-                     {0},
-                 },
-             .size = sizeof(struct options),
-             .run = run},
+    .options =
+        (const struct cmd_option[]){
+            CMD_TEXT("config", 'c', struct options, config),
+            CMD_FLAG("print", struct options, print),
+            CMD_FLAG("keys", struct options, keys),
+            CMD_FLAG("json", struct options, json),
             {0},
         },
+    .size = sizeof(struct options),
+    .run = run,
 };
 
 static int print_text(const struct cmd *self, const struct conf *conf)
@@ -116,14 +112,13 @@ static int list(const struct cmd *self, const char *path, const struct conf *con
     for (size_t i = 0; i < conf->webhooks_count; i++) {
         const struct conf_webhook *w = &conf->webhooks[i];
         struct json_object *row = json_object_new_object();
-        jsonx_add(row, "id", json_object_new_string(w->id));
-        jsonx_add(row, "account", json_object_new_string(w->account->id));
-        jsonx_add(row, "product", json_object_new_string(w->product));
-        jsonx_add(row, "object_class", json_object_new_string(w->object_class->name));
-        jsonx_add(row, "type", json_object_new_string(webhook_type_name(w->type)));
-        jsonx_add(
-            row, "policy",
-            json_object_new_string(w->policy.kind == CONF_POLICY_RULES ? w->policy.path : "none"));
+        jsonx_add_text(row, "id", w->id);
+        jsonx_add_text(row, "account", w->account->id);
+        jsonx_add_text(row, "product", w->product);
+        jsonx_add_text(row, "object_class", w->object_class->name);
+        jsonx_add_text(row, "type", webhook_type_name(w->type));
+        jsonx_add_text(row, "policy",
+                       w->policy.kind == CONF_POLICY_RULES ? w->policy.path : "none");
         table_row(t, row);
     }
     table_print(t);
@@ -131,14 +126,13 @@ static int list(const struct cmd *self, const char *path, const struct conf *con
     return CMD_OK;
 }
 
-static int run(const struct cmd *self, void *options, int argc, char **argv)
+static int run(const struct cmd *self, void *options, char **arguments)
 {
     const struct options *o = options;
     const char *path = conf_path(o->config);
     struct conf *conf = NULL;
     struct why why = {""};
-    (void)argc;
-    (void)argv;
+    (void)arguments;
     if (o->keys)
         return print_text(self, NULL);
     enum err e = conf_load(path, CONF_CHECK, &conf, &why);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/jsonx.h"
+
 #define OPTION_BASE 256 /* what getopt_long() returns for the first of a table */
 
 __attribute__((format(printf, 2, 0))) static int complain(const struct cmd *self, const char *fmt,
@@ -40,6 +42,18 @@ int cmd_help(const struct cmd *self)
 {
     fputs(self->help, stdout);
     return CMD_OK;
+}
+
+int cmd_print_json(const struct cmd *self, struct json_object *o)
+{
+    struct buf b;
+    buf_init(&b, JSONX_SIZE_MAX);
+    enum err e = o != NULL ? jsonx_print(&b, o) : ERR_NOMEM;
+    json_object_put(o);
+    if (e == ERR_OK)
+        puts(b.data);
+    buf_free(&b);
+    return e == ERR_OK ? CMD_OK : cmd_failed(self, "%s", err_text(e));
 }
 
 /* ------------------------------------------------------------------ the command line */
@@ -85,16 +99,16 @@ static enum err keep(const struct cmd_option *o, void *options, const char *valu
 }
 
 /* CMD_OK to go on; *ret_help: what was asked for is help, and has been given. */
-static int read_options(const struct cmd *self, const struct cmd_verb *v, void *options, int argc,
-                        char **argv, bool *ret_help)
+static int read_options(const struct cmd *self, void *options, int argc, char **argv,
+                        bool *ret_help)
 {
     struct option longs[CMD_OPTIONS_MAX + 2];
     char letters[2 * CMD_OPTIONS_MAX + 2];
     struct why why;
-    list_options(v->options, longs, letters);
+    list_options(self->options, longs, letters);
     optind = 0; /* from the beginning, whoever has used it before */
     for (int c; (c = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
-        const struct cmd_option *o = find_option(v->options, c);
+        const struct cmd_option *o = find_option(self->options, c);
         *ret_help = c == 'h';
         if (*ret_help)
             return cmd_help(self);
@@ -103,24 +117,24 @@ static int read_options(const struct cmd *self, const struct cmd_verb *v, void *
         if (keep(o, options, optarg, &why) != ERR_OK)
             return cmd_usage(self, "%s", why.text);
     }
-    if (argc - optind > v->arguments_max)
-        return cmd_usage(self, "'%s' is one argument too many", argv[optind + v->arguments_max]);
+    if (argc - optind > self->arguments_max)
+        return cmd_usage(self, "'%s' is one argument too many", argv[optind + self->arguments_max]);
     return CMD_OK;
 }
 
-static int run_verb(const struct cmd *self, const struct cmd_verb *v, int argc, char **argv)
+static int run_one(const struct cmd *self, int argc, char **argv)
 {
-    void *options = calloc(1, v->size > 0 ? v->size : 1);
+    void *options = calloc(1, self->size);
     bool help = false;
     if (options == NULL)
         return cmd_failed(self, "%s", err_text(ERR_NOMEM));
-    if (v->defaults != NULL)
-        memcpy(options, v->defaults, v->size);
-    int status = read_options(self, v, options, argc, argv, &help);
+    if (self->defaults != NULL)
+        memcpy(options, self->defaults, self->size);
+    int status = read_options(self, options, argc, argv, &help);
     if (status == CMD_OK && !help)
-        status = v->run(self, options, argc - optind, argv + optind);
-    if (v->free != NULL)
-        v->free(options);
+        status = self->run(self, options, argv + optind);
+    if (self->free != NULL)
+        self->free(options);
     free(options);
     return status;
 }
@@ -128,16 +142,21 @@ static int run_verb(const struct cmd *self, const struct cmd_verb *v, int argc, 
 int cmd_run(const struct cmd *self, int argc, char **argv)
 {
     const struct cmd_verb *v = self->verbs;
-    if (v->name == NULL)
-        return run_verb(self, v, argc, argv);
+    if (v == NULL)
+        return run_one(self, argc, argv);
     const char *name = argc > 1 ? argv[1] : "";
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         return cmd_help(self);
-    while (v->run != NULL && strcmp(v->name, name) != 0)
+    while (v->name != NULL && strcmp(v->name, name) != 0)
         v++;
-    if (v->run != NULL)
-        return run_verb(self, v, argc - 1, argv + 1);
-    if (self->verbs[1].run == NULL)
-        return cmd_usage(self, "there is one thing to do: %s %s", self->name, self->verbs[0].name);
-    return cmd_usage(self, "say '%s' or '%s'", self->verbs[0].name, self->verbs[1].name);
+    if (v->name != NULL) {
+        struct cmd one = v->cmd;
+        one.name = self->name;
+        one.help = self->help;
+        return run_one(&one, argc - 1, argv + 1);
+    }
+    v = self->verbs;
+    return v[1].name != NULL
+               ? cmd_usage(self, "say '%s' or '%s'", v[0].name, v[1].name)
+               : cmd_usage(self, "there is one thing to do: %s %s", self->name, v[0].name);
 }

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <json-c/json.h>
+
 #include "base/err.h"
 
 /* In the order in which --help shows them. */
@@ -52,23 +54,25 @@ struct cmd_option {
         name, 0, true, offsetof(type, member), take \
     }
 
-/* What can be done with the command: most have one thing, which has no name. */
-struct cmd;
-struct cmd_verb {
-    const char *name;
-    const struct cmd_option *options; /* ends with a NULL name */
-    const void *defaults;             /* the options' struct, if none is given */
-    size_t size;                      /* bytes of it */
-    int arguments_max;                /* behind the options */
-    int (*run)(const struct cmd *self, void *options, int argc, char **argv); /* arguments alone */
-    void (*free)(void *options); /* what the struct owns, however that ends; NULL: nothing */
-};
-
 struct cmd {
     const char *name;
     const char *summary; /* one line for `connect-webhook --help` */
     const char *help;    /* what `connect-webhook NAME --help` prints: usage, options, examples */
-    const struct cmd_verb *verbs; /* ends with a NULL `run` */
+
+    const struct cmd_option *options; /* ends with a NULL name */
+    const void *defaults;             /* the options' struct, if none is given; NULL: zeroes */
+    size_t size;                      /* bytes of it */
+    int arguments_max;                /* behind the options */
+    int (*run)(const struct cmd *self, void *options, char **arguments); /* NULL-terminated */
+    void (*free)(void *options); /* what the struct owns, however that ends; NULL: nothing */
+
+    /* Instead of these: what the command's first argument may be, each with what is its own, and
+     * with the command's name and help. Ends with a NULL name. */
+    const struct cmd_verb *verbs;
+};
+struct cmd_verb {
+    const char *name;
+    struct cmd cmd;
 };
 
 #define X(name) extern const struct cmd cmd_##name;
@@ -83,6 +87,8 @@ int cmd_run(const struct cmd *self, int argc, char **argv);
 int cmd_usage(const struct cmd *self, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Print "connect-webhook NAME: ..." on stderr; returns CMD_FAILED. */
 int cmd_failed(const struct cmd *self, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Print one line of JSON on stdout; `o` is consumed. CMD_OK, or CMD_FAILED if memory ran out. */
+int cmd_print_json(const struct cmd *self, struct json_object *o);
 /* Print the command's help on stdout; returns CMD_OK. */
 int cmd_help(const struct cmd *self);
 

@@ -28,7 +28,7 @@ struct options {
 };
 
 static enum err take_attempt(void *at, const char *value, struct why *why);
-static int test(const struct cmd *self, void *options, int argc, char **argv);
+static int test(const struct cmd *self, void *options, char **arguments);
 
 const struct cmd cmd_policy = {
     .name = "policy",
@@ -60,23 +60,23 @@ const struct cmd cmd_policy = {
         "      --class fulfillment_request --object request.json --json\n",
     .verbs =
         (const struct cmd_verb[]){
-            {.name = "test",
-             .options =
-                 (const struct cmd_option[]){
-                     CMD_TEXT("config", 'c', struct options, config),
-                     CMD_TEXT("webhook", 0, struct options, webhook),
-                     CMD_TEXT("rules", 0, struct options, rules),
-                     CMD_TEXT("class", 0, struct options, class),
-                     CMD_TEXT("side", 0, struct options, side),
-                     CMD_TEXT("object", 0, struct options, object),
-                     CMD_TEXT("event", 0, struct options, event),
-                     CMD_TAKE("attempt", struct options, attempt, take_attempt),
-                     CMD_FLAG("json", struct options, json),
-                     {0},
-                 },
-             .defaults = &(const struct options){.attempt = 1},
-             .size = sizeof(struct options),
-             .run = test},
+            {"test",
+             {.options =
+                  (const struct cmd_option[]){
+                      CMD_TEXT("config", 'c', struct options, config),
+                      CMD_TEXT("webhook", 0, struct options, webhook),
+                      CMD_TEXT("rules", 0, struct options, rules),
+                      CMD_TEXT("class", 0, struct options, class),
+                      CMD_TEXT("side", 0, struct options, side),
+                      CMD_TEXT("object", 0, struct options, object),
+                      CMD_TEXT("event", 0, struct options, event),
+                      CMD_TAKE("attempt", struct options, attempt, take_attempt),
+                      CMD_FLAG("json", struct options, json),
+                      {0},
+                  },
+              .defaults = &(const struct options){.attempt = 1},
+              .size = sizeof(struct options),
+              .run = test}},
             {0},
         },
 };
@@ -220,33 +220,19 @@ static void print_people(const struct setup *s, const struct decision *d, struct
     }
 }
 
-static void add(struct json_object *to, const char *key, const char *text)
-{
-    json_object_object_add(to, key, text != NULL ? json_object_new_string(text) : NULL);
-}
-
 static int print_json(const struct cmd *self, const struct setup *s, const struct decision *d,
                       struct json_object *shown, const char *problem)
 {
     struct json_object *root = json_object_new_object();
-    if (root == NULL)
-        return cmd_failed(self, "%s", err_text(ERR_NOMEM));
-    add(root, "object", jsonx_str(s->object, "id", NULL));
-    add(root, "object_class", s->question.object_class->name);
-    add(root, "state", state_of(s));
-    add(root, "side", side_name(s->question.side));
-    add(root, "rule", d != NULL && d->rule[0] != '\0' ? d->rule : NULL);
-    json_object_object_add(root, "decision", json_object_get(shown));
+    jsonx_add_text(root, "object", jsonx_str(s->object, "id", NULL));
+    jsonx_add_text(root, "object_class", s->question.object_class->name);
+    jsonx_add_text(root, "state", state_of(s));
+    jsonx_add_text(root, "side", side_name(s->question.side));
+    jsonx_add_text(root, "rule", d != NULL && d->rule[0] != '\0' ? d->rule : NULL);
+    jsonx_share(root, "decision", shown);
     jsonx_add(root, "allowed", json_object_new_boolean(problem == NULL));
-    add(root, "problem", problem);
-    struct buf text;
-    buf_init(&text, OUTPUT_MAX);
-    enum err e = jsonx_print(&text, root);
-    json_object_put(root);
-    if (e == ERR_OK)
-        puts(text.data);
-    buf_free(&text);
-    return e == ERR_OK ? CMD_OK : cmd_failed(self, "%s", err_text(e));
+    jsonx_add_text(root, "problem", problem);
+    return cmd_print_json(self, root);
 }
 
 /* *ret_shown: the decision (NULL is none) as it may be seen; owned. The story likewise. */
@@ -319,11 +305,10 @@ static const char *nonsense(const struct options *o)
     return NULL;
 }
 
-static int test(const struct cmd *self, void *options, int argc, char **argv)
+static int test(const struct cmd *self, void *options, char **arguments)
 {
     const struct options *o = options;
-    (void)argc;
-    (void)argv;
+    (void)arguments;
     const char *wrong = nonsense(o);
     if (wrong != NULL)
         return cmd_usage(self, "%s", wrong);

@@ -25,7 +25,7 @@ struct options {
 };
 
 static enum err take_id(void *at, const char *value, struct why *why);
-static int run(const struct cmd *self, void *options, int argc, char **argv);
+static int run(const struct cmd *self, void *options, char **arguments);
 static void free_options(void *options);
 
 const struct cmd cmd_poll = {
@@ -52,22 +52,18 @@ const struct cmd cmd_poll = {
         "  connect-webhook poll --once --dry-run\n"
         "  connect-webhook poll --once --webhook WH-623-978-334\n"
         "  connect-webhook poll --once --json | jq 'select(.result == \"dead\")'\n",
-    .verbs =
-        (const struct cmd_verb[]){
-            {.options =
-                 (const struct cmd_option[]){
-                     CMD_TEXT("config", 'c', struct options, config),
-                     CMD_FLAG("once", struct options, once),
-                     CMD_TAKE("webhook", struct options, ids, take_id),
-                     CMD_FLAG("dry-run", struct options, dry_run),
-                     CMD_FLAG("json", struct options, json),
-                     {0},
-                 },
-             .size = sizeof(struct options),
-             .run = run,
-             .free = free_options},
+    .options =
+        (const struct cmd_option[]){
+            CMD_TEXT("config", 'c', struct options, config),
+            CMD_FLAG("once", struct options, once),
+            CMD_TAKE("webhook", struct options, ids, take_id),
+            CMD_FLAG("dry-run", struct options, dry_run),
+            CMD_FLAG("json", struct options, json),
             {0},
         },
+    .size = sizeof(struct options),
+    .run = run,
+    .free = free_options,
 };
 
 static const struct table_column columns[] = {
@@ -260,11 +256,10 @@ static enum err take_id(void *at, const char *value, struct why *why)
     return ERR_OK;
 }
 
-static int run(const struct cmd *self, void *options, int argc, char **argv)
+static int run(const struct cmd *self, void *options, char **arguments)
 {
     const struct options *o = options;
-    (void)argc;
-    (void)argv;
+    (void)arguments;
     if (!o->once)
         return cmd_usage(self, "only --once is built in so far; use a timer of the system's");
     return poll_once(self, o);

@@ -39,7 +39,7 @@ static enum err take_header_name(void *at, const char *value, struct why *why);
 static enum err take_header(void *at, const char *value, struct why *why);
 static enum err take_data(void *at, const char *value, struct why *why);
 static enum err take_timeout(void *at, const char *value, struct why *why);
-static int run(const struct cmd *self, void *options, int argc, char **argv);
+static int run(const struct cmd *self, void *options, char **arguments);
 static void free_options(void *options);
 
 const struct cmd cmd_send = {
@@ -70,33 +70,29 @@ const struct cmd cmd_send = {
             "  connect-webhook send http://localhost/connect\n"
             "  connect-webhook send --webhook WH-1 --method GET https://hooks.example.com/connect\n"
             "  connect-webhook send --webhook WH-2 --body draft.json http://localhost/connect\n",
-    .verbs =
-        (const struct cmd_verb[]){
-            {.options =
-                 (const struct cmd_option[]){
-                     SIGNING_SECRET_OPTIONS(struct options, signing),
-                     SIGNING_CLAIM_OPTIONS(struct options, signing),
-                     CMD_TAKE("method", struct options, method, take_method),
-                     CMD_TAKE("header-name", struct options, header_name, take_header_name),
-                     CMD_TAKE("header", struct options, headers, take_header),
-                     CMD_TAKE("data", struct options, signing, take_data),
-                     CMD_TEXT("body", 0, struct options, body_file),
-                     CMD_TEXT("ca-file", 0, struct options, ca_file),
-                     CMD_TAKE("timeout", struct options, timeout_ms, take_timeout),
-                     CMD_FLAG("plural", struct options, plural),
-                     CMD_FLAG("json", struct options, json),
-                     {0},
-                 },
-             .defaults = &(const struct options){.signing = SIGNING_DEFAULTS,
-                                                 .method = "POST",
-                                                 .header_name = "Authentication",
-                                                 .timeout_ms = SEND_TIMEOUT * 1000},
-             .size = sizeof(struct options),
-             .arguments_max = 1,
-             .run = run,
-             .free = free_options},
+    .options =
+        (const struct cmd_option[]){
+            SIGNING_SECRET_OPTIONS(struct options, signing),
+            SIGNING_CLAIM_OPTIONS(struct options, signing),
+            CMD_TAKE("method", struct options, method, take_method),
+            CMD_TAKE("header-name", struct options, header_name, take_header_name),
+            CMD_TAKE("header", struct options, headers, take_header),
+            CMD_TAKE("data", struct options, signing, take_data),
+            CMD_TEXT("body", 0, struct options, body_file),
+            CMD_TEXT("ca-file", 0, struct options, ca_file),
+            CMD_TAKE("timeout", struct options, timeout_ms, take_timeout),
+            CMD_FLAG("plural", struct options, plural),
+            CMD_FLAG("json", struct options, json),
             {0},
         },
+    .defaults = &(const struct options){.signing = SIGNING_DEFAULTS,
+                                        .method = "POST",
+                                        .header_name = "Authentication",
+                                        .timeout_ms = SEND_TIMEOUT * 1000},
+    .size = sizeof(struct options),
+    .arguments_max = 1,
+    .run = run,
+    .free = free_options,
 };
 
 /* Room for the token, a content type, and the NULL that ends the list. */
@@ -162,11 +158,7 @@ static enum err make_plural(struct json_object *claims, struct why *why)
 {
     char plural[64];
     snprintf(plural, sizeof plural, "%ss", jsonx_str(claims, "object_class", ""));
-    struct json_object *value = json_object_new_string(plural);
-    if (value != NULL && json_object_object_add(claims, "object_class", value) == 0)
-        return ERR_OK;
-    json_object_put(value);
-    return why_no_memory(why);
+    return jsonx_add_text(claims, "object_class", plural) ? ERR_OK : why_no_memory(why);
 }
 
 /* The event's envelope: the claims but for the token's own `exp`. */
@@ -262,19 +254,19 @@ static struct json_object *body_text(const struct buf *body)
     return o;
 }
 
-static void print_json(const struct http_response *r, int64_t ms)
+static int print_json(const struct cmd *self, const struct http_response *r, int64_t ms)
 {
     struct json_object *o = json_object_new_object(), *body;
     if (jsonx_parse(r->body.data, r->body.len, JSONX_SIZE_MAX, &body, NULL) != ERR_OK)
         body = body_text(&r->body);
-    jsonx_add(o, "status", json_object_new_int(r->status));
-    jsonx_add(o, "ms", json_object_new_int64(ms));
-    jsonx_add(o, "content_type", json_object_new_string(r->content_type));
+    jsonx_add_int(o, "status", r->status);
+    jsonx_add_int(o, "ms", ms);
+    jsonx_add_text(o, "content_type", r->content_type);
     if (r->retry_after_s >= 0)
-        jsonx_add(o, "retry_after", json_object_new_int64(r->retry_after_s));
-    json_object_object_add(o, "body", body);
-    signing_print(o);
-    json_object_put(o);
+        jsonx_add_int(o, "retry_after", r->retry_after_s);
+    jsonx_share(o, "body", body);
+    json_object_put(body);
+    return cmd_print_json(self, o);
 }
 
 /* What a stranger's server says must not steer the terminal. */
@@ -290,17 +282,17 @@ static void print_body(const struct buf *body)
         putchar('\n');
 }
 
-static void print_answer(const struct options *o, const struct http_response *r, int64_t ms)
+static int print_answer(const struct cmd *self, const struct options *o,
+                        const struct http_response *r, int64_t ms)
 {
-    if (o->json) {
-        print_json(r, ms);
-        return;
-    }
+    if (o->json)
+        return print_json(self, r, ms);
     printf("%d in %lld ms", r->status, (long long)ms);
     if (r->retry_after_s >= 0)
         printf(", retry after %lld s", (long long)r->retry_after_s);
     putchar('\n');
     print_body(&r->body);
+    return CMD_OK;
 }
 
 static int call(const struct cmd *self, const struct options *o, struct http *http,
@@ -314,10 +306,11 @@ static int call(const struct cmd *self, const struct options *o, struct http *ht
     enum err e = http_call(http, &request, &response, NULL, &why);
     if (e != ERR_OK)
         return cmd_failed(self, "%s", why.text);
-    print_answer(o, &response, clk_mono_ms() - start);
-    bool accepted = response.status >= 200 && response.status < 300;
+    int status = print_answer(self, o, &response, clk_mono_ms() - start);
+    if (response.status < 200 || response.status >= 300)
+        status = CMD_FAILED;
     http_response_free(&response);
-    return accepted ? CMD_OK : CMD_FAILED;
+    return status;
 }
 
 static int send_event(const struct cmd *self, const struct options *o, const struct message *m)
@@ -335,14 +328,14 @@ static int send_event(const struct cmd *self, const struct options *o, const str
     return status;
 }
 
-static int run(const struct cmd *self, void *options, int argc, char **argv)
+static int run(const struct cmd *self, void *options, char **arguments)
 {
     struct options *o = options;
     struct message m;
     struct why why = {""};
-    if (argc == 0)
+    o->url = arguments[0];
+    if (o->url == NULL)
         return cmd_usage(self, "where to? Give a URL");
-    o->url = argv[0];
     buf_init(&m.credentials, 2 * (size_t)JWT_LEN_MAX);
     buf_init(&m.body, BODY_MAX);
     enum err e = signing_open(&o->signing, &why);

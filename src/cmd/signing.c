@@ -20,21 +20,6 @@ void signing_free(struct signing *s)
     *s = (struct signing){0};
 }
 
-/* Set a member, consuming the value. */
-static enum err set(struct json_object *o, const char *name, struct json_object *value)
-{
-    if (o != NULL && json_object_object_add(o, name, value) == 0)
-        return ERR_OK;
-    json_object_put(value);
-    return ERR_NOMEM;
-}
-
-static enum err set_string(struct json_object *o, const char *name, const char *value)
-{
-    struct json_object *v = json_object_new_string(value);
-    return v != NULL ? set(o, name, v) : ERR_NOMEM;
-}
-
 /* -------------------------------------------------------------------- options */
 
 static enum err name_secret(struct secret_source *source, enum secret_kind kind, const char *name,
@@ -60,7 +45,9 @@ enum err signing_give(struct signing *s, const char *name, struct json_object *v
 {
     if (s->given == NULL)
         s->given = json_object_new_object();
-    return set(s->given, name, value);
+    bool ok = jsonx_share(s->given, name, value);
+    json_object_put(value);
+    return ok ? ERR_OK : ERR_NOMEM;
 }
 
 /* "NAME=VALUE". */
@@ -156,94 +143,59 @@ enum err signing_open(struct signing *s, struct why *why)
     return e == ERR_OK ? e : why_set(why, e, "%s", err_text(e));
 }
 
-static enum err set_int(struct json_object *o, const char *name, int64_t value)
-{
-    struct json_object *v = json_object_new_int64(value);
-    return v != NULL ? set(o, name, v) : ERR_NOMEM;
-}
-
 /* Who calls: all that the configuration knows, or else only the webhook's id. */
-static enum err add_origin(const struct signing *s, struct json_object *claims)
+static bool add_origin(const struct signing *s, struct json_object *claims)
 {
     const struct conf_webhook *w = s->hook;
-    if (w == NULL) {
-        enum err named = s->webhook != NULL ? set_string(claims, "webhook_id", s->webhook) : ERR_OK;
-        return named == ERR_OK ? set_string(claims, "object_class", "fulfillment_request") : named;
-    }
-    const char *const members[][2] = {
-        {"webhook_id", w->id},
-        {"webhook_name", w->id},
-        {"object_class", w->object_class->name},
-        {"account_id", w->account->id},
-        {"product_id", w->product},
-        {"api_url", w->account->api_url},
-    };
-    enum err e = ERR_OK;
-    for (size_t i = 0; i < sizeof members / sizeof members[0] && e == ERR_OK; i++)
-        e = set_string(claims, members[i][0], members[i][1]);
-    return e;
+    if (w == NULL)
+        return (s->webhook == NULL || jsonx_add_text(claims, "webhook_id", s->webhook)) &&
+               jsonx_add_text(claims, "object_class", class_fulfillment_request.name);
+    return jsonx_add_text(claims, "webhook_id", w->id) &&
+           jsonx_add_text(claims, "webhook_name", w->id) &&
+           jsonx_add_text(claims, "object_class", w->object_class->name) &&
+           jsonx_add_text(claims, "account_id", w->account->id) &&
+           jsonx_add_text(claims, "product_id", w->product) &&
+           jsonx_add_text(claims, "api_url", w->account->api_url);
 }
 
-static enum err add_times(const struct signing *s, struct json_object *claims)
+static bool add_times(const struct signing *s, struct json_object *claims)
 {
     int64_t now = clk_wall_s();
     char text[CLK_ISO_MAX];
     clk_iso(now, text);
-    enum err e = set_string(claims, "triggered_at", text);
-    if (e == ERR_OK)
-        e = set(claims, "last_success_at", NULL);
-    if (e == ERR_OK)
-        e = set(claims, "last_failure_at", NULL);
-    if (e == ERR_OK)
-        e = set_int(claims, "processing_timeout", SIGNING_TIMEOUT);
-    struct json_object *data = e == ERR_OK ? json_object_new_object() : NULL;
-    if (e == ERR_OK)
-        e = data != NULL ? set(claims, "data", data) : ERR_NOMEM;
-    return e == ERR_OK ? set_int(claims, "exp", now + s->expires_in) : e;
+    return jsonx_add_text(claims, "triggered_at", text) &&
+           jsonx_add_text(claims, "last_success_at", NULL) &&
+           jsonx_add_text(claims, "last_failure_at", NULL) &&
+           jsonx_add_int(claims, "processing_timeout", SIGNING_TIMEOUT) &&
+           jsonx_add(claims, "data", json_object_new_object()) &&
+           jsonx_add_int(claims, "exp", now + s->expires_in);
 }
 
 /* Over what is there. */
-static enum err add_given(const struct signing *s, struct json_object *claims)
+static bool add_given(const struct signing *s, struct json_object *claims)
 {
-    enum err e = ERR_OK;
     struct json_object_iter it;
+    bool ok = true;
     if (s->given == NULL)
-        return ERR_OK;
+        return ok;
     json_object_object_foreachC(s->given, it)
     {
-        if (e == ERR_OK)
-            e = set(claims, it.key, json_object_get(it.val));
+        ok = ok && jsonx_share(claims, it.key, it.val);
     }
-    return e;
+    return ok;
 }
 
 enum err signing_claims(const struct signing *s, struct json_object **ret, struct why *why)
 {
     struct json_object *claims = json_object_new_object();
-    enum err e = claims != NULL ? add_origin(s, claims) : ERR_NOMEM;
-    if (e == ERR_OK)
-        e = add_times(s, claims);
-    if (e == ERR_OK)
-        e = add_given(s, claims);
-    if (e == ERR_OK && !json_object_object_get_ex(claims, "webhook_id", NULL))
+    enum err e = ERR_OK;
+    if (!add_origin(s, claims) || !add_times(s, claims) || !add_given(s, claims))
+        e = why_no_memory(why);
+    else if (!json_object_object_get_ex(claims, "webhook_id", NULL))
         e = why_set(why, ERR_INVALID, "which webhook? Say it by --webhook ID");
-    else if (e != ERR_OK)
-        why_set(why, e, "%s", err_text(e));
     if (e == ERR_OK)
         *ret = claims;
     else
         json_object_put(claims);
-    return e;
-}
-
-enum err signing_print(const struct json_object *o)
-{
-    struct buf line;
-    buf_init(&line, JSONX_SIZE_MAX);
-    jsonx_print(&line, o);
-    enum err e = buf_addc(&line, '\n');
-    if (e == ERR_OK && fwrite(line.data, 1, line.len, stdout) != line.len)
-        e = ERR_IO;
-    buf_free(&line);
     return e;
 }

@@ -83,7 +83,4 @@ enum err signing_load_key(const struct secret_source *source, struct jwt_key **r
 /* Claims as Connect makes them, and over these the given ones. *ret is owned. */
 enum err signing_claims(const struct signing *s, struct json_object **ret, struct why *why);
 
-/* Write `o` as one line of JSON on standard output. */
-enum err signing_print(const struct json_object *o);
-
 #endif

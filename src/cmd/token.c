@@ -20,8 +20,8 @@ struct options {
     bool json; /* verify */
 };
 
-static int sign(const struct cmd *self, void *options, int argc, char **argv);
-static int verify(const struct cmd *self, void *options, int argc, char **argv);
+static int sign(const struct cmd *self, void *options, char **arguments);
+static int verify(const struct cmd *self, void *options, char **arguments);
 static void free_options(void *options);
 
 const struct cmd cmd_token = {
@@ -49,28 +49,28 @@ const struct cmd cmd_token = {
         "      connect-webhook token verify --json\n",
     .verbs =
         (const struct cmd_verb[]){
-            {.name = "sign",
-             .options =
-                 (const struct cmd_option[]){
-                     SIGNING_SECRET_OPTIONS(struct options, signing),
-                     SIGNING_CLAIM_OPTIONS(struct options, signing),
-                     {0},
-                 },
-             .defaults = &(const struct options){.signing = SIGNING_DEFAULTS},
-             .size = sizeof(struct options),
-             .run = sign,
-             .free = free_options},
-            {.name = "verify",
-             .options =
-                 (const struct cmd_option[]){
-                     SIGNING_SECRET_OPTIONS(struct options, signing),
-                     CMD_FLAG("json", struct options, json),
-                     {0},
-                 },
-             .size = sizeof(struct options),
-             .arguments_max = 1,
-             .run = verify,
-             .free = free_options},
+            {"sign",
+             {.options =
+                  (const struct cmd_option[]){
+                      SIGNING_SECRET_OPTIONS(struct options, signing),
+                      SIGNING_CLAIM_OPTIONS(struct options, signing),
+                      {0},
+                  },
+              .defaults = &(const struct options){.signing = SIGNING_DEFAULTS},
+              .size = sizeof(struct options),
+              .run = sign,
+              .free = free_options}},
+            {"verify",
+             {.options =
+                  (const struct cmd_option[]){
+                      SIGNING_SECRET_OPTIONS(struct options, signing),
+                      CMD_FLAG("json", struct options, json),
+                      {0},
+                  },
+              .size = sizeof(struct options),
+              .arguments_max = 1,
+              .run = verify,
+              .free = free_options}},
             {0},
         },
 };
@@ -94,12 +94,11 @@ static int print_token(const struct cmd *self, const struct signing *s)
     return e == ERR_OK ? CMD_OK : cmd_failed(self, "the token: %s", err_text(e));
 }
 
-static int sign(const struct cmd *self, void *options, int argc, char **argv)
+static int sign(const struct cmd *self, void *options, char **arguments)
 {
     struct signing *s = &((struct options *)options)->signing;
     struct why why;
-    (void)argc;
-    (void)argv;
+    (void)arguments;
     return signing_open(s, &why) == ERR_OK ? print_token(self, s)
                                            : cmd_failed(self, "%s", why.text);
 }
@@ -204,36 +203,30 @@ static void examine(struct findings *f, const char *token, size_t len, const str
         f->step++;
 }
 
-static struct json_object *text(const char *s)
-{
-    return s != NULL ? json_object_new_string(s) : NULL;
-}
-
-static void print_json(const struct findings *f)
+static int print_json(const struct cmd *self, const struct findings *f)
 {
     struct json_object *o = json_object_new_object();
     bool valid = f->err == ERR_OK;
     jsonx_add(o, "valid", json_object_new_boolean(valid));
-    json_object_object_add(o, "failed", valid ? NULL : text(steps[f->step].name));
-    json_object_object_add(o, "error", valid ? NULL : text(err_name(f->err)));
-    json_object_object_add(o, "reason", valid ? NULL : text(f->why.text));
-    json_object_object_add(o, "ignored", valid ? text(f->ignored) : NULL);
-    json_object_object_add(o, "webhook", text(f->webhook != NULL ? f->webhook->id : NULL));
+    jsonx_add_text(o, "failed", valid ? NULL : steps[f->step].name);
+    jsonx_add_text(o, "error", valid ? NULL : err_name(f->err));
+    jsonx_add_text(o, "reason", valid ? NULL : f->why.text);
+    jsonx_add_text(o, "ignored", valid ? f->ignored : NULL);
+    jsonx_add_text(o, "webhook", f->webhook != NULL ? f->webhook->id : NULL);
     if (f->webhook != NULL)
-        jsonx_add(o, "secret", json_object_new_int64((int64_t)f->secret + 1));
-    jsonx_add(o, "secrets_tried", json_object_new_int64((int64_t)f->tried));
-    json_object_object_add(o, "header", json_object_get(f->parts.header));
-    json_object_object_add(o, "claims", json_object_get(f->parts.claims));
-    signing_print(o);
-    json_object_put(o);
+        jsonx_add_int(o, "secret", (int64_t)f->secret + 1);
+    jsonx_add_int(o, "secrets_tried", (int64_t)f->tried);
+    jsonx_share(o, "header", f->parts.header);
+    jsonx_share(o, "claims", f->parts.claims);
+    return cmd_print_json(self, o);
 }
 
 static void add_row(struct table *t, const char *step, const char *result, const char *detail)
 {
     struct json_object *row = json_object_new_object();
-    jsonx_add(row, "step", text(step));
-    jsonx_add(row, "result", text(result));
-    json_object_object_add(row, "detail", text(detail));
+    jsonx_add_text(row, "step", step);
+    jsonx_add_text(row, "result", result);
+    jsonx_add_text(row, "detail", detail);
     table_row(t, row);
 }
 
@@ -291,9 +284,11 @@ static void print_members(const char *title, struct json_object *members)
     json_object_object_foreachC(members, it)
     {
         struct json_object *row = json_object_new_object();
-        jsonx_add(row, "name", text(it.key));
-        json_object_object_add(row, "value",
-                               it.val != NULL ? json_object_get(it.val) : text("null"));
+        jsonx_add_text(row, "name", it.key);
+        if (it.val != NULL)
+            jsonx_share(row, "value", it.val);
+        else
+            jsonx_add_text(row, "value", "null");
         table_row(t, row);
     }
     putchar('\n');
@@ -301,17 +296,16 @@ static void print_members(const char *title, struct json_object *members)
     table_free(t);
 }
 
-static void print_findings(const struct findings *f, bool json)
+static int print_findings(const struct cmd *self, const struct findings *f, bool json)
 {
-    if (json) {
-        print_json(f);
-        return;
-    }
+    if (json)
+        return print_json(self, f);
     /* Claims are only as good as the signature: the steps before and with it have passed. */
     bool proven = f->err == ERR_OK || f->err == ERR_TOKEN_EXPIRED || f->err == ERR_TOKEN_CLAIMS;
     print_steps(f);
     print_members("HEADER", f->parts.header);
     print_members(proven ? "CLAIM" : "CLAIM (NOT PROVEN)", f->parts.claims);
+    return CMD_OK;
 }
 
 /* The word of a pasted header's value, or of a line, that is the token. */
@@ -348,14 +342,13 @@ static int explain(const struct cmd *self, const char *token, struct signing *s,
         return cmd_failed(self, "%s", f.why.text);
     find_token(&token, &len);
     examine(&f, token, len, s, ring);
-    if (f.err != ERR_OK && f.step == STEPS_COUNT)
-        cmd_failed(self, "%s", f.why.text); /* memory, not the token */
-    else
-        print_findings(&f, json);
+    int status = f.err != ERR_OK && f.step == STEPS_COUNT
+                     ? cmd_failed(self, "%s", f.why.text) /* memory, not the token */
+                     : print_findings(self, &f, json);
     if (f.parsed)
         jwt_parts_free(&f.parts);
     keyring_free(ring);
-    return f.err == ERR_OK ? CMD_OK : CMD_FAILED;
+    return f.err == ERR_OK ? status : CMD_FAILED;
 }
 
 static int explain_argument(const struct cmd *self, const char *argument, struct signing *s,
@@ -372,10 +365,10 @@ static int explain_argument(const struct cmd *self, const char *argument, struct
     return status;
 }
 
-static int verify(const struct cmd *self, void *options, int argc, char **argv)
+static int verify(const struct cmd *self, void *options, char **arguments)
 {
     struct options *o = options;
-    return explain_argument(self, argc > 0 ? argv[0] : NULL, &o->signing, o->json);
+    return explain_argument(self, arguments[0], &o->signing, o->json);
 }
 
 static void free_options(void *options)

@@ -9,7 +9,7 @@ struct options {
     bool json;
 };
 
-static int run(const struct cmd *self, void *options, int argc, char **argv);
+static int run(const struct cmd *self, void *options, char **arguments);
 
 const struct cmd cmd_version = {
     .name = "version",
@@ -19,37 +19,28 @@ const struct cmd cmd_version = {
             "\n"
             "  --json   one JSON object\n"
             "  --help   show this help\n",
-    .verbs =
-        (const struct cmd_verb[]){
-            {.options =
-                 (const struct cmd_option[]){
-                     CMD_FLAG("json", struct options, json),
-                     {0},
-                 },
-             .size = sizeof(struct options),
-             .run = run},
+    .options =
+        (const struct cmd_option[]){
+            CMD_FLAG("json", struct options, json),
             {0},
         },
+    .size = sizeof(struct options),
+    .run = run,
 };
 
-static void print_json(void)
+static int print_json(const struct cmd *self)
 {
     struct json_object *o = json_object_new_object();
-    jsonx_add(o, "version", json_object_new_string(PACKAGE_VERSION));
-    jsonx_add(o, "built", json_object_new_string(CONFIGURE_SUMMARY));
-    puts(
-        json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-    json_object_put(o);
+    jsonx_add_text(o, "version", PACKAGE_VERSION);
+    jsonx_add_text(o, "built", CONFIGURE_SUMMARY);
+    return cmd_print_json(self, o);
 }
 
-static int run(const struct cmd *self, void *options, int argc, char **argv)
+static int run(const struct cmd *self, void *options, char **arguments)
 {
-    (void)self;
-    (void)argc;
-    (void)argv;
+    (void)arguments;
     if (((const struct options *)options)->json)
-        print_json();
-    else
-        printf("connect-webhook %s\n%s", PACKAGE_VERSION, CONFIGURE_SUMMARY);
+        return print_json(self);
+    printf("connect-webhook %s\n%s", PACKAGE_VERSION, CONFIGURE_SUMMARY);
     return CMD_OK;
 }

@@ -1,70 +1,50 @@
-/*
- * inbox_sqlite.c - the inbox in one SQLite file: its rooms put together, and its sweeps' locks.
- */
-#include <stdio.h>
+/* inbox_sqlite.c - the inbox in one SQLite file: its rooms as a backend. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "inbox/backend.h"
-#include "inbox/filelock.h"
 #include "inbox/sqlite_delivery.h"
 
 struct inbox_sqlite {
     struct inbox head;
     struct sqlite_db *db;
-    struct sqlite_writer *writer;
-    struct sqlite_deliveries *deliveries;
 };
-
-static struct inbox_sqlite *sqlite(struct inbox *i)
-{
-    return (struct inbox_sqlite *)i;
-}
-
-static void sqlite_append(struct inbox *i, const struct delivery *d, inbox_appended_fn *fn,
-                          void *ctx)
-{
-    sqlite_deliveries_append(sqlite(i)->deliveries, d, fn, ctx);
-}
-
-static enum err sqlite_set_state(struct inbox *i, int64_t id, enum delivery_state state,
-                                 struct why *why)
-{
-    return sqlite_deliveries_set_state(sqlite(i)->deliveries, id, state, why);
-}
-
-/* --------------------------------------------------------------- sweep locks */
 
 struct sqlite_lock {
     struct inbox_lock head;
     int fd;
 };
 
+static struct sqlite_db *db_of(struct inbox *i)
+{
+    return ((struct inbox_sqlite *)i)->db;
+}
+
+static void sqlite_append(struct inbox *i, const struct delivery *d, inbox_appended_fn *fn,
+                          void *ctx)
+{
+    sqlite_delivery_append(db_of(i), d, fn, ctx);
+}
+
+static enum err sqlite_set_state(struct inbox *i, int64_t id, enum delivery_state state,
+                                 struct why *why)
+{
+    return sqlite_delivery_set_state(db_of(i), id, state, why);
+}
+
 static enum err sqlite_lock(struct inbox *i, const char *name, int64_t deadline,
                             struct inbox_lock **ret, struct why *why)
 {
-    const struct sqlite_db *db = sqlite(i)->db;
-    char path[SQLITE_PATH_MAX + 300];
-    snprintf(path, sizeof path, "%s.sweep.%s", sqlite_db_path(db), name);
     struct sqlite_lock *lock = malloc(sizeof *lock);
     if (lock == NULL)
         return why_no_memory(why);
-    enum err e = filelock_open(path, sqlite_db_mode(db), &lock->fd, why);
-    if (e == ERR_OK) {
-        e = filelock_take(lock->fd, deadline, sqlite_db_stopped(db));
-        if (e != ERR_OK) {
-            why_set(why, e, "queue %s: %s", name,
-                    e == ERR_BUSY ? "another sweep has it" : err_text(e));
-            close(lock->fd);
-        }
-    }
-    if (e != ERR_OK) {
+    enum err e = sqlite_db_lock(db_of(i), name, deadline, &lock->fd, why);
+    if (e == ERR_OK)
+        *ret = &lock->head;
+    else
         free(lock);
-        return e;
-    }
-    *ret = &lock->head;
-    return ERR_OK;
+    return e;
 }
 
 static void sqlite_unlock(struct inbox_lock *l)
@@ -74,18 +54,14 @@ static void sqlite_unlock(struct inbox_lock *l)
     free(lock);
 }
 
-/* ------------------------------------------------------------ open and close */
-
 static void sqlite_stop(struct inbox *i)
 {
-    sqlite_db_stop(sqlite(i)->db);
+    sqlite_db_stop(db_of(i));
 }
 
 static void sqlite_close(struct inbox *i)
 {
-    sqlite_writer_free(sqlite(i)->writer); /* completes what was begun */
-    sqlite_deliveries_free(sqlite(i)->deliveries);
-    sqlite_db_close(sqlite(i)->db);
+    sqlite_db_close(db_of(i));
     free(i);
 }
 
@@ -100,13 +76,9 @@ static enum err sqlite_open(const struct inbox_options *options, const char *add
         return why_no_memory(why);
     enum err e = sqlite_db_open(address, options->lock_timeout_ms, &s->db, why);
     if (e == ERR_OK)
-        e = sqlite_writer_new(s->db, &s->writer, why);
-    if (e == ERR_OK)
-        e = sqlite_deliveries_new(s->db, s->writer, &s->deliveries, why);
-    if (e == ERR_OK)
         *ret = &s->head;
     else
-        sqlite_close(&s->head);
+        free(s);
     return e;
 }
 

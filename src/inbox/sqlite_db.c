@@ -1,9 +1,11 @@
-/* sqlite_db.c - the file of an SQLite inbox. */
+/* sqlite_db.c - the file of an SQLite inbox: transactions, tables, and the thread that writes. */
 #include "inbox/sqlite_db.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +16,9 @@
 #include "base/log.h"
 #include "inbox/filelock.h"
 
-#define BUSY_PAUSE_MS 5 /* between looks at a database that a stranger has locked */
+#define BATCH_MAX      512        /* changes of one transaction */
+#define APPLICATION_ID 0x43576862 /* "CWhb": marks the file as ours */
+#define BUSY_PAUSE_MS  5          /* between looks at a database that a stranger has locked */
 #define CHECKPOINT_PAGES \
     4000 /* WAL pages: often enough to bound it, seldom enough to cost nothing */
 
@@ -28,6 +32,11 @@ struct file_id {
     ino_t ino;
 };
 
+struct statement {
+    const char *sql; /* static */
+    sqlite3_stmt *prepared;
+};
+
 struct sqlite_db {
     char *path;
     mode_t mode; /* of the files we make */
@@ -38,31 +47,20 @@ struct sqlite_db {
     int wal_pages;             /* as of the last commit */
     struct file_id ids[FILES]; /* of our files, as they were when we opened them */
     int64_t busy_since;        /* clk_mono_ms: when SQLite's own wait began */
+    struct statement statements[SQLITE_STATEMENTS_MAX];
+
+    pthread_t writer; /* uses what is above, alone, from when it is started to when it has ended */
+    bool writer_started;
+    pthread_mutex_t lock; /* guards what follows, and whether an item is over */
+    pthread_cond_t wake;  /* the writer: there is work, or none will come */
+    pthread_cond_t told;  /* those who wait: something is over */
+    struct sqlite_item *first, **last;
+    bool ending;
 };
-
-const char *sqlite_db_path(const struct sqlite_db *d)
-{
-    return d->path;
-}
-
-mode_t sqlite_db_mode(const struct sqlite_db *d)
-{
-    return d->mode;
-}
-
-const atomic_bool *sqlite_db_stopped(const struct sqlite_db *d)
-{
-    return &d->stopped;
-}
-
-void sqlite_db_stop(struct sqlite_db *d)
-{
-    atomic_store(&d->stopped, true);
-}
 
 /* ---------------------------------------------------------------------- statements */
 
-enum err sqlite_db_failed(const struct sqlite_db *d, const char *doing, struct why *why)
+static enum err db_failed(const struct sqlite_db *d, const char *doing, struct why *why)
 {
     int code = sqlite3_errcode(d->db);
     if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
@@ -74,29 +72,59 @@ enum err sqlite_db_failed(const struct sqlite_db *d, const char *doing, struct w
                    doing, sqlite3_errmsg(d->db));
 }
 
-enum err sqlite_db_exec(const struct sqlite_db *d, const char *sql, struct why *why)
+static enum err db_exec(const struct sqlite_db *d, const char *sql, struct why *why)
 {
     if (sqlite3_exec(d->db, sql, NULL, NULL, NULL) == SQLITE_OK)
         return ERR_OK;
-    return sqlite_db_failed(d, sql, why);
+    return db_failed(d, sql, why);
 }
 
-enum err sqlite_db_prepare(struct sqlite_db *d, const char *sql, sqlite3_stmt **ret,
-                           struct why *why)
+sqlite3_stmt *sqlite_db_statement(struct sqlite_db *d, const char *sql, struct why *why)
 {
-    if (sqlite3_prepare_v3(d->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL) == SQLITE_OK)
-        return ERR_OK;
-    return sqlite_db_failed(d, "prepare", why);
+    struct statement *s = d->statements;
+    while (s < &d->statements[SQLITE_STATEMENTS_MAX - 1] && s->sql != NULL && s->sql != sql)
+        s++;
+    if (s->sql == sql)
+        return s->prepared;
+    sqlite3_finalize(s->prepared); /* only if there are more than have room */
+    if (sqlite3_prepare_v3(d->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->prepared, NULL) !=
+        SQLITE_OK) {
+        db_failed(d, "prepare", why);
+        return NULL;
+    }
+    s->sql = sql;
+    return s->prepared;
 }
 
-enum err sqlite_db_number(const struct sqlite_db *d, const char *sql, int *ret, struct why *why)
+void sqlite_db_bind_text(sqlite3_stmt *q, int i, const char *text)
+{
+    sqlite3_bind_text(q, i, text, -1, SQLITE_STATIC);
+}
+
+enum err sqlite_db_step(struct sqlite_db *d, sqlite3_stmt *q, int64_t *ret_columns, int columns,
+                        const char *doing, struct why *why)
+{
+    int step = sqlite3_step(q);
+    enum err e = step == SQLITE_DONE ? ERR_NOT_FOUND : ERR_OK;
+    for (int i = 0; step == SQLITE_ROW && i < columns; i++)
+        ret_columns[i] = sqlite3_column_int64(q, i);
+    if (step == SQLITE_ROW)
+        step = sqlite3_step(q);
+    if (step != SQLITE_DONE)
+        e = db_failed(d, doing, why);
+    sqlite3_reset(q);
+    sqlite3_clear_bindings(q);
+    return e;
+}
+
+static enum err db_number(const struct sqlite_db *d, const char *sql, int *ret, struct why *why)
 {
     sqlite3_stmt *q = NULL;
     enum err e = ERR_OK;
     if (sqlite3_prepare_v2(d->db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW)
         *ret = sqlite3_column_int(q, 0);
     else
-        e = sqlite_db_failed(d, sql, why);
+        e = db_failed(d, sql, why);
     sqlite3_finalize(q);
     return e;
 }
@@ -125,12 +153,12 @@ static enum err take_lock(const struct sqlite_db *d, struct why *why)
     return e == ERR_OK ? e : why_set(why, e, "inbox %s.lock: %s", d->path, err_text(e));
 }
 
-enum err sqlite_db_begin(struct sqlite_db *d, struct why *why)
+static enum err db_begin(struct sqlite_db *d, struct why *why)
 {
     enum err e = take_lock(d, why);
     if (e != ERR_OK)
         return e;
-    e = sqlite_db_exec(d, "BEGIN IMMEDIATE", why);
+    e = db_exec(d, "BEGIN IMMEDIATE", why);
     if (e != ERR_OK)
         filelock_give(d->lock_fd);
     return e;
@@ -163,10 +191,10 @@ static enum err check_files(const struct sqlite_db *d, struct why *why)
     return ERR_OK;
 }
 
-enum err sqlite_db_end(struct sqlite_db *d, enum err e, struct why *why)
+static enum err db_end(struct sqlite_db *d, enum err e, struct why *why)
 {
     if (e == ERR_OK)
-        e = sqlite_db_exec(d, "COMMIT", why);
+        e = db_exec(d, "COMMIT", why);
     if (e == ERR_OK)
         e = check_files(d, why);
     /* A failed COMMIT may or may not have ended the transaction. */
@@ -179,6 +207,168 @@ enum err sqlite_db_end(struct sqlite_db *d, enum err e, struct why *why)
     }
     filelock_give(d->lock_fd);
     return e;
+}
+
+/* ------------------------------------------------------------------------- schema */
+
+/* What makes version n + 1 of version n: never changed, only added to. A version that has been
+ * released is somebody's file. */
+static const char *const ladder[] = {
+    "CREATE TABLE delivery ("
+    "  id INTEGER PRIMARY KEY,"
+    "  token_sha256 BLOB NOT NULL,"
+    "  exp INTEGER NOT NULL,"
+    "  state TEXT NOT NULL,"
+    "  webhook_id TEXT NOT NULL,"
+    "  account_id TEXT NOT NULL,"
+    "  product_id TEXT NOT NULL,"
+    "  object_class TEXT NOT NULL,"
+    "  triggered_at TEXT,"
+    "  received_us INTEGER NOT NULL,"
+    "  last_received_us INTEGER NOT NULL,"
+    "  seen INTEGER NOT NULL DEFAULT 1,"
+    "  claims TEXT NOT NULL,"
+    "  body BLOB NOT NULL"
+    ") STRICT;"
+    "CREATE UNIQUE INDEX delivery_token ON delivery (exp, token_sha256);",
+};
+#define SCHEMA_VERSION ((int)(sizeof ladder / sizeof *ladder))
+
+static enum err climb(const struct sqlite_db *d, int version, struct why *why)
+{
+    char stamp[96];
+    enum err e = ERR_OK;
+    while (e == ERR_OK && version < SCHEMA_VERSION)
+        e = db_exec(d, ladder[version++], why);
+    snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+             APPLICATION_ID, SCHEMA_VERSION);
+    return e == ERR_OK ? db_exec(d, stamp, why) : e;
+}
+
+static enum err raise_schema(struct sqlite_db *d, struct why *why)
+{
+    int version = 0, id = 0, tables = 0;
+    enum err e = db_number(d, "PRAGMA user_version", &version, why);
+    if (e == ERR_OK)
+        e = db_number(d, "PRAGMA application_id", &id, why);
+    if (e == ERR_OK)
+        e = db_number(d, "SELECT count(*) FROM sqlite_schema", &tables, why);
+    if (e != ERR_OK)
+        return e;
+    if (id != APPLICATION_ID && tables > 0)
+        return why_set(why, ERR_STORE, "inbox %s: is another program's database; name another file",
+                       d->path);
+    if (version > SCHEMA_VERSION)
+        return why_set(why, ERR_STORE,
+                       "inbox %s: was written by a newer version (schema %d, this one knows %d); "
+                       "install that version again",
+                       d->path, version, SCHEMA_VERSION);
+    return version < SCHEMA_VERSION ? climb(d, version, why) : ERR_OK;
+}
+
+/* ------------------------------------------------------------------------- writer */
+
+/* One transaction for all of `list`. Each item keeps its own trouble; what is returned is all's. */
+static enum err commit(struct sqlite_db *d, struct sqlite_item *list, struct why *why)
+{
+    enum err e = db_begin(d, why);
+    if (e != ERR_OK)
+        return e;
+    for (struct sqlite_item *i = list; i != NULL && e == ERR_OK; i = i->next) {
+        i->err = i->apply(d, i, &i->why);
+        if (err_passes(i->err)) {
+            e = i->err;
+            *why = i->why;
+        }
+    }
+    return db_end(d, e, why);
+}
+
+static void tell(struct sqlite_db *d, struct sqlite_item *i)
+{
+    if (i->done != NULL) {
+        i->done(i);
+        return;
+    }
+    pthread_mutex_lock(&d->lock);
+    i->over = true;
+    pthread_cond_broadcast(&d->told);
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* Wait for changes and take what has gathered; NULL when the writer ends and all is done. */
+static struct sqlite_item *take_batch(struct sqlite_db *d)
+{
+    pthread_mutex_lock(&d->lock);
+    while (d->first == NULL && !d->ending)
+        pthread_cond_wait(&d->wake, &d->lock);
+    struct sqlite_item *list = d->first, **end = &list;
+    for (int n = 0; *end != NULL && n < BATCH_MAX; n++)
+        end = &(*end)->next;
+    d->first = *end;
+    if (d->first == NULL)
+        d->last = &d->first;
+    *end = NULL;
+    pthread_mutex_unlock(&d->lock);
+    return list;
+}
+
+static void *writer_main(void *arg)
+{
+    struct sqlite_db *d = arg;
+    for (struct sqlite_item *list; (list = take_batch(d)) != NULL;) {
+        struct why why;
+        enum err e = commit(d, list, &why);
+        while (list != NULL) {
+            struct sqlite_item *i = list;
+            list = i->next;
+            if (e != ERR_OK) {
+                i->err = e;
+                i->why = why;
+            }
+            tell(d, i);
+        }
+    }
+    return NULL;
+}
+
+static enum err start_writer(struct sqlite_db *d, struct why *why)
+{
+    int error = pthread_create(&d->writer, NULL, writer_main, d);
+    if (error != 0)
+        return why_set(why, ERR_NOMEM, "inbox: writer thread: %s", strerror(error));
+    d->writer_started = true;
+    return ERR_OK;
+}
+
+static void end_writer(struct sqlite_db *d)
+{
+    pthread_mutex_lock(&d->lock);
+    d->ending = true;
+    pthread_cond_signal(&d->wake);
+    pthread_mutex_unlock(&d->lock);
+    pthread_join(d->writer, NULL);
+}
+
+void sqlite_db_put(struct sqlite_db *d, struct sqlite_item *item)
+{
+    item->next = NULL;
+    item->over = false;
+    pthread_mutex_lock(&d->lock);
+    *d->last = item;
+    d->last = &item->next;
+    pthread_cond_signal(&d->wake);
+    pthread_mutex_unlock(&d->lock);
+}
+
+enum err sqlite_db_do(struct sqlite_db *d, struct sqlite_item *item)
+{
+    sqlite_db_put(d, item);
+    pthread_mutex_lock(&d->lock);
+    while (!item->over)
+        pthread_cond_wait(&d->told, &d->lock);
+    pthread_mutex_unlock(&d->lock);
+    return item->err;
 }
 
 /* ------------------------------------------------------------- open and close */
@@ -213,6 +403,15 @@ static enum err choose_mode(struct sqlite_db *d, struct why *why)
     return ERR_OK;
 }
 
+/* A lock file beside the database. */
+static enum err open_beside(const struct sqlite_db *d, const char *suffix, const char *name,
+                            int *ret_fd, struct why *why)
+{
+    char path[SQLITE_PATH_MAX + 300];
+    snprintf(path, sizeof path, "%s%s%s", d->path, suffix, name);
+    return filelock_open(path, d->mode, ret_fd, why);
+}
+
 static enum err open_db(struct sqlite_db *d, struct why *why)
 {
     /* SQLite gives the WAL the database's own mode, so that the first file decides. */
@@ -227,7 +426,7 @@ static enum err open_db(struct sqlite_db *d, struct why *why)
     }
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
     if (sqlite3_open_v2(d->path, &d->db, flags, NULL) != SQLITE_OK)
-        return sqlite_db_failed(d, "open", why);
+        return db_failed(d, "open", why);
     sqlite3_extended_result_codes(d->db, 0);
     sqlite3_busy_handler(d->db, on_busy, d);
     sqlite3_db_config(d->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
@@ -238,7 +437,7 @@ static enum err open_db(struct sqlite_db *d, struct why *why)
 /* Within the first transaction, which has opened the WAL. */
 static enum err prepare_files(struct sqlite_db *d, struct why *why)
 {
-    enum err e = sqlite_schema_raise(d, why);
+    enum err e = raise_schema(d, why);
     for (int f = 0; e == ERR_OK && f < FILES; f++)
         if (identify(d, f, &d->ids[f]) != ERR_OK)
             e = why_set(why, ERR_STORE, "inbox %s%s: is gone already", d->path, file_suffixes[f]);
@@ -251,17 +450,17 @@ static enum err prepare_db(struct sqlite_db *d, struct why *why)
     enum err e = take_lock(d, why);
     if (e != ERR_OK)
         return e;
-    e = sqlite_db_exec(d, "PRAGMA journal_mode = WAL", why);
+    e = db_exec(d, "PRAGMA journal_mode = WAL", why);
     filelock_give(d->lock_fd);
     if (e == ERR_OK)
-        e = sqlite_db_exec(d, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0", why);
+        e = db_exec(d, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0", why);
     if (e != ERR_OK)
         return e;
     /* Replaces the hook behind wal_autocheckpoint, so it comes after it. */
     sqlite3_wal_hook(d->db, count_wal_pages, d);
-    e = sqlite_db_begin(d, why);
+    e = db_begin(d, why);
     if (e == ERR_OK)
-        e = sqlite_db_end(d, prepare_files(d, why), why);
+        e = db_end(d, prepare_files(d, why), why);
     return e;
 }
 
@@ -273,17 +472,20 @@ enum err sqlite_db_open(const char *path, int64_t lock_timeout_ms, struct sqlite
         return why_no_memory(why);
     d->lock_timeout_ms = lock_timeout_ms;
     d->lock_fd = -1;
+    d->last = &d->first;
+    pthread_mutex_init(&d->lock, NULL);
+    pthread_cond_init(&d->wake, NULL);
+    pthread_cond_init(&d->told, NULL);
     d->path = strdup(path);
-
-    char lock_path[SQLITE_PATH_MAX + 8];
-    snprintf(lock_path, sizeof lock_path, "%s%s", path, file_suffixes[FILE_LOCK]);
     enum err e = d->path == NULL ? why_no_memory(why) : choose_mode(d, why);
     if (e == ERR_OK)
-        e = filelock_open(lock_path, d->mode, &d->lock_fd, why);
+        e = open_beside(d, file_suffixes[FILE_LOCK], "", &d->lock_fd, why);
     if (e == ERR_OK)
         e = open_db(d, why);
     if (e == ERR_OK)
         e = prepare_db(d, why);
+    if (e == ERR_OK)
+        e = start_writer(d, why);
     if (e == ERR_OK)
         *ret = d;
     else
@@ -295,10 +497,39 @@ void sqlite_db_close(struct sqlite_db *d)
 {
     if (d == NULL)
         return;
+    if (d->writer_started)
+        end_writer(d);
+    for (size_t i = 0; i < SQLITE_STATEMENTS_MAX; i++)
+        sqlite3_finalize(d->statements[i].prepared);
     if (sqlite3_close(d->db) != SQLITE_OK)
         log_error("inbox %s: closed with a statement still in use", d->path);
     if (d->lock_fd >= 0)
         close(d->lock_fd);
+    pthread_cond_destroy(&d->told);
+    pthread_cond_destroy(&d->wake);
+    pthread_mutex_destroy(&d->lock);
     free(d->path);
     free(d);
+}
+
+void sqlite_db_stop(struct sqlite_db *d)
+{
+    atomic_store(&d->stopped, true);
+}
+
+enum err sqlite_db_lock(struct sqlite_db *d, const char *name, int64_t deadline, int *ret_fd,
+                        struct why *why)
+{
+    int fd;
+    enum err e = open_beside(d, ".sweep.", name, &fd, why);
+    if (e != ERR_OK)
+        return e;
+    e = filelock_take(fd, deadline, &d->stopped);
+    if (e == ERR_OK) {
+        *ret_fd = fd;
+        return ERR_OK;
+    }
+    close(fd);
+    return why_set(why, e, "queue %s: %s", name,
+                   e == ERR_BUSY ? "another sweep has it" : err_text(e));
 }

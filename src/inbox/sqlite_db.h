@@ -1,6 +1,9 @@
 /*
- * sqlite_db.h - the file of an SQLite inbox: opening, locking, transactions, checkpoints. For the
- * rooms of this folder alone.
+ * sqlite_db.h - the file of an SQLite inbox, and the one thread that writes it. For the rooms of
+ * this folder alone.
+ *
+ * Changes are items: what has gathered is applied and committed in one transaction. So nobody waits
+ * for the disk alone, and whatever changes rides the same commit as all that has come meanwhile.
  *
  * Durable before it is acknowledged: WAL with synchronous=FULL. SQLite before 3.51.3 can corrupt a
  * WAL when one connection commits while another checkpoints
@@ -10,53 +13,69 @@
  * A file can be deleted or replaced under a program that has it open, and SQLite would go on
  * writing where nobody will ever read. So each commit is only believed once the files are still
  * there.
- *
- * There is one connection, and one thread at a time may use it (inbox/sqlite_writer.h).
  */
 #ifndef INBOX_SQLITE_DB_H
 #define INBOX_SQLITE_DB_H
 
 #include <sqlite3.h>
-#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "base/err.h"
 
-#define SQLITE_PATH_MAX 4000 /* bytes of the database's path */
+#define SQLITE_PATH_MAX       4000 /* bytes of the database's path */
+#define SQLITE_STATEMENTS_MAX 32   /* texts of statements in this version */
 
 struct sqlite_db;
 
-/* Opens, or creates in a folder that is there, and brings the schema up to this version's
- * (sqlite_schema.c). ERR_STORE if it is another program's file, or a later version's. */
+/* Opens, or creates in a folder that is there, and brings the tables up to this version's.
+ * ERR_STORE if it is another program's file, or a later version's. */
 enum err sqlite_db_open(const char *path, int64_t lock_timeout_ms, struct sqlite_db **ret,
                         struct why *why);
-/* When every statement has been finalized. NULL is fine. */
+/* Completes what was put, then closes. NULL is fine. */
 void sqlite_db_close(struct sqlite_db *d);
 /* End every wait for another process, now and later. Any thread. */
 void sqlite_db_stop(struct sqlite_db *d);
 
-const char *sqlite_db_path(const struct sqlite_db *d);
-mode_t sqlite_db_mode(const struct sqlite_db *d); /* of files beside it */
-const atomic_bool *sqlite_db_stopped(const struct sqlite_db *d);
+/* One change, the head of its own struct. */
+struct sqlite_item {
+    /*
+     * Make the change. An error that passes (err_passes(): the database's) is everybody's: nothing
+     * of the transaction is kept. Any other is the item's own, which then must not have changed
+     * anything. Never NULL.
+     */
+    enum err (*apply)(struct sqlite_db *d, struct sqlite_item *item, struct why *why);
+    /* Once it is on stable storage, or could not be put there: see `err`. May free the item. NULL
+     * for one that somebody waits for. */
+    void (*done)(struct sqlite_item *item);
 
-/* Between the two, and nowhere else, may be written. ERR_BUSY, ERR_STOPPED, ERR_STORE. */
-enum err sqlite_db_begin(struct sqlite_db *d, struct why *why);
-/* Commit if `e` is ERR_OK, else roll back. Returns `e`, or what the commit came to. */
-enum err sqlite_db_end(struct sqlite_db *d, enum err e, struct why *why);
+    enum err err;   /* what it came to */
+    struct why why; /* its story */
 
-/* A statement that is used often. *ret is owned: sqlite3_finalize(). */
-enum err sqlite_db_prepare(struct sqlite_db *d, const char *sql, sqlite3_stmt **ret,
-                           struct why *why);
-/* What SQLite says went wrong with the last thing done, in words that help: ERR_STORE, or ERR_BUSY
- * if it may go well later. */
-enum err sqlite_db_failed(const struct sqlite_db *d, const char *doing, struct why *why);
-/* Run statements without results. */
-enum err sqlite_db_exec(const struct sqlite_db *d, const char *sql, struct why *why);
-/* The one number that a query gives. */
-enum err sqlite_db_number(const struct sqlite_db *d, const char *sql, int *ret, struct why *why);
+    struct sqlite_item *next; /* the writer's, as what follows */
+    bool over;
+};
 
-/* Within a transaction: bring the schema up to this version's. */
-enum err sqlite_schema_raise(const struct sqlite_db *d, struct why *why);
+/* Have a change made; `done` runs exactly once, in the writer's thread. Any thread. */
+void sqlite_db_put(struct sqlite_db *d, struct sqlite_item *item);
+/* ... and wait for it. Returns item->err. Not from within `done`. */
+enum err sqlite_db_do(struct sqlite_db *d, struct sqlite_item *item);
+
+/*
+ * For `apply`: a statement, ready to be bound; prepared when it is asked for first, and known by
+ * the address of its text. Borrowed: sqlite_db_step() ends it. NULL: see `why`.
+ */
+sqlite3_stmt *sqlite_db_statement(struct sqlite_db *d, const char *sql, struct why *why);
+/* NULL is a null. */
+void sqlite_db_bind_text(sqlite3_stmt *q, int i, const char *text);
+/* Run a statement that gives at most one row, of whole numbers, to its end; what it has done is
+ * only done then. ERR_NOT_FOUND: no row. */
+enum err sqlite_db_step(struct sqlite_db *d, sqlite3_stmt *q, int64_t *ret_columns, int columns,
+                        const char *doing, struct why *why);
+
+/* Wait until `deadline` (clk_mono_ms) for a lock that all processes respect, of this name. *ret_fd
+ * is the caller's: it ends with close(). ERR_BUSY, ERR_STOPPED, ERR_STORE. */
+enum err sqlite_db_lock(struct sqlite_db *d, const char *name, int64_t deadline, int *ret_fd,
+                        struct why *why);
 
 #endif

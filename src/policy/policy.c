@@ -6,65 +6,43 @@
 #include "base/jsonx.h"
 #include "policy/rules.h"
 
-/* Add a member that the object now owns; a NULL value is null. Sticky like a buffer. */
-static void add(struct json_object *to, const char *key, struct json_object *value, bool *ok)
+/* NULL: out of memory. */
+static struct json_object *webhook_json(const struct policy_question *q)
 {
-    if (*ok && json_object_object_add(to, key, value) != 0)
-        *ok = false;
-    if (!*ok)
-        json_object_put(value);
-}
-
-static void add_text(struct json_object *to, const char *key, const char *text, bool *ok)
-{
-    struct json_object *value = json_object_new_string(text);
-    *ok = *ok && value != NULL;
-    add(to, key, value, ok);
-}
-
-static void add_int(struct json_object *to, const char *key, int64_t n, bool *ok)
-{
-    struct json_object *value = json_object_new_int64(n);
-    *ok = *ok && value != NULL;
-    add(to, key, value, ok);
+    struct json_object *webhook = json_object_new_object();
+    if (jsonx_add_text(webhook, "id", q->webhook_id) &&
+        jsonx_add_text(webhook, "type", webhook_type_name(q->webhook_type)) &&
+        jsonx_share(webhook, "data", jsonx_object(q->claims, "data")))
+        return webhook;
+    json_object_put(webhook);
+    return NULL;
 }
 
 enum err policy_question_json(enum policy_kind kind, const struct policy_question *q, int64_t id,
                               struct json_object **ret)
 {
-    struct json_object *root = json_object_new_object(), *webhook = json_object_new_object();
-    bool ok = root != NULL && webhook != NULL;
-    add_int(root, "version", POLICY_VERSION, &ok);
-    add_int(root, "id", id, &ok);
-    add_text(root, "kind", kind == POLICY_PROCESS ? "process" : "validate", &ok);
-    add_text(root, "object_class", q->object_class->name, &ok);
-    add_text(webhook, "id", q->webhook_id, &ok);
-    add_text(webhook, "type", webhook_type_name(q->webhook_type), &ok);
-    add(webhook, "data", json_object_get(jsonx_object(q->claims, "data")), &ok);
-    add(root, "webhook", webhook, &ok);
-    add(root, "event", json_object_get(q->claims), &ok);
-    add(root, "object", json_object_get(q->object), &ok);
-    add_int(root, "attempt", q->attempt, &ok);
-    if (!ok) {
-        json_object_put(root);
-        return ERR_NOMEM;
+    struct json_object *root = json_object_new_object();
+    if (jsonx_add_int(root, "version", POLICY_VERSION) && jsonx_add_int(root, "id", id) &&
+        jsonx_add_text(root, "kind", kind == POLICY_PROCESS ? "process" : "validate") &&
+        jsonx_add_text(root, "object_class", q->object_class->name) &&
+        jsonx_add(root, "webhook", webhook_json(q)) && jsonx_share(root, "event", q->claims) &&
+        jsonx_share(root, "object", q->object) && jsonx_add_int(root, "attempt", q->attempt)) {
+        *ret = root;
+        return ERR_OK;
     }
-    *ret = root;
-    return ERR_OK;
+    json_object_put(root);
+    return ERR_NOMEM;
 }
 
 enum err policy_skip(const char *reason, struct json_object **ret)
 {
     struct json_object *answer = json_object_new_object();
-    bool ok = answer != NULL;
-    add_text(answer, "action", "skip", &ok);
-    add_text(answer, "reason", reason, &ok);
-    if (!ok) {
-        json_object_put(answer);
-        return ERR_NOMEM;
+    if (jsonx_add_text(answer, "action", "skip") && jsonx_add_text(answer, "reason", reason)) {
+        *ret = answer;
+        return ERR_OK;
     }
-    *ret = answer;
-    return ERR_OK;
+    json_object_put(answer);
+    return ERR_NOMEM;
 }
 
 static enum err ask_nobody(struct policy *p, const struct policy_question *q,

@@ -39,14 +39,11 @@ struct json_object *object_report_json(const struct object_report *r)
         {"reason", r->result->why.text},
     };
     struct json_object *o = json_object_new_object();
-    bool ok = o != NULL;
+    bool ok = true;
     for (size_t i = 0; ok && i < sizeof texts / sizeof *texts; i++)
-        ok = jsonx_add(o, texts[i].key, jsonx_new_text(texts[i].text));
-    if (r->retry_after_s >= 0)
-        ok = ok && jsonx_add(o, "retry_after", json_object_new_int64(r->retry_after_s));
-    else
-        ok = ok && json_object_object_add(o, "retry_after", NULL) == 0;
-    if (ok)
+        ok = jsonx_add_text(o, texts[i].key, texts[i].text);
+    if (ok && (r->retry_after_s >= 0 ? jsonx_add_int(o, "retry_after", r->retry_after_s)
+                                     : jsonx_share(o, "retry_after", NULL)))
         return o;
     json_object_put(o);
     return NULL;

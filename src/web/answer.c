@@ -120,11 +120,10 @@ void answer_problem(struct response *res, int status, const struct result *r,
                     struct json_object *objects)
 {
     struct json_object *body = json_object_new_object();
-    bool ok = jsonx_add(body, "type", json_object_new_string("about:blank")) &&
-              jsonx_add(body, "title", json_object_new_string(title(status))) &&
-              jsonx_add(body, "status", json_object_new_int(status));
+    bool ok = jsonx_add_text(body, "type", "about:blank") &&
+              jsonx_add_text(body, "title", title(status)) && jsonx_add_int(body, "status", status);
     if (status != 401 && r->why.text[0] != '\0')
-        ok = ok && jsonx_add(body, "detail", jsonx_new_text(detail(r)));
+        ok = ok && jsonx_add_text(body, "detail", detail(r));
     if (objects != NULL)
         ok = jsonx_add(body, "objects", objects) && ok;
     if (!ok) { /* the status alone says what matters */

@@ -132,8 +132,8 @@ static enum step reply_with(struct call *c, const char *status, const char *key,
                             struct json_object *value)
 {
     struct json_object *body = json_object_new_object();
-    bool ok = jsonx_add(body, "status", json_object_new_string(status)) &&
-              jsonx_add(body, "delivery", json_object_new_int64(c->receipt.id));
+    bool ok = jsonx_add_text(body, "status", status) &&
+              jsonx_add_int(body, "delivery", c->receipt.id);
     if (!jsonx_add(body, key, value) || !ok) {
         json_object_put(body);
         body = NULL;

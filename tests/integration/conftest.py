@@ -77,7 +77,7 @@ def need():
     return find
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def build():
     """The build tree, with the programs in it."""
     folder = os.environ.get("CW_BUILD") or os.environ.get("BUILDDIR") or os.getcwd()

@@ -25,11 +25,11 @@ static enum err take_number(void *at, const char *value, struct why *why)
     return ERR_OK;
 }
 
-static int run(const struct cmd *self, void *options, int argc, char **argv)
+static int run(const struct cmd *self, void *options, char **arguments)
 {
     assert_non_null(self->name);
     got = *(struct options *)options;
-    snprintf(first_argument, sizeof first_argument, "%s", argc > 0 ? argv[0] : "");
+    snprintf(first_argument, sizeof first_argument, "%s", arguments[0] != NULL ? arguments[0] : "");
     runs++;
     return CMD_FAILED;
 }
@@ -51,22 +51,22 @@ static const struct cmd_option none[] = {{0}};
 static const struct cmd plain = {
     .name = "plain",
     .help = "help\n",
-    .verbs = (const struct cmd_verb[]){{.options = options,
-                                        .defaults = &(const struct options){.number = 7},
-                                        .size = sizeof(struct options),
-                                        .arguments_max = 1,
-                                        .run = run,
-                                        .free = forget},
-                                       {0}},
+    .options = options,
+    .defaults = &(const struct options){.number = 7},
+    .size = sizeof(struct options),
+    .arguments_max = 1,
+    .run = run,
+    .free = forget,
 };
 static const struct cmd verbose = {
     .name = "verbose",
     .help = "help\n",
     .verbs =
         (const struct cmd_verb[]){
-            {.name = "do", .options = options, .size = sizeof(struct options), .run = run},
-            {.name = "undo", .options = none, .size = sizeof(struct options), .run = run},
-            {0}},
+            {"do", {.options = options, .size = sizeof(struct options), .run = run}},
+            {"undo", {.options = none, .size = sizeof(struct options), .run = run}},
+            {0},
+        },
 };
 
 static int set_up(void **state)

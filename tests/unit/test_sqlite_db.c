@@ -1,4 +1,4 @@
-/* test_sqlite_writer.c - changes ride one commit; one's own trouble is no other's. */
+/* test_sqlite_db.c - changes ride one commit; one's own trouble is no other's. */
 #include "unit.h"
 
 #include <pthread.h>
@@ -6,23 +6,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inbox/sqlite_writer.h"
+#include "inbox/sqlite_db.h"
 
 static char folder[64], path[96];
 static struct sqlite_db *db;
-static struct sqlite_writer *writer;
+
+static enum err create(struct sqlite_db *d, struct sqlite_item *item, struct why *why)
+{
+    static const char sql[] = "CREATE TABLE t (n INTEGER)";
+    (void)item;
+    enum err e = sqlite_db_step(d, sqlite_db_statement(d, sql, why), NULL, 0, "create", why);
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
 
 static int set_up(void **state)
 {
     (void)state;
-    snprintf(folder, sizeof folder, "/tmp/test_sqlite_writer.XXXXXX");
+    struct sqlite_item item = {.apply = create};
+    snprintf(folder, sizeof folder, "/tmp/test_sqlite_db.XXXXXX");
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/inbox.db", folder);
     assert_err(sqlite_db_open(path, 20000, &db, NULL), ERR_OK);
-    assert_err(sqlite_db_begin(db, NULL), ERR_OK);
-    assert_err(sqlite_db_end(db, sqlite_db_exec(db, "CREATE TABLE t (n INTEGER)", NULL), NULL),
-               ERR_OK);
-    assert_err(sqlite_writer_new(db, &writer, NULL), ERR_OK);
+    assert_err(sqlite_db_do(db, &item), ERR_OK);
     return 0;
 }
 
@@ -30,7 +35,6 @@ static int tear_down(void **state)
 {
     (void)state;
     char command[128];
-    sqlite_writer_free(writer);
     sqlite_db_close(db);
     snprintf(command, sizeof command, "rm -r '%s'", folder);
     return system(command);
@@ -43,25 +47,22 @@ struct insert {
     int n;
     enum err fails; /* ERR_OK: it does not */
     enum err told;  /* ERR__COUNT: nothing yet */
-    struct why why;
 };
 
-static enum err apply(struct sqlite_item *item, struct why *why)
+static enum err apply(struct sqlite_db *d, struct sqlite_item *item, struct why *why)
 {
+    static const char sql[] = "INSERT INTO t VALUES (?1) RETURNING n";
     const struct insert *i = (const struct insert *)item;
-    char sql[64];
     if (i->fails != ERR_OK)
         return why_set(why, i->fails, "item %d", i->n);
-    snprintf(sql, sizeof sql, "INSERT INTO t VALUES (%d)", i->n);
-    return sqlite_db_exec(db, sql, why);
+    sqlite3_stmt *q = sqlite_db_statement(d, sql, why);
+    sqlite3_bind_int(q, 1, i->n);
+    return sqlite_db_step(d, q, NULL, 0, "insert", why);
 }
 
-static void done(struct sqlite_item *item, enum err e, const struct why *why)
+static void done(struct sqlite_item *item)
 {
-    struct insert *i = (struct insert *)item;
-    i->told = e;
-    if (e != ERR_OK)
-        i->why = *why;
+    ((struct insert *)item)->told = item->err;
 }
 
 static struct insert insert(int n, enum err fails)
@@ -77,8 +78,9 @@ static struct gate {
     bool entered, open;
 } gate;
 
-static enum err pass_gate(struct sqlite_item *item, struct why *why)
+static enum err pass_gate(struct sqlite_db *d, struct sqlite_item *item, struct why *why)
 {
+    (void)d;
     (void)item;
     (void)why;
     pthread_mutex_lock(&gate.lock);
@@ -96,26 +98,33 @@ static void commit_together(struct insert *items, size_t count)
     struct insert first = insert(0, ERR_OK);
     first.head.apply = pass_gate;
     gate = (struct gate){.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
-    sqlite_writer_put(writer, &first.head);
+    sqlite_db_put(db, &first.head);
     pthread_mutex_lock(&gate.lock);
     while (!gate.entered)
         pthread_cond_wait(&gate.wake, &gate.lock);
     for (size_t i = 0; i < count; i++)
-        sqlite_writer_put(writer, &items[i].head);
+        sqlite_db_put(db, &items[i].head);
     gate.open = true;
     pthread_cond_broadcast(&gate.wake);
     pthread_mutex_unlock(&gate.lock);
-    sqlite_writer_free(writer); /* all have been told */
-    writer = NULL;
+    sqlite_db_close(db); /* all have been told */
+    db = NULL;
     assert_err(first.told, ERR_OK);
 }
 
+/* As another program sees them. */
 static int rows(const char *where)
 {
     char sql[64];
-    int n = -1;
+    sqlite3 *reader;
+    sqlite3_stmt *q;
     snprintf(sql, sizeof sql, "SELECT count(*) FROM t WHERE %s", where);
-    assert_err(sqlite_db_number(db, sql, &n, NULL), ERR_OK);
+    assert_int_equal(sqlite3_open(path, &reader), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(reader, sql, -1, &q, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+    int n = sqlite3_column_int(q, 0);
+    sqlite3_finalize(q);
+    sqlite3_close(reader);
     return n;
 }
 
@@ -128,7 +137,7 @@ static void keeps_an_items_own_trouble_from_the_others(void **state)
     commit_together(items, 3);
     assert_err(items[0].told, ERR_OK);
     assert_err(items[1].told, ERR_NOT_FOUND);
-    assert_string_equal(items[1].why.text, "item 2");
+    assert_string_equal(items[1].head.why.text, "item 2");
     assert_err(items[2].told, ERR_OK);
     assert_int_equal(rows("n IN (1, 3)"), 2);
 }
@@ -141,7 +150,7 @@ static void keeps_nothing_when_storage_fails(void **state)
     commit_together(items, 3);
     for (size_t i = 0; i < 3; i++) {
         assert_err(items[i].told, ERR_STORE);
-        assert_string_equal(items[i].why.text, "item 2");
+        assert_string_equal(items[i].head.why.text, "item 2");
     }
     assert_int_equal(rows("n > 0"), 0);
 }
@@ -150,11 +159,11 @@ static void tells_who_waits(void **state)
 {
     (void)state;
     struct insert good = insert(1, ERR_OK), bad = insert(2, ERR_NOT_FOUND);
-    struct why why;
-    assert_err(sqlite_writer_do(writer, &good.head, NULL), ERR_OK);
-    assert_err(sqlite_writer_do(writer, &bad.head, &why), ERR_NOT_FOUND);
-    assert_string_equal(why.text, "item 2");
-    assert_err(sqlite_writer_do(writer, &bad.head, NULL), ERR_NOT_FOUND);
+    good.head.done = bad.head.done = NULL;
+    assert_err(sqlite_db_do(db, &good.head), ERR_OK);
+    assert_err(sqlite_db_do(db, &bad.head), ERR_NOT_FOUND);
+    assert_string_equal(bad.head.why.text, "item 2");
+    assert_int_equal(rows("n > 0"), 1);
 }
 
 static void waits_for_what_was_put_before_it_ends(void **state)
@@ -163,10 +172,10 @@ static void waits_for_what_was_put_before_it_ends(void **state)
     struct insert items[600];
     for (int i = 0; i < 600; i++) {
         items[i] = insert(i + 1, ERR_OK);
-        sqlite_writer_put(writer, &items[i].head);
+        sqlite_db_put(db, &items[i].head);
     }
-    sqlite_writer_free(writer);
-    writer = NULL;
+    sqlite_db_close(db);
+    db = NULL;
     for (int i = 0; i < 600; i++)
         assert_err(items[i].told, ERR_OK);
     assert_int_equal(rows("n > 0"), 600);

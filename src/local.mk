@@ -130,18 +130,18 @@ connect_webhook_fcgi_LDADD = $(archive_libs)
 
 bin_PROGRAMS += connect-sim
 connect_sim_SOURCES = \
-	src/sim/call.c src/sim/call.h \
+	src/sim/call.c \
 	src/sim/calls.c src/sim/calls.h \
 	src/sim/catalog.c \
 	src/sim/faults.c src/sim/faults.h \
 	src/sim/list.c \
 	src/sim/reply.c src/sim/reply.h \
 	src/sim/requests.c src/sim/rooms.h \
-	src/sim/server.c src/sim/server.h \
+	src/sim/server.c \
 	src/sim/sim.c src/sim/sim.h \
 	src/sim/store.c src/sim/store.h src/sim/store_priv.h \
 	src/sim/trigger.c \
-	src/sim/verbs.c src/sim/verbs.h \
+	src/sim/verbs.c \
 	src/sim/webhooks.c
 nodist_connect_sim_SOURCES = src/sim/seed_json.c
 connect_sim_CFLAGS = $(AM_CFLAGS) $(MICROHTTPD_CFLAGS) -Wno-overlength-strings

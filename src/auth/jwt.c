@@ -194,24 +194,6 @@ enum err jwt_check_times(struct json_object *claims, int64_t now, struct why *wh
     return ERR_OK;
 }
 
-enum err jwt_verify(const char *token, size_t len, const struct jwt_key *key, int64_t now,
-                    struct json_object **ret_claims, struct why *why)
-{
-    struct jwt_parts p = {0};
-    enum err e = jwt_parse(token, len, &p, why);
-    if (e != ERR_OK)
-        return e;
-    e = jwt_check_signature(&p, key);
-    if (e != ERR_OK)
-        why_set(why, e, "%s", err_text(e));
-    else
-        e = jwt_check_times(p.claims, now, why);
-    if (e == ERR_OK)
-        *ret_claims = json_object_get(p.claims);
-    jwt_parts_free(&p);
-    return e;
-}
-
 /* Append `len` bytes as base64url. */
 static enum err add_b64(struct buf *b, const void *data, size_t len)
 {

@@ -54,13 +54,6 @@ enum err jwt_check_signature(const struct jwt_parts *p, const struct jwt_key *ke
  */
 enum err jwt_check_times(struct json_object *claims, int64_t now, struct why *why);
 
-/*
- * All of the above in order, against one key. On ERR_OK *ret_claims is owned by the caller; on
- * anything else it is untouched.
- */
-enum err jwt_verify(const char *token, size_t len, const struct jwt_key *key, int64_t now,
-                    struct json_object **ret_claims, struct why *why);
-
 /* Append a token with header {"typ":"JWT","alg":"HS256"} and these claims. */
 enum err jwt_sign(struct json_object *claims, const struct jwt_key *key, struct buf *ret_token);
 

@@ -1,7 +1,9 @@
 /* cmd.c - what the subcommands share: the command line, and how to complain. */
 #include "cmd/cmd.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +44,19 @@ int cmd_help(const struct cmd *self)
 {
     fputs(self->help, stdout);
     return CMD_OK;
+}
+
+enum err cmd_number(const char *name, const char *value, int64_t min, int64_t max, int64_t *ret,
+                    struct why *why)
+{
+    char *end;
+    errno = 0;
+    long long n = strtoll(value, &end, 10);
+    if (errno != 0 || end == value || *end != '\0' || n < min || n > max)
+        return why_set(why, ERR_RANGE, "%s is a number from %" PRId64 " to %" PRId64 ", not '%s'",
+                       name, min, max, value);
+    *ret = n;
+    return ERR_OK;
 }
 
 int cmd_print_json(const struct cmd *self, struct json_object *o)

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <json-c/json.h>
 
@@ -87,6 +88,9 @@ int cmd_run(const struct cmd *self, int argc, char **argv);
 int cmd_usage(const struct cmd *self, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Print "connect-webhook NAME: ..." on stderr; returns CMD_FAILED. */
 int cmd_failed(const struct cmd *self, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* For `take`: a whole number from `min` to `max`. ERR_RANGE tells "NAME is ...". */
+enum err cmd_number(const char *name, const char *value, int64_t min, int64_t max, int64_t *ret,
+                    struct why *why);
 /* Print one line of JSON on stdout; `o` is consumed. CMD_OK, or CMD_FAILED if memory ran out. */
 int cmd_print_json(const struct cmd *self, struct json_object *o);
 /* Print the command's help on stdout; returns CMD_OK. */

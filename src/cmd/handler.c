@@ -76,69 +76,37 @@ static struct log_options log_options(const struct conf *conf)
 
 /* ---------------------------------------------------------------------- stages */
 
-static enum err load_conf(struct program *p, struct why *why)
+static enum err open_log(const struct conf *conf, struct why *why)
 {
-    return conf_load(p->conf_path, CONF_CHECK, &p->conf, why);
-}
-
-static void unload_conf(struct program *p)
-{
-    conf_unref(p->conf);
-}
-
-static enum err open_log(struct program *p, struct why *why)
-{
-    const struct log_options o = log_options(p->conf);
+    const struct log_options o = log_options(conf);
     return log_open(&o, why);
 }
 
-static enum err open_inbox(struct program *p, struct why *why)
+static enum err open_inbox(const struct conf *conf, struct inbox **ret, struct why *why)
 {
-    const struct inbox_options o = {p->conf->inbox.url, p->conf->inbox.lock_timeout_ms};
-    return inbox_open(&o, &p->inbox, why);
+    const struct inbox_options o = {conf->inbox.url, conf->inbox.lock_timeout_ms};
+    return inbox_open(&o, ret, why);
 }
 
-static void close_inbox(struct program *p)
-{
-    inbox_close(p->inbox);
-}
-
-static enum err open_hook(struct program *p, struct why *why)
-{
-    return hook_new(p->conf, p->inbox, &p->hook, why);
-}
-
-static void close_hook(struct program *p)
-{
-    hook_free(p->hook);
-}
-
-/* All that stands between the transport and the disk, in the order in which it is opened; it is
- * closed in the other. */
-static const struct stage {
-    enum err (*open)(struct program *p, struct why *why);
-    void (*close)(struct program *p); /* also of what was not opened; NULL: stays to the end */
-} stages[] = {
-    {load_conf, unload_conf},
-    {open_log, NULL},
-    {open_inbox, close_inbox},
-    {open_hook, close_hook},
-};
-#define STAGES (sizeof stages / sizeof *stages)
-
+/* All that stands between the transport and the disk, each on what was opened before it. */
 static enum err open_stages(struct program *p, struct why *why)
 {
-    enum err e = ERR_OK;
-    for (size_t i = 0; e == ERR_OK && i < STAGES; i++)
-        e = stages[i].open(p, why);
+    enum err e = conf_load(p->conf_path, CONF_CHECK, &p->conf, why);
+    if (e == ERR_OK)
+        e = open_log(p->conf, why);
+    if (e == ERR_OK)
+        e = open_inbox(p->conf, &p->inbox, why);
+    if (e == ERR_OK)
+        e = hook_new(p->conf, p->inbox, &p->hook, why);
     return e;
 }
 
+/* In the other order, as far as it was opened. */
 static void close_stages(struct program *p)
 {
-    for (size_t i = STAGES; i-- > 0;)
-        if (stages[i].close != NULL)
-            stages[i].close(p);
+    hook_free(p->hook);
+    inbox_close(p->inbox);
+    conf_unref(p->conf);
 }
 
 /* ------------------------------------------------------------------------- CGI */

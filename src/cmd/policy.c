@@ -1,9 +1,7 @@
 /* policy.c - ask a webhook's policy about an object, and call nothing. */
 #include "cmd/cmd.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,7 +21,7 @@
 
 struct options {
     const char *config, *webhook, *rules, *class, *side, *object, *event;
-    int attempt;
+    int64_t attempt;
     bool json;
 };
 
@@ -154,7 +152,7 @@ static enum err set_up(const struct options *o, struct setup *s, struct why *why
 {
     struct conf_policy policy = {CONF_POLICY_NONE, NULL};
     struct policy_question *q = &s->question;
-    q->attempt = o->attempt;
+    q->attempt = (int)o->attempt;
     q->deadline = clk_mono_ms() + DEADLINE_MS;
     enum err e = o->webhook != NULL ? load_webhook(o, s, &policy, why) : load_class(o, s, why);
     if (o->rules != NULL)
@@ -282,13 +280,7 @@ static int ask(const struct cmd *self, const struct options *o, const struct set
 
 static enum err take_attempt(void *at, const char *value, struct why *why)
 {
-    char *end;
-    errno = 0;
-    long n = strtol(value, &end, 10);
-    if (errno != 0 || end == value || *end != '\0' || n < 1 || n > ATTEMPT_MAX)
-        return why_set(why, ERR_RANGE, "--attempt is a number from 1 to %d", ATTEMPT_MAX);
-    *(int *)at = (int)n;
-    return ERR_OK;
+    return cmd_number("--attempt", value, 1, ATTEMPT_MAX, at, why);
 }
 
 /* What the options, one by one fine, say together; NULL if it makes sense. */

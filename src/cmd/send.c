@@ -29,7 +29,7 @@ struct options {
         const char *list[HTTP_HEADERS_MAX]; /* given ones; borrowed from the command line */
         size_t count;
     } headers;
-    int64_t timeout_ms;
+    int64_t timeout_s;
     bool plural;
     bool json;
 };
@@ -80,7 +80,7 @@ const struct cmd cmd_send = {
             CMD_TAKE("data", struct options, signing, take_data),
             CMD_TEXT("body", 0, struct options, body_file),
             CMD_TEXT("ca-file", 0, struct options, ca_file),
-            CMD_TAKE("timeout", struct options, timeout_ms, take_timeout),
+            CMD_TAKE("timeout", struct options, timeout_s, take_timeout),
             CMD_FLAG("plural", struct options, plural),
             CMD_FLAG("json", struct options, json),
             {0},
@@ -88,7 +88,7 @@ const struct cmd cmd_send = {
     .defaults = &(const struct options){.signing = SIGNING_DEFAULTS,
                                         .method = "POST",
                                         .header_name = "Authentication",
-                                        .timeout_ms = SEND_TIMEOUT * 1000},
+                                        .timeout_s = SEND_TIMEOUT},
     .size = sizeof(struct options),
     .arguments_max = 1,
     .run = run,
@@ -145,13 +145,7 @@ static enum err take_header_name(void *at, const char *value, struct why *why)
 
 static enum err take_timeout(void *at, const char *value, struct why *why)
 {
-    char *end;
-    long seconds = strtol(value, &end, 10);
-    if (end == value || *end != '\0' || seconds < 1 || seconds > SEND_TIMEOUT_MAX)
-        return why_set(why, ERR_RANGE, "--timeout is 1 to %d seconds, not '%s'", SEND_TIMEOUT_MAX,
-                       value);
-    *(int64_t *)at = seconds * 1000;
-    return ERR_OK;
+    return cmd_number("--timeout", value, 1, SEND_TIMEOUT_MAX, at, why);
 }
 
 static enum err make_plural(struct json_object *claims, struct why *why)
@@ -318,7 +312,7 @@ static int send_event(const struct cmd *self, const struct options *o, const str
     const struct http_options client = {.ca_file = o->ca_file,
                                         .user_agent = "connect-webhook/" PACKAGE_VERSION,
                                         .connect_timeout_ms = CONNECT_TIMEOUT,
-                                        .timeout_ms = o->timeout_ms};
+                                        .timeout_ms = o->timeout_s * 1000};
     struct http *http;
     struct why why = {""};
     if (http_new(&client, &http, &why) != ERR_OK)

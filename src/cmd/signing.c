@@ -1,7 +1,6 @@
 /* signing.c - play Connect's part: options, key and claims. */
 #include "cmd/signing.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,14 +91,7 @@ enum err signing_take_claims(void *at, const char *value, struct why *why)
 
 enum err signing_take_expires_in(void *at, const char *value, struct why *why)
 {
-    char *end;
-    errno = 0;
-    long long seconds = strtoll(value, &end, 10);
-    if (errno != 0 || end == value || *end != '\0' || seconds > EXPIRES_MAX ||
-        seconds < -EXPIRES_MAX)
-        return why_set(why, ERR_INVALID, "--expires-in is a number of seconds, not '%s'", value);
-    ((struct signing *)at)->expires_in = seconds;
-    return ERR_OK;
+    return cmd_number("--expires-in", value, -EXPIRES_MAX, EXPIRES_MAX, at, why);
 }
 
 /* ------------------------------------------------------------------ key and claims */

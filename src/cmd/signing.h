@@ -32,7 +32,7 @@
     CMD_TEXT("webhook", 0, type, member.webhook),              \
         CMD_TAKE("claim", type, member, signing_take_claim),   \
         CMD_TAKE("claims", type, member, signing_take_claims), \
-        CMD_TAKE("expires-in", type, member, signing_take_expires_in)
+        CMD_TAKE("expires-in", type, member.expires_in, signing_take_expires_in)
 
 #define SIGNING_SECRET_HELP                                                         \
     "  -c, --config FILE    the configuration (default: as the handler finds it)\n" \
@@ -63,7 +63,7 @@ struct signing {
         .expires_in = SIGNING_TIMEOUT \
     }
 
-/* Options, for tables (cmd.h). The first two are told a secret_source, the others all of it. */
+/* Options, for tables (cmd.h). What each gets is in the tables above. */
 enum err signing_take_secret_file(void *at, const char *value, struct why *why);
 enum err signing_take_secret_env(void *at, const char *value, struct why *why);
 enum err signing_take_claim(void *at, const char *value, struct why *why);

@@ -132,7 +132,7 @@ static bool is_default(const struct key *k, const struct yamlx_node *value)
 
 static void warn_if_idle(const struct load *l, const struct key *k, const struct yamlx_node *value)
 {
-    if (l->need == CONF_CHECK && key_is_idle(k) && !is_default(k, value))
+    if (l->need == CONF_CHECK && (k->traits & KEY_IDLE) != 0 && !is_default(k, value))
         log_warn("%s:%d: %s.%s has no effect in this version", l->file, yamlx_line(value),
                  k->section, k->name);
 }

@@ -87,7 +87,7 @@ void conf_fixed_changes(const struct conf *running, const struct conf *fresh, st
     buf_init(&old, VALUE_MAX);
     buf_init(&new, VALUE_MAX);
     for (const struct key *k = conf_keys; k->name != NULL; k++) {
-        if (!key_is_fixed(k))
+        if ((k->traits & KEY_FIXED) == 0)
             continue;
         buf_reset(&old);
         buf_reset(&new);

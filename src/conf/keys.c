@@ -19,143 +19,100 @@
 #define ACCOUNT_AT(member) offsetof(struct conf_account, member)
 
 const struct key conf_keys[] = {
-    {"log", "level", KEY_LOG_LEVEL, AT(log.level), "info", 0, 0, "error, warn, info or debug"},
-    {"log", "format", KEY_LOG_FORMAT, AT(log.format), "logfmt", 0, 0, "logfmt or json"},
-    {"log", "file", KEY_LOG_FILE, AT(log.file), "stderr", 0, 0, "an absolute path, or stderr"},
+    {"log", "level", KEY_LOG_LEVEL, AT(log.level), "info", 0, 0, 0, "error, warn, info or debug"},
+    {"log", "format", KEY_LOG_FORMAT, AT(log.format), "logfmt", 0, 0, 0, "logfmt or json"},
+    {"log", "file", KEY_LOG_FILE, AT(log.file), "stderr", 0, 0, 0, "an absolute path, or stderr"},
 
-    {"accounts", "id", KEY_SPECIAL, 0, NULL, 0, 0,
+    {"accounts", "id", KEY_SPECIAL, 0, NULL, 0, 0, 0,
      "VA-... (vendor) or PA-... (distributor), as Connect shows it"},
-    {"accounts", "api_url", KEY_SPECIAL, 0, NULL, 0, 0,
+    {"accounts", "api_url", KEY_SPECIAL, 0, NULL, 0, 0, 0,
      "the endpoint of Connect's API; http:// to loopback only"},
-    {"accounts", "api_key", KEY_SPECIAL, 0, NULL, 0, 0,
+    {"accounts", "api_key", KEY_SPECIAL, 0, NULL, 0, 0, 0,
      "{ file: PATH }, { env: NAME } or { credential: NAME }"},
-    {"accounts", "rate_limit", KEY_INT, ACCOUNT_AT(rate_limit), "10", 0, 100000,
+    {"accounts", "rate_limit", KEY_INT, ACCOUNT_AT(rate_limit), "10", 0, 100000, 0,
      "calls a second at most; 0 is no limit"},
     {"accounts", "connect_timeout", KEY_DURATION, ACCOUNT_AT(connect_timeout_ms), "10s", SECONDS,
-     5 * MINUTES, "longest wait for a connection"},
-    {"accounts", "timeout", KEY_DURATION, ACCOUNT_AT(timeout_ms), "300s", SECONDS, HOURS,
+     5 * MINUTES, 0, "longest wait for a connection"},
+    {"accounts", "timeout", KEY_DURATION, ACCOUNT_AT(timeout_ms), "300s", SECONDS, HOURS, 0,
      "longest time of a call; Connect can be slow"},
-    {"accounts", "proxy", KEY_PROXY, ACCOUNT_AT(proxy), "none", 0, 0,
+    {"accounts", "proxy", KEY_PROXY, ACCOUNT_AT(proxy), "none", 0, 0, 0,
      "http://HOST:PORT or https://HOST:PORT, without a password, or none; the environment is never "
      "asked"},
-    {"accounts", "ca_file", KEY_CA_FILE, ACCOUNT_AT(ca_file), "default", 0, 0,
+    {"accounts", "ca_file", KEY_CA_FILE, ACCOUNT_AT(ca_file), "default", 0, 0, 0,
      "absolute path of a PEM file of trusted authorities, or default for the system's"},
 
     {"inbox", "url", KEY_INBOX, AT(inbox.url), "sqlite:/var/lib/connect-webhook/inbox.db", 0, 0,
-     "sqlite: and an absolute path"},
-    {"inbox", "lock_timeout", KEY_DURATION, AT(inbox.lock_timeout_ms), "5s", 0, MINUTES,
+     KEY_FIXED, "sqlite: and an absolute path"},
+    {"inbox", "lock_timeout", KEY_DURATION, AT(inbox.lock_timeout_ms), "5s", 0, MINUTES, KEY_FIXED,
      "longest wait for another process"},
-    {"inbox", "max_wal", KEY_SIZE, AT(inbox.max_wal), "256MiB", MIB, 64 * GIB,
+    {"inbox", "max_wal", KEY_SIZE, AT(inbox.max_wal), "256MiB", MIB, 64 * GIB, KEY_IDLE,
      "size of the write-ahead log above which calls are not stored"},
-    {"inbox", "max_backlog", KEY_INT, AT(inbox.max_backlog), "1000000", 1, 1000000000,
+    {"inbox", "max_backlog", KEY_INT, AT(inbox.max_backlog), "1000000", 1, 1000000000, KEY_IDLE,
      "tasks above which sweeps make no more"},
     {"inbox", "retention", KEY_DURATION, AT(inbox.retention_ms), "30d", HOURS, 3650 * DAYS,
-     "how long what is finished is kept"},
+     KEY_IDLE, "how long what is finished is kept"},
 
-    {"processing", "mode", KEY_MODE, AT(processing.mode), "auto", 0, 0, "auto or inline"},
-    {"processing", "workers", KEY_INT, AT(processing.workers), "4", 0, 256,
+    {"processing", "mode", KEY_MODE, AT(processing.mode), "auto", 0, 0, 0, "auto or inline"},
+    {"processing", "workers", KEY_INT, AT(processing.workers), "4", 0, 256, KEY_IDLE,
      "threads that work on tasks in this process"},
     {"processing", "poll_interval", KEY_DURATION, AT(processing.poll_interval_ms), "15m", 0,
-     7 * DAYS, "pause between sweeps without a webhook; 0 is never"},
+     7 * DAYS, KEY_IDLE, "pause between sweeps without a webhook; 0 is never"},
     {"processing", "inline_deadline", KEY_DURATION, AT(processing.inline_deadline_ms), "30s",
-     SECONDS, HOURS, "after it a call begins no new object"},
+     SECONDS, HOURS, 0, "after it a call begins no new object"},
     {"processing", "lease", KEY_DURATION, AT(processing.lease_ms), "5m", 10 * SECONDS, DAYS,
-     "how long a task is its worker's"},
-    {"processing", "max_attempts", KEY_INT, AT(processing.max_attempts), "12", 1, 1000,
+     KEY_IDLE, "how long a task is its worker's"},
+    {"processing", "max_attempts", KEY_INT, AT(processing.max_attempts), "12", 1, 1000, KEY_IDLE,
      "after so many a task is for a person"},
     {"processing", "backoff_min", KEY_DURATION, AT(processing.backoff_min_ms), "5s", SECONDS, DAYS,
-     "shortest pause before another attempt"},
+     KEY_IDLE, "shortest pause before another attempt"},
     {"processing", "backoff_max", KEY_DURATION, AT(processing.backoff_max_ms), "1h", SECONDS,
-     7 * DAYS, "longest pause before another attempt"},
+     7 * DAYS, KEY_IDLE, "longest pause before another attempt"},
     {"processing", "skip_for", KEY_DURATION, AT(processing.skip_for_ms), "1h", 0, 30 * DAYS,
-     "how long a skipped object is left alone"},
-    {"processing", "dry_run", KEY_BOOL, AT(processing.dry_run), "false", 0, 0,
+     KEY_IDLE, "how long a skipped object is left alone"},
+    {"processing", "dry_run", KEY_BOOL, AT(processing.dry_run), "false", 0, 0, 0,
      "decide and report, but change nothing"},
 
     {"web", "listen", KEY_LISTEN, AT(web.listen), "unix:/run/connect-webhook/fcgi.sock", 0, 0,
-     "unix:PATH or tcp:HOST:PORT; used only if no socket is handed over"},
-    {"web", "mode", KEY_OCTAL, AT(web.mode), "0660", 0, 0777,
+     KEY_FIXED, "unix:PATH or tcp:HOST:PORT; used only if no socket is handed over"},
+    {"web", "mode", KEY_OCTAL, AT(web.mode), "0660", 0, 0777, KEY_FIXED,
      "rights of the socket, octal, quoted"},
-    {"web", "group", KEY_TEXT, AT(web.group), "www-data", 0, 0,
+    {"web", "group", KEY_TEXT, AT(web.group), "www-data", 0, 0, KEY_FIXED,
      "group of the socket: the web server's"},
-    {"web", "admin_listen", KEY_LISTEN, AT(web.admin_listen), "none", 0, 0,
+    {"web", "admin_listen", KEY_LISTEN, AT(web.admin_listen), "none", 0, 0, KEY_FIXED | KEY_IDLE,
      "where health is told; none for nowhere"},
-    {"web", "threads", KEY_INT, AT(web.threads), "4", 1, 256, "threads that take calls"},
+    {"web", "threads", KEY_INT, AT(web.threads), "4", 1, 256, KEY_FIXED, "threads that take calls"},
     {"web", "validation_threads", KEY_INT, AT(web.validation_threads), "8", 1, 256,
-     "threads that answer validations"},
-    {"web", "inline_threads", KEY_INT, AT(web.inline_threads), "4", 1, 256,
+     KEY_FIXED | KEY_IDLE, "threads that answer validations"},
+    {"web", "inline_threads", KEY_INT, AT(web.inline_threads), "4", 1, 256, KEY_FIXED,
      "threads that make sweeps while their call waits"},
-    {"web", "request_timeout", KEY_DURATION, AT(web.request_timeout_ms), "30s", SECONDS, HOURS,
+    {"web", "request_timeout", KEY_DURATION, AT(web.request_timeout_ms), "30s", SECONDS, HOURS, 0,
      "longest time from accept to the last byte read"},
     {"web", "validation_deadline", KEY_DURATION, AT(web.validation_deadline_ms), "20s", SECONDS,
-     10 * MINUTES, "longest time of a validation"},
-    {"web", "stop_timeout", KEY_DURATION, AT(web.stop_timeout_ms), "30s", 0, HOURS,
+     10 * MINUTES, KEY_IDLE, "longest time of a validation"},
+    {"web", "stop_timeout", KEY_DURATION, AT(web.stop_timeout_ms), "30s", 0, HOURS, 0,
      "longest time for what was begun when a stop is asked for"},
-    {"web", "max_body", KEY_SIZE, AT(web.max_body), "1MiB", KIB, 64 * MIB,
+    {"web", "max_body", KEY_SIZE, AT(web.max_body), "1MiB", KIB, 64 * MIB, 0,
      "largest body of a call"},
 
-    {"", "include", KEY_SPECIAL, 0, CONF_INCLUDE, 0, 0,
+    {"", "include", KEY_SPECIAL, 0, CONF_INCLUDE, 0, 0, 0,
      "pattern of files with more webhooks, one or a list in each, or none; found in the folder of "
      "the file"},
 
-    {"webhooks", "id", KEY_SPECIAL, 0, NULL, 0, 0, "WH-..., as Connect shows it"},
-    {"webhooks", "account", KEY_SPECIAL, 0, NULL, 0, 0,
+    {"webhooks", "id", KEY_SPECIAL, 0, NULL, 0, 0, 0, "WH-..., as Connect shows it"},
+    {"webhooks", "account", KEY_SPECIAL, 0, NULL, 0, 0, 0,
      "id of the account whose webhook it is, as in accounts"},
-    {"webhooks", "product", KEY_SPECIAL, 0, NULL, 0, 0,
+    {"webhooks", "product", KEY_SPECIAL, 0, NULL, 0, 0, 0,
      "PRD-..., the product whose queue it watches"},
-    {"webhooks", "object_class", KEY_SPECIAL, 0, NULL, 0, 0, OBJECT_CLASS_WORDS "or their plurals"},
-    {"webhooks", "type", KEY_SPECIAL, 0, "event", 0, 0, "event, or one of the validators"},
-    {"webhooks", "secrets", KEY_SPECIAL, 0, NULL, 0, 0,
+    {"webhooks", "object_class", KEY_SPECIAL, 0, NULL, 0, 0, 0,
+     OBJECT_CLASS_WORDS "or their plurals"},
+    {"webhooks", "type", KEY_SPECIAL, 0, "event", 0, 0, 0, "event, or one of the validators"},
+    {"webhooks", "secrets", KEY_SPECIAL, 0, NULL, 0, 0, 0,
      "list of { file: PATH }, { env: NAME } or { credential: NAME }; several while rotating"},
-    {"webhooks", "policy", KEY_SPECIAL, 0, "none", 0, 0, "{ rules: PATH }, or none"},
-    {"webhooks", "states", KEY_SPECIAL, 0, "pending work of the class", 0, 0,
+    {"webhooks", "policy", KEY_SPECIAL, 0, "none", 0, 0, 0, "{ rules: PATH }, or none"},
+    {"webhooks", "states", KEY_SPECIAL, 0, "pending work of the class", 0, 0, 0,
      "list of states that are swept"},
     {0},
 };
-
-struct key_name {
-    const char *section, *name;
-};
-
-static bool is_among(const struct key *k, const struct key_name *names, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(k->section, names[i].section) == 0 && strcmp(k->name, names[i].name) == 0)
-            return true;
-    return false;
-}
-
-bool key_is_fixed(const struct key *k)
-{
-    static const struct key_name fixed[] = {
-        {"inbox", "url"},          {"inbox", "lock_timeout"},
-        {"web", "listen"},         {"web", "mode"},
-        {"web", "group"},          {"web", "admin_listen"},
-        {"web", "threads"},        {"web", "validation_threads"},
-        {"web", "inline_threads"},
-    };
-    return is_among(k, fixed, sizeof fixed / sizeof *fixed);
-}
-
-bool key_is_idle(const struct key *k)
-{
-    static const struct key_name idle[] = {
-        {"inbox", "max_wal"},
-        {"inbox", "max_backlog"},
-        {"inbox", "retention"},
-        {"processing", "workers"},
-        {"processing", "poll_interval"},
-        {"processing", "lease"},
-        {"processing", "max_attempts"},
-        {"processing", "backoff_min"},
-        {"processing", "backoff_max"},
-        {"processing", "skip_for"},
-        {"web", "admin_listen"},
-        {"web", "validation_threads"},
-        {"web", "validation_deadline"},
-    };
-    return is_among(k, idle, sizeof idle / sizeof *idle);
-}
 
 const struct key *key_find(const char *section, const char *name)
 {

@@ -30,6 +30,11 @@ enum key_type {
     KEY_SPECIAL /* read by code of its own */
 };
 
+enum key_trait {
+    KEY_FIXED = 1, /* a program that runs cannot change it: files are open, threads run */
+    KEY_IDLE = 2,  /* this version reads it and does nothing about it */
+};
+
 struct key {
     const char *section; /* "web"; "accounts", "webhooks": of their elements; "": of the file */
     const char *name;
@@ -37,15 +42,12 @@ struct key {
     size_t offset;
     const char *otherwise; /* the default, as text; NULL: must be given */
     int64_t min, max;      /* of numbers, in the unit that is stored; 0, 0: any */
+    unsigned traits;       /* of enum key_trait */
     const char *help;
 };
 
 extern const struct key conf_keys[]; /* ends with a NULL name */
 
-/* Is it what a program that runs cannot change: files that are open, threads that run? */
-bool key_is_fixed(const struct key *k);
-/* Is it one that this version reads and does nothing about? */
-bool key_is_idle(const struct key *k);
 /* A NULL-safe look-up; NULL if there is no such key. */
 const struct key *key_find(const char *section, const char *name);
 /* "a, b, c": what the section has. Appends to `b`. */

@@ -1,7 +1,6 @@
 /* job.c - parameters, verb, message; each at most once. */
 #include "processors/job.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,24 +20,14 @@ const char *outcome_name(enum outcome o)
 
 /* ------------------------------------------------------------------------- endings */
 
-static enum outcome ending(enum err e)
+enum outcome job_fail(enum err e)
 {
     return err_passes(e) ? OUTCOME_RETRY : OUTCOME_REJECT;
 }
 
-enum outcome job_fail(struct job *job, enum err e, const char *fmt, ...)
-{
-    char text[WHY_MAX];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    return ending(result_set(&job->result, e, "%s", text));
-}
-
 static enum outcome out_of_memory(struct job *job)
 {
-    return ending(result_no_memory(&job->result));
+    return job_fail(result_no_memory(&job->result));
 }
 
 /* Of several that asked for patience, the one that asked for most is heard. */
@@ -48,7 +37,7 @@ enum outcome job_fail_call(struct job *job, const struct api_call *call)
     job->result = call->result;
     if (wait_s > job->result.retry_after_s)
         job->result.retry_after_s = wait_s;
-    return ending(call->result.err);
+    return job_fail(call->result.err);
 }
 
 /* What a decision without a verb ends with. */
@@ -85,9 +74,10 @@ static enum outcome add_template(struct job *job, struct json_object *body)
     if (o != OUTCOME_GO_ON)
         return o;
     if (id == NULL && v->template_needed)
-        return job_fail(job, ERR_POLICY,
-                        "%s needs a template_id or an activation_tile: product %s has no template",
-                        v->name, job->product_id);
+        return job_fail(
+            result_set(&job->result, ERR_POLICY,
+                       "%s needs a template_id or an activation_tile: product %s has no template",
+                       v->name, job->product_id));
     if (id != NULL && !add_text(body, v, "template_id", id))
         return out_of_memory(job);
     return OUTCOME_GO_ON;

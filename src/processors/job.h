@@ -61,9 +61,8 @@ struct job {
 /* Never OUTCOME_GO_ON. */
 enum outcome job_carry_out(struct job *job);
 
-/* End a step: transient failures are tried again, others are for a person. */
-enum outcome job_fail(struct job *job, enum err e, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+/* End a step whose story is told: transient failures are tried again, others are for a person. */
+enum outcome job_fail(enum err e);
 /* ... with what a call to the API came to. */
 enum outcome job_fail_call(struct job *job, const struct api_call *call);
 

@@ -43,7 +43,8 @@ static enum outcome list_them(struct job *job, const char *scope, const char *ty
     struct api_call call = {.deadline = job->deadline};
     struct json_object *list;
     if (lists->count == TEMPLATE_KINDS_MAX)
-        return job_fail(job, ERR_INVALID, "more than %d kinds of templates", TEMPLATE_KINDS_MAX);
+        return job_fail(result_set(&job->result, ERR_INVALID, "more than %d kinds of templates",
+                                   TEMPLATE_KINDS_MAX));
     if (api_templates(job->api, &call, job->product_id, scope, type, &list) != ERR_OK)
         return fail_list(job, &call);
     lists->kinds[lists->count].scope = scope;
@@ -98,12 +99,11 @@ static enum outcome fail(struct job *job, const struct json_object *list, const 
     struct buf names;
     buf_init(&names, WHY_MAX / 2);
     name_them(&names, list, w);
-    enum outcome o = job_fail(job, ERR_POLICY, "%s: %.160s; product %s has of type %s: %s%s",
-                              job->decision->action, problem, job->product_id, w->type,
-                              names.len > 0 ? names.data : "none",
-                              names.err != ERR_OK ? ", ..." : "");
+    result_set(&job->result, ERR_POLICY, "%s: %.160s; product %s has of type %s: %s%s",
+               job->decision->action, problem, job->product_id, w->type,
+               names.len > 0 ? names.data : "none", names.err != ERR_OK ? ", ..." : "");
     buf_free(&names);
-    return o;
+    return job_fail(ERR_POLICY);
 }
 
 static enum outcome find_named(struct job *job, const struct json_object *list,

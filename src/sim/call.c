@@ -1,7 +1,5 @@
 /* call.c - the life of one call: meet a fault, be let in, find a room, be remembered, be answered.
  */
-#include "sim/call.h"
-
 #include <stdio.h>
 #include <string.h>
 #include <time.h>

@@ -64,7 +64,7 @@ size_t calls_count(const struct calls *c)
 
 static void add_text(struct json_object *o, const char *key, const char *text)
 {
-    jsonx_add(o, key, json_object_new_string(text));
+    jsonx_add_text(o, key, text);
 }
 
 static enum err print(const struct call *call, struct buf *ret)
@@ -76,7 +76,7 @@ static enum err print(const struct call *call, struct buf *ret)
     add_text(o, "method", call->texts);
     add_text(o, "path", path);
     add_text(o, "query", path + strlen(path) + 1);
-    jsonx_add(o, "status", json_object_new_int(call->status));
+    jsonx_add_int(o, "status", call->status);
     jsonx_add(o, "effect", json_object_new_boolean(call->effect));
     add_text(o, "at", at);
     enum err e = jsonx_print(ret, o);

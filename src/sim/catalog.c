@@ -14,11 +14,11 @@ static bool post_message(struct sim_call *c, struct json_object *conversation)
     struct json_object *m = json_object_new_object();
     char id[40];
     sim_new_id(c->sim, STORE_MESSAGES, "ME", id);
-    sim_set(m, "id", id);
-    sim_set(m, "conversation", jsonx_str(conversation, "id", ""));
+    jsonx_add_text(m, "id", id);
+    jsonx_add_text(m, "conversation", jsonx_str(conversation, "id", ""));
     jsonx_add(m, "created", sim_now());
-    sim_set(m, "type", "message");
-    sim_set(m, "text", text);
+    jsonx_add_text(m, "type", "message");
+    jsonx_add_text(m, "text", text);
     struct json_object *answer = json_object_get(m);
     if (!sim_add(c, STORE_MESSAGES, m)) {
         json_object_put(answer);

@@ -252,7 +252,7 @@ struct json_object *faults_list(const struct faults *f)
     struct json_object *list = json_object_new_array();
     for (size_t i = 0; i < f->count; i++) {
         struct json_object *one = jsonx_copy(f->all[i].given);
-        jsonx_add(one, "fired", json_object_new_int64(f->all[i].fired));
+        jsonx_add_int(one, "fired", f->all[i].fired);
         json_object_array_add(list, one);
     }
     return list;

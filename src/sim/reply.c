@@ -26,7 +26,7 @@ bool sim_error(struct sim_call *c, int status, const char *code, const char *fmt
     va_end(ap);
     struct json_object *o = json_object_new_object(), *errors = json_object_new_array();
     jsonx_append(errors, json_object_new_string(text));
-    sim_set(o, "error_code", code);
+    jsonx_add_text(o, "error_code", code);
     json_object_object_add(o, "errors", errors);
     return sim_ok(c, status, o);
 }
@@ -88,9 +88,4 @@ struct json_object *sim_now(void)
     char text[CLK_ISO_MAX];
     clk_iso(clk_wall_s(), text);
     return json_object_new_string(text);
-}
-
-void sim_set(struct json_object *o, const char *key, const char *value)
-{
-    jsonx_add(o, key, json_object_new_string(value));
 }

@@ -50,6 +50,5 @@ void sim_changed(struct sim_call *c, enum store_name n, const struct json_object
 /* "ME-0000-0000-0001", the next that is free. */
 void sim_new_id(struct sim *s, enum store_name n, const char *prefix, char ret_id[40]);
 struct json_object *sim_now(void); /* a string, owned by the caller */
-void sim_set(struct json_object *o, const char *key, const char *value);
 
 #endif

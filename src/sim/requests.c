@@ -3,8 +3,6 @@
 #include <string.h>
 
 #include "sim/rooms.h"
-#include "sim/verbs.h"
-
 static struct json_object *element_of(struct json_object *array, const char *id)
 {
     for (size_t i = 0; array != NULL && i < json_object_array_length(array); i++) {
@@ -50,7 +48,7 @@ static bool put(struct sim_call *c, struct json_object *request)
         return true;
     write_params(given, params);
     if (jsonx_str(c->body, "note", NULL) != NULL)
-        sim_set(request, "note", jsonx_str(c->body, "note", ""));
+        jsonx_add_text(request, "note", jsonx_str(c->body, "note", ""));
     jsonx_add(request, "updated", sim_now());
     sim_changed(c, STORE_REQUESTS, request);
     return sim_ok(c, 200, json_object_get(request));
@@ -80,10 +78,10 @@ static bool conflict(struct sim_call *c, const struct json_object *open)
 {
     sim_error(c, 409, "REQ_001", "asset: there is an open request already.");
     struct json_object *params = json_object_new_object();
-    sim_set(params, "request_id", jsonx_str(open, "id", ""));
-    sim_set(params, "request_status", jsonx_str(open, "status", ""));
-    sim_set(params, "asset_id", jsonx_str(jsonx_get(open, "asset"), "id", ""));
-    sim_set(params, "asset_status", jsonx_str(jsonx_get(open, "asset"), "status", ""));
+    jsonx_add_text(params, "request_id", jsonx_str(open, "id", ""));
+    jsonx_add_text(params, "request_status", jsonx_str(open, "status", ""));
+    jsonx_add_text(params, "asset_id", jsonx_str(jsonx_get(open, "asset"), "id", ""));
+    jsonx_add_text(params, "asset_status", jsonx_str(jsonx_get(open, "asset"), "status", ""));
     json_object_object_add(c->answer, "params", params);
     return true;
 }
@@ -105,7 +103,7 @@ static struct json_object *new_asset(struct sim_call *c, const struct json_objec
         sim_new_id(c->sim, STORE_REQUESTS, "AS", id);
     while (store_newest(c->sim->store, STORE_REQUESTS, id) != NULL);
     struct json_object *asset = jsonx_copy(given);
-    sim_set(asset, "id", id);
+    jsonx_add_text(asset, "id", id);
     return asset;
 }
 
@@ -206,11 +204,11 @@ static bool add_conversation(struct sim_call *c, const struct json_object *reque
     struct json_object *one = json_object_new_object();
     char id[40];
     sim_new_id(c->sim, STORE_CONVERSATIONS, "CO", id);
-    sim_set(one, "id", id);
-    sim_set(one, "instance_id", request_id);
-    sim_set(one, "topic", request_id);
-    sim_set(one, "status", "open");
-    sim_set(one, "type", "conversation");
+    jsonx_add_text(one, "id", id);
+    jsonx_add_text(one, "instance_id", request_id);
+    jsonx_add_text(one, "topic", request_id);
+    jsonx_add_text(one, "status", "open");
+    jsonx_add_text(one, "type", "conversation");
     jsonx_add(one, "created", sim_now());
     jsonx_add(one, "accounts", parties_of(request));
     return sim_add(c, STORE_CONVERSATIONS, one);
@@ -233,16 +231,16 @@ static bool create(struct sim_call *c)
     if (asset == NULL)
         return true;
     if (!is_draft || is_purchase)
-        sim_set(asset, "status", is_draft ? "draft" : pending);
+        jsonx_add_text(asset, "status", is_draft ? "draft" : pending);
     struct json_object *request = json_object_new_object();
     char id[80];
     name_request(c->sim, jsonx_str(asset, "id", ""), id);
-    sim_set(request, "id", id);
-    sim_set(request, "type", type);
-    sim_set(request, "status", status);
-    sim_set(request, "note", jsonx_str(c->body, "note", ""));
-    sim_set(request, "reason", "");
-    sim_set(request, "assignee", "");
+    jsonx_add_text(request, "id", id);
+    jsonx_add_text(request, "type", type);
+    jsonx_add_text(request, "status", status);
+    jsonx_add_text(request, "note", jsonx_str(c->body, "note", ""));
+    jsonx_add_text(request, "reason", "");
+    jsonx_add_text(request, "assignee", "");
     jsonx_add(request, "created", sim_now());
     jsonx_add(request, "updated", sim_now());
     json_object_object_add(request, "asset", asset);

@@ -1,6 +1,4 @@
 /* server.c - connect-sim's HTTP side, over libmicrohttpd: one thread a connection. */
-#include "sim/server.h"
-
 #include <arpa/inet.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -10,8 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "sim/call.h"
-
+#include "sim/rooms.h"
 #define IDLE_TIMEOUT  60    /* s of a silent connection */
 #define QUERY_LEN_MAX 16384 /* bytes of a request's query */
 

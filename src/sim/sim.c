@@ -13,8 +13,7 @@
 #include "base/jsonx.h"
 #include "base/log.h"
 #include "base/secret.h"
-#include "sim/server.h"
-
+#include "sim/rooms.h"
 static const char help[] =
     "Usage: connect-sim --listen 127.0.0.1:PORT [OPTION]...\n"
     "Stand in for CloudBlue Connect on this machine: its REST API for fulfillment requests, and\n"

@@ -24,16 +24,16 @@ static struct json_object *claims_of(const struct sim *s, const struct json_obje
     char class_name[64];
     snprintf(class_name, sizeof class_name, "%.60s%s", jsonx_str(hook, "object_class", ""),
              s->options.plural ? "s" : "");
-    sim_set(o, "webhook_id", jsonx_str(hook, "id", ""));
-    sim_set(o, "webhook_name", jsonx_str(hook, "label", ""));
-    sim_set(o, "object_class", class_name);
-    sim_set(o, "account_id", jsonx_str(jsonx_get(hook, "account"), "id", ""));
-    sim_set(o, "product_id", jsonx_str(jsonx_get(hook, "product"), "id", ""));
-    sim_set(o, "api_url", s->url);
+    jsonx_add_text(o, "webhook_id", jsonx_str(hook, "id", ""));
+    jsonx_add_text(o, "webhook_name", jsonx_str(hook, "label", ""));
+    jsonx_add_text(o, "object_class", class_name);
+    jsonx_add_text(o, "account_id", jsonx_str(jsonx_get(hook, "account"), "id", ""));
+    jsonx_add_text(o, "product_id", jsonx_str(jsonx_get(hook, "product"), "id", ""));
+    jsonx_add_text(o, "api_url", s->url);
     jsonx_add(o, "triggered_at", sim_now());
     json_object_object_add(o, "last_success_at", time_of(hook, "last_success"));
     json_object_object_add(o, "last_failure_at", time_of(hook, "last_failure"));
-    jsonx_add(o, "processing_timeout", json_object_new_int(SIM_PROCESSING_TIMEOUT));
+    jsonx_add_int(o, "processing_timeout", SIM_PROCESSING_TIMEOUT);
     struct json_object *data = jsonx_object(hook, "data");
     jsonx_add(o, "data", data != NULL ? jsonx_copy(data) : json_object_new_object());
     return o;
@@ -68,7 +68,7 @@ static enum err make_shot(const struct sim *s, const struct json_object *hook, s
     enum err e = jwt_key_new((const uint8_t *)secret, strlen(secret), &key);
     if (e == ERR_OK && strcmp(ret->method, "GET") != 0)
         e = jsonx_print(&ret->body, claims);
-    jsonx_add(claims, "exp", json_object_new_int64(clk_wall_s() + SIM_PROCESSING_TIMEOUT));
+    jsonx_add_int(claims, "exp", clk_wall_s() + SIM_PROCESSING_TIMEOUT);
     buf_printf(&ret->token_header, "%s: Bearer ", s->options.auth_header);
     if (e == ERR_OK)
         e = jwt_sign(claims, key, &ret->token_header);
@@ -124,7 +124,7 @@ static void count(struct json_object *hook, const char *key, bool reset)
 {
     struct json_object *stats = jsonx_object(hook, "stats");
     int64_t n = reset ? 0 : jsonx_int(stats, key, 0) + 1;
-    jsonx_add(stats, key, json_object_new_int64(n));
+    jsonx_add_int(stats, key, n);
 }
 
 /* What the user interface shows of the last call. */
@@ -138,11 +138,11 @@ static void record(struct json_object *hook, int64_t ms, enum err e, const struc
         response = json_object_new_string_len(r->body.data, (int)r->body.len);
     jsonx_add(info, "time", sim_now());
     jsonx_add(info, "response", response != NULL ? response : json_object_new_object());
-    jsonx_add(info, "duration", json_object_new_int64(ms));
-    sim_set(info, "status", success ? "success" : "failure");
+    jsonx_add_int(info, "duration", ms);
+    jsonx_add_text(info, "status", success ? "success" : "failure");
     json_object_object_add(info, "status_code",
                            e == ERR_OK ? json_object_new_int(r->status) : NULL);
-    sim_set(info, "errors", e == ERR_OK ? "" : why->text);
+    jsonx_add_text(info, "errors", e == ERR_OK ? "" : why->text);
     if (jsonx_object(hook, "stats") == NULL)
         jsonx_add(hook, "stats", json_object_new_object());
     count(hook, "events", false);

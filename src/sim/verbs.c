@@ -1,8 +1,8 @@
 /* verbs.c - what is done with a fulfillment request: its state machine, and what that does to the
  * asset. */
-#include "sim/verbs.h"
-
 #include <string.h>
+
+#include "sim/rooms.h"
 
 /* A verb: from where it leads where, and what it needs. */
 struct verb {
@@ -68,11 +68,11 @@ static void move_asset(struct json_object *request, const char *status)
         if (strcmp(effects[i].type, jsonx_str(request, "type", "")) != 0)
             continue;
         if (strcmp(status, "approved") == 0)
-            sim_set(asset, "status", effects[i].approved);
+            jsonx_add_text(asset, "status", effects[i].approved);
         else if (sim_is_over(request))
-            sim_set(asset, "status", effects[i].failed);
+            jsonx_add_text(asset, "status", effects[i].failed);
         else
-            sim_set(asset, "status", effects[i].pending);
+            jsonx_add_text(asset, "status", effects[i].pending);
     }
 }
 
@@ -95,7 +95,7 @@ static void assign(struct json_object *request, const struct json_object *body)
 {
     const char *key = *jsonx_str(body, "id", "") != '\0' ? "id" : "email";
     struct json_object *assignee = json_object_new_object();
-    sim_set(assignee, key, jsonx_str(body, key, ""));
+    jsonx_add_text(assignee, key, jsonx_str(body, key, ""));
     json_object_object_add(request, "assignee", assignee);
 }
 
@@ -104,9 +104,9 @@ static void show(const struct store *s, struct json_object *request, const char 
 {
     const struct json_object *known = store_find(s, STORE_TEMPLATES, template_id);
     struct json_object *t = json_object_new_object();
-    sim_set(t, "id", template_id);
+    jsonx_add_text(t, "id", template_id);
     if (known != NULL)
-        sim_set(t, "name", jsonx_str(known, "name", ""));
+        jsonx_add_text(t, "name", jsonx_str(known, "name", ""));
     json_object_object_add(request, "template", t);
 }
 
@@ -121,11 +121,11 @@ static void keep(const struct store *s, struct json_object *request, const struc
         if (jsonx_get(body, kept[i]) != NULL)
             json_object_object_add(request, kept[i], jsonx_copy(jsonx_get(body, kept[i])));
     if (jsonx_str(body, "activation_tile", NULL) != NULL)
-        sim_set(request, "activation_key", jsonx_str(body, "activation_tile", ""));
+        jsonx_add_text(request, "activation_key", jsonx_str(body, "activation_tile", ""));
     if (strcmp(v->name, "assign") == 0)
         assign(request, body);
     if (strcmp(v->name, "unassign") == 0)
-        sim_set(request, "assignee", "");
+        jsonx_add_text(request, "assignee", "");
 }
 
 static bool act(struct sim_call *c, struct json_object *request, const struct verb *v)
@@ -144,7 +144,7 @@ static bool act(struct sim_call *c, struct json_object *request, const struct ve
     if (missing != NULL)
         return sim_error(c, 400, "VAL_001", "asset.params: %.80s: a value is required.", missing);
     if (v->to != NULL) {
-        sim_set(request, "status", v->to);
+        jsonx_add_text(request, "status", v->to);
         if (sim_is_over(request) || strcmp(v->from, "draft") == 0)
             move_asset(request, v->to);
     }

@@ -49,10 +49,10 @@ static void write_fields(struct sim_call *c, struct json_object *hook)
 {
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (jsonx_str(c->body, texts[i].key, NULL) != NULL)
-            sim_set(hook, texts[i].key, jsonx_str(c->body, texts[i].key, ""));
+            jsonx_add_text(hook, texts[i].key, jsonx_str(c->body, texts[i].key, ""));
     if (jsonx_str(c->body, "product_id", NULL) != NULL) {
         struct json_object *product = json_object_new_object();
-        sim_set(product, "id", jsonx_str(c->body, "product_id", ""));
+        jsonx_add_text(product, "id", jsonx_str(c->body, "product_id", ""));
         json_object_object_add(hook, "product", product);
     }
     static const char *const objects[] = {"data", "headers"};
@@ -73,15 +73,15 @@ static bool create(struct sim_call *c)
     struct json_object *hook = json_object_new_object();
     char id[40];
     sim_new_id(c->sim, STORE_WEBHOOKS, "WH", id);
-    sim_set(hook, "id", id);
-    sim_set(hook, "type", "event");
-    sim_set(hook, "http_method", "POST");
+    jsonx_add_text(hook, "id", id);
+    jsonx_add_text(hook, "type", "event");
+    jsonx_add_text(hook, "http_method", "POST");
     jsonx_add(hook, "active", json_object_new_boolean(true));
     jsonx_add(hook, "data", json_object_new_object());
     jsonx_add(hook, "headers", json_object_new_object());
     struct json_object *account = json_object_new_object();
-    sim_set(account, "id",
-            jsonx_str(store_first(c->sim->store, STORE_ACCOUNTS), "id", "VA-000-000"));
+    jsonx_add_text(account, "id",
+                   jsonx_str(store_first(c->sim->store, STORE_ACCOUNTS), "id", "VA-000-000"));
     json_object_object_add(hook, "account", account);
     jsonx_add(hook, "stats", json_object_new_object());
     jsonx_add(hook, "created_at", sim_now());

@@ -136,17 +136,17 @@ static enum outcome ask_policy(struct task *t)
                                       .object = t->object,
                                       .attempt = 1,
                                       .deadline = t->job.deadline};
-    struct why why = {""};
-    enum err e = policy_ask(t->queue->policy, &q, &t->decision, &why);
-    if (e == ERR_OK)
-        e = decision_allowed(&t->decision, w->object_class, q.side, t->object, &why);
-    return e == ERR_OK ? OUTCOME_GO_ON : job_fail(&t->job, e, "%s", why.text);
+    struct result *r = &t->job.result;
+    r->err = policy_ask(t->queue->policy, &q, &t->decision, &r->why);
+    if (r->err == ERR_OK)
+        r->err = decision_allowed(&t->decision, w->object_class, q.side, t->object, &r->why);
+    return r->err == ERR_OK ? OUTCOME_GO_ON : job_fail(r->err);
 }
 
 static enum outcome run(struct task *t)
 {
     if (t->swept->unusable != NULL)
-        return job_fail(&t->job, ERR_INVALID, "%s", t->swept->unusable);
+        return job_fail(result_set(&t->job.result, ERR_INVALID, "%s", t->swept->unusable));
     enum outcome o = read_object(t);
     if (o == OUTCOME_GO_ON)
         o = ask_policy(t);

@@ -3,8 +3,6 @@
 
 #include <inttypes.h>
 #include <sodium.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +61,7 @@ struct call {
     struct buf claims; /* as JSON, for the inbox */
     struct inbox_receipt receipt;
 
+    struct result result;  /* why it is refused */
     struct response reply; /* written by the step with which the call is over */
 };
 
@@ -104,27 +103,21 @@ static void go_on(struct call *c)
 
 /* ----------------------------------------------------------------------- replies */
 
-static enum step reply_problem(struct call *c, int status, const struct result *r,
-                               struct json_object *objects)
+/* Reply with c->result, for Connect's user and for the log. */
+static enum step reply_problem(struct call *c, int status, struct json_object *objects)
 {
+    const struct result *r = &c->result;
     answer_problem(&c->reply, status, r, objects);
     log_write(r->err == ERR_STORE ? LOG_ERROR : LOG_WARN, "%s %.64s: %d: %s: %s",
               c->request->method, c->request->path, status, err_name(r->err), r->why.text);
     return STEP_OVER;
 }
 
-static enum step refuse(struct call *c, enum err e, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-static enum step refuse(struct call *c, enum err e, const char *fmt, ...)
+/* Its story is told already. */
+static enum step refuse(struct call *c, enum err e)
 {
-    char story[WHY_MAX];
-    struct result r = RESULT_NONE;
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(story, sizeof story, fmt, ap);
-    va_end(ap);
-    result_set(&r, e, "%s", story);
-    return reply_problem(c, answer_status(e), &r, NULL);
+    c->result.err = e;
+    return reply_problem(c, answer_status(e), NULL);
 }
 
 /* `value` is consumed; NULL: out of memory, so that the status alone says what matters. */
@@ -148,14 +141,16 @@ static enum step admit(struct call *c)
 {
     const struct request *r = c->request;
     if (r->err != ERR_OK)
-        return refuse(c, r->err, "request: %s", err_text(r->err));
+        return refuse(c, result_set(&c->result, r->err, "request: %s", err_text(r->err)));
     if (strncmp(r->path, ADMIN_PATH, strlen(ADMIN_PATH)) == 0)
-        return refuse(c, ERR_NOT_FOUND, "admin path on the webhooks' listener");
+        return refuse(
+            c, result_set(&c->result, ERR_NOT_FOUND, "admin path on the webhooks' listener"));
     if (strcmp(r->method, "GET") != 0 && strcmp(r->method, "POST") != 0)
-        return refuse(c, ERR_METHOD, "method %.20s: use GET or POST", r->method);
+        return refuse(
+            c, result_set(&c->result, ERR_METHOD, "method %.20s: use GET or POST", r->method));
     if (r->content_encoding != NULL && *r->content_encoding != '\0')
-        return refuse(c, ERR_CONTENT_ENCODING, "Content-Encoding %.40s: send as is",
-                      r->content_encoding);
+        return refuse(c, result_set(&c->result, ERR_CONTENT_ENCODING,
+                                    "Content-Encoding %.40s: send as is", r->content_encoding));
     return STEP_AUTHENTICATE;
 }
 
@@ -165,16 +160,15 @@ static enum step authenticate(struct call *c)
                                    c->request->redirect_authorization};
     enum err e = bearer_find(headers, sizeof headers / sizeof headers[0], &c->token, &c->token_len);
     if (e == ERR_TOKEN_MISSING)
-        return refuse(c, e, "%s (Apache passes Authorization only with CGIPassAuth On)",
-                      err_text(e));
+        return refuse(c, result_set(&c->result, e,
+                                    "%s (Apache passes Authorization only with CGIPassAuth On)",
+                                    err_text(e)));
     if (e != ERR_OK)
-        return refuse(c, e, "%s", err_text(e));
-    struct why why;
+        return refuse(c, result_set(&c->result, e, "%s", err_text(e)));
     e = keyring_verify(c->snapshot->keyring, c->token, c->token_len, clk_wall_s(), &c->verified,
-                       &why);
+                       &c->result.why);
     /* A token that is too long is a refused token; the body is what 413 is about. */
-    return e == ERR_OK ? STEP_UNDERSTAND
-                       : refuse(c, e == ERR_TOO_BIG ? ERR_TOKEN_FORM : e, "%s", why.text);
+    return e == ERR_OK ? STEP_UNDERSTAND : refuse(c, e == ERR_TOO_BIG ? ERR_TOKEN_FORM : e);
 }
 
 static bool same_endpoint(const char *claimed, const char *configured)
@@ -230,14 +224,14 @@ const char *hook_ignores(const struct event *e, const struct conf_webhook *w)
 static enum step understand(struct call *c)
 {
     const struct conf_webhook *w = c->verified.webhook;
-    struct why why;
-    enum err e = event_from_claims(c->verified.claims, &c->event, &why);
+    struct why *why = &c->result.why;
+    enum err e = event_from_claims(c->verified.claims, &c->event, why);
     if (e != ERR_OK)
-        return refuse(c, e, "%s", why.text);
+        return refuse(c, e);
     if (c->verified.secret > 0)
         log_debug("webhook %s: signed with secret %zu of its list", w->id, c->verified.secret + 1);
-    if (w->type != TYPE_EVENT && !queue_is_served(w, &why))
-        return refuse(c, ERR_POLICY, "webhook %s: %s", w->id, why.text);
+    if (w->type != TYPE_EVENT && !queue_is_served(w, why))
+        return refuse(c, why_prefix(why, ERR_POLICY, "webhook %s", w->id));
     c->ignored = hook_ignores(&c->event, w);
     note_endpoint(c);
     note_body(c);
@@ -261,7 +255,8 @@ static enum step store(struct call *c)
 {
     const struct conf_webhook *w = c->verified.webhook;
     if (jsonx_print(&c->claims, c->event.claims) != ERR_OK)
-        return refuse(c, c->claims.err, "claims: %s", err_text(c->claims.err));
+        return refuse(c,
+                      result_set(&c->result, c->claims.err, "claims: %s", err_text(c->claims.err)));
     struct delivery d = {
         .state = state_of(c),
         .webhook_id = w->id,
@@ -292,7 +287,7 @@ static enum step acknowledge(struct call *c)
 {
     const struct inbox_receipt *r = &c->receipt;
     if (r->err != ERR_OK) /* what the inbox could not keep is never the caller's fault */
-        return refuse(c, ERR_STORE, "%s", r->why.text);
+        return refuse(c, result_set(&c->result, ERR_STORE, "%s", r->why.text));
     log_info("webhook %s: delivery %" PRId64 " %s (seen %" PRId64 ")", c->event.webhook_id, r->id,
              delivery_state_name(state_of(c)), r->seen);
     if (c->ignored != NULL) {
@@ -301,20 +296,19 @@ static enum step acknowledge(struct call *c)
         return reply_with(c, "ignored", "reason", json_object_new_string(c->ignored));
     }
     if (pool_run(c->hook->inline_pool, on_thread, c) != ERR_OK)
-        return refuse(c, ERR_BUSY, "too many calls wait for their sweep");
+        return refuse(c, result_set(&c->result, ERR_BUSY, "too many calls wait for their sweep"));
     return STEP_ELSEWHERE;
 }
 
 static enum step work(struct call *c)
 {
     struct json_object *objects;
-    struct result r;
     work_for_call(c->snapshot->queues, c->verified.webhook, c->hook->inbox, c->receipt.id,
-                  c->event.claims, c->started, &objects, &r);
-    if (r.err == ERR_OK)
+                  c->event.claims, c->started, &objects, &c->result);
+    if (c->result.err == ERR_OK)
         return reply_with(c, c->receipt.seen > 1 ? "duplicate" : "done", "objects", objects);
     /* Whatever kept the work from its end, to Connect it is "not now, call again". */
-    return reply_problem(c, answer_status(ERR_BUSY), &r, objects);
+    return reply_problem(c, answer_status(ERR_BUSY), objects);
 }
 
 /* ----------------------------------------------------------------- the hook */
@@ -341,6 +335,7 @@ void hook_handle(void *ctx, struct request *r)
     c->hook = h;
     c->request = r;
     c->started = clk_mono_ms();
+    c->result = RESULT_NONE;
     c->snapshot = snapshots_take(h->snapshots);
     buf_init(&c->claims, INBOX_CLAIMS_MAX);
     go_on(c);

@@ -39,10 +39,10 @@ struct key {
     const char *section; /* "web"; "accounts", "webhooks": of their elements; "": of the file */
     const char *name;
     enum key_type type;
+    unsigned traits; /* of enum key_trait */
     size_t offset;
     const char *otherwise; /* the default, as text; NULL: must be given */
     int64_t min, max;      /* of numbers, in the unit that is stored; 0, 0: any */
-    unsigned traits;       /* of enum key_trait */
     const char *help;
 };
 

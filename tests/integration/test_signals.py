@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import fcntl
+import json
 import os
 import resource
 import signal
@@ -371,4 +372,25 @@ def test_a_fifo_is_refused_and_not_waited_for(sim, configuration, handler, nginx
     os.mkfifo(path)
     reload(program, "the old configuration stays")
     assert f"{path}: is not a regular file" in program.log
+    assert calls.connect(url, conf).status == 200
+
+
+def test_a_pause_that_connect_asked_for_outlives_a_reload(sim, configuration, handler, nginx):
+    conf = unhurried(configuration, sim)
+    program = handler(conf)
+    url = nginx(program).url
+    own = sim.url.replace("/public/v1", "/_sim/")
+    fault = {"method": "GET", "path": "/requests", "status": 429, "retry_after": 3600, "count": 1}
+    assert calls.http("POST", own + "faults", json.dumps(fault).encode()).status == 201
+    first = calls.connect(url, conf)
+    asked = len(calls.http("GET", own + "calls").json())
+    reload(program, "reloaded")
+    second = calls.connect(url, conf)
+    for answer in first, second:
+        assert answer.status == 503
+        assert 3500 < int(answer.headers["Retry-After"]) <= 3600
+    assert len(calls.http("GET", own + "calls").json()) == asked
+    conf.document["accounts"][0]["timeout"] = "299s"  # another client: nothing holds it up
+    conf.save()
+    reload(program, "reloaded")
     assert calls.connect(url, conf).status == 200

@@ -27,36 +27,36 @@ static enum err make_authorization(const struct secret *key, struct secret **ret
     return e == ERR_OK ? e : why_set(why, e, "the API key: %s", err_text(e));
 }
 
-static enum err fill(struct api *a, const struct api_options *o, struct why *why)
+static enum err fill(struct api *a, const struct conf_account *account,
+                     const struct api_limits *limits, struct why *why)
 {
-    struct http_options h = {.proxy = o->proxy,
-                             .ca_file = o->ca_file,
-                             .connect_timeout_ms = o->connect_timeout_ms,
-                             .timeout_ms = o->timeout_ms,
-                             .answer_max = o->answer_max};
-    size_t url_len = strlen(o->url);
-    while (url_len > 0 && o->url[url_len - 1] == '/')
-        url_len--;
-    a->account_id = strdup(o->account_id);
-    a->url = strndup(o->url, url_len);
-    a->rate = rate_new(o->rate_limit);
-    a->backoff_min_ms = o->backoff_min_ms > 0 ? o->backoff_min_ms : API_BACKOFF_MIN;
-    a->backoff_max_ms = o->backoff_max_ms > 0 ? o->backoff_max_ms : API_BACKOFF_MAX;
+    const struct http_options h = {.proxy = account->proxy,
+                                   .ca_file = account->ca_file,
+                                   .connect_timeout_ms = account->connect_timeout_ms,
+                                   .timeout_ms = account->timeout_ms,
+                                   .answer_max = limits->answer_max};
+    a->account_id = strdup(account->id);
+    a->url = strdup(account->api_url);
+    a->rate = rate_new(account->rate_limit);
+    a->backoff_min_ms = limits->backoff_min_ms > 0 ? limits->backoff_min_ms : API_BACKOFF_MIN;
+    a->backoff_max_ms = limits->backoff_max_ms > 0 ? limits->backoff_max_ms : API_BACKOFF_MAX;
     if (a->account_id == NULL || a->url == NULL || a->rate == NULL)
         return why_no_memory(why);
-    enum err e = make_authorization(o->key, &a->authorization, why);
+    enum err e = make_authorization(account->api_key.value, &a->authorization, why);
     return e == ERR_OK ? http_new(&h, &a->http, why) : e;
 }
 
-enum err api_new(const struct api_options *options, struct api **ret, struct why *why)
+enum err api_new(const struct conf_account *account, const struct api_limits *limits,
+                 struct api **ret, struct why *why)
 {
+    static const struct api_limits usual = {0};
     struct api *a = calloc(1, sizeof *a);
     if (a == NULL)
         return why_no_memory(why);
-    enum err e = fill(a, options, why);
+    enum err e = fill(a, account, limits != NULL ? limits : &usual, why);
     if (e != ERR_OK) {
         api_free(a);
-        return why_prefix(why, e, "account %s", options->account_id);
+        return why_prefix(why, e, "account %s", account->id);
     }
     *ret = a;
     return ERR_OK;

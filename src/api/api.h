@@ -22,7 +22,7 @@
 #include <json-c/json.h>
 
 #include "base/err.h"
-#include "base/secret.h"
+#include "conf/conf.h"
 #include "event/object_class.h"
 
 #define API_PAGE_SIZE   100     /* objects a page */
@@ -35,21 +35,16 @@
 
 struct api;
 
-struct api_options {
-    const char *account_id;
-    const char *url;          /* "https://api.connect.cloudblue.com/public/v1", slash or not */
-    const struct secret *key; /* "SU-...:..." with or without the word ApiKey; copied */
-    const char *proxy;        /* or NULL */
-    const char *ca_file;      /* or NULL */
-    int64_t connect_timeout_ms;
-    int64_t timeout_ms;
-    int64_t rate_limit;     /* calls in any one second; 0 is no limit */
-    int64_t backoff_min_ms; /* 0 is API_BACKOFF_MIN */
-    int64_t backoff_max_ms; /* 0 is API_BACKOFF_MAX */
-    size_t answer_max;      /* bytes of one answer; 0 is HTTP_ANSWER_MAX */
+/* Of members that are 0 the limits above. */
+struct api_limits {
+    int64_t backoff_min_ms, backoff_max_ms;
+    size_t answer_max; /* bytes of one answer; HTTP_ANSWER_MAX */
 };
 
-enum err api_new(const struct api_options *options, struct api **ret, struct why *why);
+/* The key of the account must be loaded: "SU-...:..." with or without the word ApiKey. `limits` may
+ * be NULL. */
+enum err api_new(const struct conf_account *account, const struct api_limits *limits,
+                 struct api **ret, struct why *why);
 void api_free(struct api *a);
 void api_stop(struct api *a); /* end calls under way with ERR_STOPPED; any thread */
 

@@ -60,18 +60,18 @@ void clients_stop(struct clients *c)
 }
 
 /* One hash of all settings: of a line of those that are no secret, and of the key. */
-static enum err hash_settings(const struct api_options *o,
+static enum err hash_settings(const struct conf_account *a,
                               unsigned char ret[crypto_generichash_BYTES])
 {
     crypto_generichash_state h;
     struct buf line;
     buf_init(&line, SETTINGS_MAX);
-    buf_printf(&line, "%s\n%s\n%s\n%s\n%" PRId64 " %" PRId64 " %" PRId64 "\n", o->account_id,
-               o->url, o->proxy != NULL ? o->proxy : "", o->ca_file != NULL ? o->ca_file : "",
-               o->connect_timeout_ms, o->timeout_ms, o->rate_limit);
+    buf_printf(&line, "%s\n%s\n%s\n%s\n%" PRId64 " %" PRId64 " %" PRId64 "\n", a->id, a->api_url,
+               a->proxy != NULL ? a->proxy : "", a->ca_file != NULL ? a->ca_file : "",
+               a->connect_timeout_ms, a->timeout_ms, a->rate_limit);
     crypto_generichash_init(&h, NULL, 0, crypto_generichash_BYTES);
     crypto_generichash_update(&h, (const unsigned char *)line.data, line.len);
-    crypto_generichash_update(&h, secret_bytes(o->key), secret_len(o->key));
+    crypto_generichash_update(&h, secret_bytes(a->api_key.value), secret_len(a->api_key.value));
     crypto_generichash_final(&h, ret, crypto_generichash_BYTES);
     sodium_memzero(&h, sizeof h);
     enum err e = line.err;
@@ -80,11 +80,11 @@ static enum err hash_settings(const struct api_options *o,
 }
 
 /* Under the lock. */
-static enum err find_or_make(struct clients *c, const struct api_options *o, struct client **ret,
+static enum err find_or_make(struct clients *c, const struct conf_account *a, struct client **ret,
                              struct why *why)
 {
     unsigned char settings[crypto_generichash_BYTES];
-    if (hash_settings(o, settings) != ERR_OK)
+    if (hash_settings(a, settings) != ERR_OK)
         return why_no_memory(why);
     for (*ret = c->first; *ret != NULL; *ret = (*ret)->next)
         if (memcmp((*ret)->settings, settings, sizeof settings) == 0)
@@ -92,7 +92,7 @@ static enum err find_or_make(struct clients *c, const struct api_options *o, str
     struct client *one = calloc(1, sizeof *one);
     if (one == NULL)
         return why_no_memory(why);
-    enum err e = api_new(o, &one->api, why);
+    enum err e = api_new(a, NULL, &one->api, why);
     if (e != ERR_OK) {
         free(one);
         return e;
@@ -108,17 +108,9 @@ static enum err find_or_make(struct clients *c, const struct api_options *o, str
 enum err clients_get(struct clients *c, const struct conf_account *a, struct api **ret,
                      struct why *why)
 {
-    const struct api_options options = {.account_id = a->id,
-                                        .url = a->api_url,
-                                        .key = a->api_key.value,
-                                        .proxy = a->proxy,
-                                        .ca_file = a->ca_file,
-                                        .connect_timeout_ms = a->connect_timeout_ms,
-                                        .timeout_ms = a->timeout_ms,
-                                        .rate_limit = a->rate_limit};
     struct client *one;
     pthread_mutex_lock(&c->lock);
-    enum err e = find_or_make(c, &options, &one, why);
+    enum err e = find_or_make(c, a, &one, why);
     if (e == ERR_OK) {
         one->users++;
         *ret = one->api;

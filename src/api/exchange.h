@@ -13,7 +13,7 @@
 
 struct api {
     char *account_id;
-    char *url;                    /* without a slash at its end */
+    char *url;
     struct secret *authorization; /* the whole header */
     struct http *http;
     struct rate *rate;

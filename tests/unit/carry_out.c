@@ -14,7 +14,8 @@ static struct fake_api connect;
 
 void connect_with(int64_t timeout_ms)
 {
-    fake_api_connect(&connect, (struct api_options){.timeout_ms = timeout_ms});
+    connect.account.timeout_ms = timeout_ms;
+    fake_api_connect(&connect, 0);
 }
 
 int set_up(void **state)

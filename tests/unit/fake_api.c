@@ -16,7 +16,7 @@ void fake_api_start(struct fake_api *f)
                                        .api_key = {.value = f->key},
                                        .connect_timeout_ms = SOON_MS,
                                        .timeout_ms = SOON_MS};
-    fake_api_connect(f, (struct api_options){0});
+    fake_api_connect(f, 0);
 }
 
 void fake_api_stop(struct fake_api *f)
@@ -26,17 +26,12 @@ void fake_api_stop(struct fake_api *f)
     fake_stop(f->server);
 }
 
-void fake_api_connect(struct fake_api *f, struct api_options o)
+void fake_api_connect(struct fake_api *f, size_t answer_max)
 {
-    o.account_id = FAKE_ACCOUNT;
-    o.url = o.url != NULL ? o.url : f->url;
-    o.key = o.key != NULL ? o.key : f->key;
-    o.connect_timeout_ms = o.connect_timeout_ms > 0 ? o.connect_timeout_ms : SOON_MS;
-    o.timeout_ms = o.timeout_ms > 0 ? o.timeout_ms : SOON_MS;
-    o.backoff_min_ms = o.backoff_max_ms = 1;
+    const struct api_limits limits = {1, 1, answer_max};
     api_free(f->api);
     f->api = NULL;
-    assert_err(api_new(&o, &f->api, NULL), ERR_OK);
+    assert_err(api_new(&f->account, &limits, &f->api, NULL), ERR_OK);
 }
 
 void fake_api_answer(struct fake_api *f, int status, const char *text)

@@ -22,8 +22,9 @@ struct fake_api {
 
 void fake_api_start(struct fake_api *f);
 void fake_api_stop(struct fake_api *f);
-/* Connect anew, with these options; what they leave out is as before. */
-void fake_api_connect(struct fake_api *f, struct api_options o);
+/* Connect anew, as the account says now; no answer may have more bytes than this, if it is not 0.
+ */
+void fake_api_connect(struct fake_api *f, size_t answer_max);
 
 /* The server's next answer, as json_text.h takes it; an array tells its range. */
 void fake_api_answer(struct fake_api *f, int status, const char *text);

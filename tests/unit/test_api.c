@@ -25,16 +25,14 @@ static size_t answer_max; /* bytes; 0 is the client's own */
 
 static void connect_with(const char *key_text, int64_t rate_limit)
 {
-    struct secret *key;
-    char url[160];
-    snprintf(url, sizeof url, "%s/", connect.url);
-    assert_err(secret_from_bytes(key_text, strlen(key_text), &key), ERR_OK);
-    fake_api_connect(&connect, (struct api_options){.url = url,
-                                                    .key = key,
-                                                    .connect_timeout_ms = 5000,
-                                                    .rate_limit = rate_limit,
-                                                    .answer_max = answer_max});
-    secret_free(key);
+    struct conf_account *a = &connect.account;
+    struct secret *usual = a->api_key.value;
+    assert_err(secret_from_bytes(key_text, strlen(key_text), &a->api_key.value), ERR_OK);
+    a->connect_timeout_ms = 5000;
+    a->rate_limit = rate_limit;
+    fake_api_connect(&connect, answer_max);
+    secret_free(a->api_key.value);
+    a->api_key.value = usual;
     api = connect.api;
     call.deadline = clk_mono_ms() + SOON_MS;
 }
@@ -150,8 +148,9 @@ static void refuses_a_key_that_cannot_be_one(void **state)
         struct api *a;
         struct why why;
         assert_err(secret_from_bytes(keys[i], strlen(keys[i]), &s), ERR_OK);
-        struct api_options o = {.account_id = "VA-1", .url = fake_url(fake), .key = s};
-        assert_err(api_new(&o, &a, &why), ERR_INVALID);
+        const struct conf_account o = {
+            .id = "VA-1", .api_url = fake_url(fake), .api_key = {.value = s}};
+        assert_err(api_new(&o, NULL, &a, &why), ERR_INVALID);
         assert_memory_equal(why.text, "account VA-1: ", 14);
         secret_free(s);
     }

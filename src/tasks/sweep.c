@@ -103,19 +103,19 @@ static enum err read_list(struct listing *l, int64_t deadline, struct result *re
     return l->out_of_memory ? result_no_memory(result) : e;
 }
 
-enum err sweep(const struct queue *q, int64_t deadline, swept_fn *fn, void *ctx,
-               struct sweep_count *ret, struct result *result)
+enum err sweep_queue(const struct queue *q, int64_t deadline, swept_fn *fn, void *ctx,
+                     struct sweep_count *ret_count, struct result *ret_result)
 {
     struct listing l = {.queue = q, .fn = fn, .ctx = ctx};
     size_t next = 0;
-    enum err e = read_list(&l, deadline, result);
+    enum err e = read_list(&l, deadline, ret_result);
     while (e == ERR_OK && next < l.count && !l.stopped && clk_mono_ms() < deadline) {
         const struct listed *one = &l.list[next++];
         const struct swept s = {.id = one->id, .type = one->type, .state = one->state};
         l.stopped = !fn(ctx, &s);
     }
-    ret->listed = (int64_t)l.count + l.unusable;
-    ret->left = e == ERR_OK ? (int64_t)(l.count - next) : 0;
+    ret_count->listed = (int64_t)l.count + l.unusable;
+    ret_count->left = e == ERR_OK ? (int64_t)(l.count - next) : 0;
     free(l.list);
     return e;
 }

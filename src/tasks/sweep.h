@@ -29,10 +29,10 @@ struct sweep_count {
 /*
  * Pass each pending object of the queue, none after `deadline` (clk_mono_ms). The list is read to
  * its end first, as it would shift while its objects change; only what stands in it and cannot be
- * used is passed while it is read. Another product's objects are not passed at all. *ret is filled
- * whatever is returned: why the list could not be read.
+ * used is passed while it is read. Another product's objects are not passed at all. *ret_count and
+ * *ret_result are filled whatever is returned: why the list could not be read.
  */
-enum err sweep(const struct queue *q, int64_t deadline, swept_fn *fn, void *ctx,
-               struct sweep_count *ret, struct result *result);
+enum err sweep_queue(const struct queue *q, int64_t deadline, swept_fn *fn, void *ctx,
+                     struct sweep_count *ret_count, struct result *ret_result);
 
 #endif

@@ -69,7 +69,7 @@ static bool has_work(const struct conf_webhook *w)
 static void run_locked(struct run *r)
 {
     struct result listed;
-    if (sweep(r->queue, r->deadline, on_swept, r, &r->summary.count, &listed) != ERR_OK) {
+    if (sweep_queue(r->queue, r->deadline, on_swept, r, &r->summary.count, &listed) != ERR_OK) {
         note_wait(&r->summary.result, listed.retry_after_s);
         result_set(&r->summary.result, listed.err, "%s", listed.why.text);
     }
@@ -130,31 +130,32 @@ static void judge(struct work_summary *s, const struct telling *t)
         result_no_memory(&s->result);
 }
 
-static void work_in_time(const struct queue *q, struct inbox *inbox, struct json_object *claims,
-                         int64_t started, struct telling *t, struct work_summary *ret)
+static void work_in_time(const struct queue *q, struct inbox *inbox,
+                         const struct waiting_call *call, struct telling *t,
+                         struct work_summary *ret)
 {
     int64_t time_ms = q->conf->processing.inline_deadline_ms;
-    const struct task_terms terms = {.claims = claims,
+    const struct task_terms terms = {.claims = call->claims,
                                      .object_ms = time_ms / OBJECT_SHARE,
                                      .dry_run = q->conf->processing.dry_run};
-    work_queue(q, inbox, &terms, started + time_ms, tell, t, ret);
+    work_queue(q, inbox, &terms, call->started + time_ms, tell, t, ret);
     judge(ret, t);
 }
 
-void work_for_call(const struct queues *queues, const struct conf_webhook *w, struct inbox *inbox,
-                   int64_t delivery, struct json_object *claims, int64_t started,
-                   struct json_object **ret_objects, struct result *ret)
+void work_for_call(const struct queues *queues, struct inbox *inbox,
+                   const struct waiting_call *call, struct json_object **ret_objects,
+                   struct result *ret)
 {
     struct telling t = {.objects = json_object_new_array()};
     struct work_summary summary = {.result = RESULT_NONE};
     const struct queue *q;
     struct why why;
-    summary.result.err = queues_find(queues, w->id, &q, &summary.result.why);
+    summary.result.err = queues_find(queues, call->webhook_id, &q, &summary.result.why);
     if (summary.result.err == ERR_OK)
-        work_in_time(q, inbox, claims, started, &t, &summary);
+        work_in_time(q, inbox, call, &t, &summary);
     enum delivery_state state = summary.result.err == ERR_OK ? DELIVERY_DONE : DELIVERY_FAILED;
-    if (inbox_set_state(inbox, delivery, state, &why) != ERR_OK)
-        log_warn("webhook %s: %s", w->id, why.text);
+    if (inbox_set_state(inbox, call->delivery, state, &why) != ERR_OK)
+        log_warn("webhook %s: %s", call->webhook_id, why.text);
     *ret_objects = t.objects;
     *ret = summary.result;
 }

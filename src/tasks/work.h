@@ -34,15 +34,22 @@ struct work_summary {
 enum err work_queue(const struct queue *q, struct inbox *inbox, const struct task_terms *terms,
                     int64_t deadline, object_report_fn *fn, void *ctx, struct work_summary *ret);
 
+/* A call that waits for what it has told of; everything is borrowed. */
+struct waiting_call {
+    const char *webhook_id;
+    struct json_object *claims;
+    int64_t delivery; /* the inbox's */
+    int64_t started;  /* clk_mono_ms */
+};
+
 /*
- * Work off the queue that a call has told of, while it waits, as `processing` of the configuration
- * says; `started` is when it came (clk_mono_ms). The delivery's state becomes how it went, which is
- * in *ret: ERR_OK if every object came to an end that Connect's calling again would not better, and
- * besides the errors of work_queue() those of queues_find(). *ret_objects is an array of what
- * became of each, owned; NULL if memory ran out.
+ * Work its queue off, as `processing` of the configuration says. The delivery's state becomes how
+ * it went, which is in *ret: ERR_OK if every object came to an end that Connect's calling again
+ * would not better, and besides the errors of work_queue() those of queues_find(). *ret_objects is
+ * an array of what became of each, owned; NULL if memory ran out.
  */
-void work_for_call(const struct queues *queues, const struct conf_webhook *w, struct inbox *inbox,
-                   int64_t delivery, struct json_object *claims, int64_t started,
-                   struct json_object **ret_objects, struct result *ret);
+void work_for_call(const struct queues *queues, struct inbox *inbox,
+                   const struct waiting_call *call, struct json_object **ret_objects,
+                   struct result *ret);
 
 #endif

@@ -303,8 +303,11 @@ static enum step acknowledge(struct call *c)
 static enum step work(struct call *c)
 {
     struct json_object *objects;
-    work_for_call(c->snapshot->queues, c->verified.webhook, c->hook->inbox, c->receipt.id,
-                  c->event.claims, c->started, &objects, &c->result);
+    const struct waiting_call call = {.webhook_id = c->verified.webhook->id,
+                                      .claims = c->event.claims,
+                                      .delivery = c->receipt.id,
+                                      .started = c->started};
+    work_for_call(c->snapshot->queues, c->hook->inbox, &call, &objects, &c->result);
     if (c->result.err == ERR_OK)
         return reply_with(c, c->receipt.seen > 1 ? "duplicate" : "done", "objects", objects);
     /* Whatever kept the work from its end, to Connect it is "not now, call again". */

@@ -523,10 +523,19 @@ static void ends_when_it_is_stopped(void **state)
 
 /* ---------------------------------------------------------------- work for a call */
 
+static void call(const struct queues *queues, const char *webhook_id, int64_t delivery,
+                 int64_t started, struct json_object **ret_objects, struct result *ret)
+{
+    struct json_object *claims = json("{'a':1}");
+    const struct waiting_call c = {webhook_id, claims, delivery, started};
+    work_for_call(queues, &inbox.head, &c, ret_objects, ret);
+    json_object_put(claims);
+}
+
 static void tells_a_call_what_became_of_each(void **state)
 {
     (void)state;
-    struct json_object *claims = json("{'a':1}"), *objects;
+    struct json_object *objects;
     struct conf one = {.webhooks = &webhook, .webhooks_count = 1};
     one.processing = conf.processing;
     struct clients *clients = clients_new();
@@ -535,7 +544,7 @@ static void tells_a_call_what_became_of_each(void **state)
     assert_err(queues_new(&one, clients, &queues, NULL), ERR_OK);
     list(1);
     object(1, "pending", APPROVE);
-    work_for_call(queues, &webhook, &inbox.head, 7, claims, clk_mono_ms(), &objects, &r);
+    call(queues, "WH-1", 7, clk_mono_ms(), &objects, &r);
     assert_err(r.err, ERR_OK);
     assert_int_equal(json_object_array_length(objects), 1);
     assert_string_equal(jsonx_str(json_object_array_get_idx(objects, 0), "result", ""), "skip");
@@ -544,23 +553,20 @@ static void tells_a_call_what_became_of_each(void **state)
     list(1);
     for (int i = 0; i < API_GET_TRIES; i++)
         fake_answer(fake, 500, "", "{}");
-    work_for_call(queues, &webhook, &inbox.head, 8, claims, clk_mono_ms(), &objects, &r);
+    call(queues, "WH-1", 8, clk_mono_ms(), &objects, &r);
     assert_err(r.err, ERR_BUSY);
     assert_string_equal(r.why.text, "some objects have to be tried again");
     json_object_put(objects);
 
-    work_for_call(queues, &webhook, &inbox.head, 9, claims, clk_mono_ms() - 8 * SOON_MS, &objects,
-                  &r);
+    call(queues, "WH-1", 9, clk_mono_ms() - 8 * SOON_MS, &objects, &r);
     assert_err(r.err, ERR_TIMEOUT);
     assert_int_equal(json_object_array_length(objects), 0);
     json_object_put(objects);
 
-    struct conf_webhook stranger = {.id = "WH-9"};
-    work_for_call(queues, &stranger, &inbox.head, 10, claims, clk_mono_ms(), &objects, &r);
+    call(queues, "WH-9", 10, clk_mono_ms(), &objects, &r);
     assert_err(r.err, ERR_NOT_FOUND);
     json_object_put(objects);
     assert_string_equal(inbox.states, "7 done, 8 failed, 9 failed, 10 failed");
-    json_object_put(claims);
     queues_free(queues);
     clients_free(clients);
 }

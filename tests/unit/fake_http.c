@@ -1,10 +1,11 @@
 /* fake_http.c - a server in a thread of the test. */
 #include "fake_http.h"
-#include "unit.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sodium.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/http.h"
 
 #define CONNECTIONS_MAX 256
 #define REQUEST_MAX     (1024 * 1024)
@@ -228,4 +230,14 @@ const char *fake_request(struct fake *f, size_t i)
     const char *text = f->requests[i];
     pthread_mutex_unlock(&f->lock);
     return text;
+}
+
+int fake_run(const struct CMUnitTest *tests, size_t count)
+{
+    signal(SIGPIPE, SIG_IGN);
+    if (sodium_init() < 0 || http_global_init(NULL) != ERR_OK)
+        return 1;
+    int failed = _cmocka_run_group_tests("tests", tests, count, NULL, NULL);
+    http_global_free();
+    return failed;
 }

@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+#include "unit.h"
+
 #define FAKE_REQUESTS_MAX 600
 
 enum fake_end {
@@ -20,6 +22,9 @@ enum fake_end {
 #define FAKE_FLOOD_LEN 16
 
 struct fake;
+
+/* main()'s: run the tests, with all that clients need; returns the exit status. */
+int fake_run(const struct CMUnitTest *tests, size_t count);
 
 struct fake *fake_start(void); /* on a port that the system chooses, or the test fails */
 void fake_stop(struct fake *f);

@@ -2,13 +2,11 @@
 #include "unit.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clk.h"
-#include "base/http.h"
 #include "base/jsonx.h"
 #include "fake_api.h"
 
@@ -797,9 +795,6 @@ static void tells_that_there_is_no_open_conversation(void **state)
 
 int main(void)
 {
-    signal(SIGPIPE, SIG_IGN);
-    if (http_global_init(NULL) != ERR_OK)
-        return 1;
     const struct CMUnitTest tests[] = {
         test(refuses_ids_that_are_none),
         test(refuses_classes_that_are_not_worked_on),
@@ -839,7 +834,5 @@ int main(void)
         test(does_not_say_the_same_twice),
         test(tells_that_there_is_no_open_conversation),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    http_global_free();
-    return failed;
+    return fake_run(tests, sizeof tests / sizeof *tests);
 }

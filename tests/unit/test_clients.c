@@ -1,11 +1,8 @@
 /* test_clients.c - one client an account and its settings, for as long as anybody has it. */
 #include "unit.h"
 
-#include <signal.h>
-
 #include "api/clients.h"
 #include "base/clk.h"
-#include "base/http.h"
 #include "fake_api.h"
 
 #define REQUEST "PR-1-2-3"
@@ -129,9 +126,6 @@ static void stops_those_to_come_too(void **state)
 
 int main(void)
 {
-    signal(SIGPIPE, SIG_IGN);
-    if (http_global_init(NULL) != ERR_OK)
-        return 1;
     const struct CMUnitTest tests[] = {
         TEST(makes_none_of_a_key_that_is_none),
         TEST(tells_every_setting),
@@ -139,7 +133,5 @@ int main(void)
         TEST(spends_the_rate_once),
         TEST(stops_those_to_come_too),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    http_global_free();
-    return failed;
+    return fake_run(tests, sizeof tests / sizeof *tests);
 }

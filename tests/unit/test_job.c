@@ -1,11 +1,9 @@
 /* test_job.c - parameters, verb, message: in this order, and never twice. */
 #include "unit.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/http.h"
 #include "base/jsonx.h"
 #include "carry_out.h"
 #include "json_text.h"
@@ -337,9 +335,6 @@ static void changes_nothing_in_a_dry_run(void **state)
 
 int main(void)
 {
-    signal(SIGPIPE, SIG_IGN);
-    if (http_global_init(NULL) != ERR_OK)
-        return 1;
     const struct CMUnitTest tests[] = {
         TEST(puts_only_parameters_that_differ_before_the_verb),
         TEST(notices_a_difference_in_each_member),
@@ -359,7 +354,5 @@ int main(void)
         TEST(says_nothing_when_the_verb_failed),
         TEST(changes_nothing_in_a_dry_run),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    http_global_free();
-    return failed;
+    return fake_run(tests, sizeof tests / sizeof *tests);
 }

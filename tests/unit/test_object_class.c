@@ -253,6 +253,24 @@ static void reads_an_object_by_its_class(void **state)
     json_object_put(o);
 }
 
+static void makes_sense_in_itself(void **state)
+{
+    (void)state;
+    for (size_t i = 0; object_classes[i] != NULL; i++) {
+        const struct object_class *c = object_classes[i];
+        assert_non_null(c->webhooks[TYPE_EVENT]);
+        assert_non_null(c->created);
+        assert_non_null(c->verbs);
+        for (const struct object_verb *v = c->verbs; v->name != NULL; v++) {
+            assert_true(v->from[SIDE_VENDOR][0] != NULL || v->from[SIDE_DISTRIBUTOR][0] != NULL);
+            for (unsigned s = 0; s < SIDE__COUNT; s++)
+                for (size_t n = 0; v->from[s][n] != NULL; n++)
+                    assert_int_equal(v->from[s][n][0] == '\0', c->state == NULL);
+            assert_true(v->template_type == NULL || c->template_scope != NULL);
+        }
+    }
+}
+
 static void refuses_ids_that_could_leave_a_path(void **state)
 {
     (void)state;
@@ -289,6 +307,7 @@ int main(void)
         cmocka_unit_test(tells_verbs_from_other_words),
         cmocka_unit_test(knows_what_has_been_done_already),
         cmocka_unit_test(reads_an_object_by_its_class),
+        cmocka_unit_test(makes_sense_in_itself),
         cmocka_unit_test(refuses_ids_that_could_leave_a_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -360,6 +360,24 @@ static void offers_verbs_of_the_class_only(void **state)
         }
 }
 
+/* A field that the vocabulary does not have could never be given. */
+static void knows_every_field_of_every_verb(void **state)
+{
+    (void)state;
+    for (size_t c = 0; object_classes[c] != NULL; c++)
+        for (const struct object_verb *v = object_classes[c]->verbs; v->name != NULL; v++)
+            for (const struct verb_field *f = v->fields; f->name != NULL; f++) {
+                char text[128];
+                struct why why = {""};
+                snprintf(text, sizeof text, "{'action':'%s','%s':7}", v->name, f->name);
+                struct json_object *draft = json(text);
+                assert_err(decision_check_draft(draft, object_classes[c], &why), ERR_POLICY);
+                if (strstr(why.text, " takes ") != NULL)
+                    fail_msg("%s: %s", object_classes[c]->name, why.text);
+                json_object_put(draft);
+            }
+}
+
 static struct policy_question question(struct json_object *object)
 {
     return (struct policy_question){.object_class = FULFILLMENT,
@@ -479,6 +497,7 @@ int main(void)
         cmocka_unit_test(lets_quotes_stand_in_a_draft),
         cmocka_unit_test(allows_what_the_side_may_do_in_the_state),
         cmocka_unit_test(offers_verbs_of_the_class_only),
+        cmocka_unit_test(knows_every_field_of_every_verb),
         cmocka_unit_test(writes_the_question),
         cmocka_unit_test(skips_without_a_policy_and_says_so),
         cmocka_unit_test(asks_and_checks_the_answer),

@@ -1,14 +1,12 @@
 /* test_queues.c - from a webhook to its account's client and its own policy. */
 #include "unit.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clk.h"
-#include "base/http.h"
 #include "fake_api.h"
 #include "fake_inbox.h"
 #include "tasks/work.h"
@@ -206,9 +204,6 @@ static void shares_clients_with_the_configuration_before(void **state)
 
 int main(void)
 {
-    signal(SIGPIPE, SIG_IGN);
-    if (http_global_init(NULL) != ERR_OK)
-        return 1;
     const struct CMUnitTest tests[] = {
         TEST(makes_nothing_of_rules_that_do_not_load),
         TEST(shares_rules_among_webhooks_of_a_class),
@@ -217,7 +212,5 @@ int main(void)
         TEST(has_none_for_validators_strangers_and_other_classes),
         TEST(shares_clients_with_the_configuration_before),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    http_global_free();
-    return failed;
+    return fake_run(tests, sizeof tests / sizeof *tests);
 }

@@ -2,13 +2,11 @@
 #include "unit.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clk.h"
-#include "base/http.h"
 #include "base/jsonx.h"
 #include "fake_api.h"
 #include "fake_inbox.h"
@@ -575,9 +573,6 @@ static void tells_a_call_what_became_of_each(void **state)
 
 int main(void)
 {
-    signal(SIGPIPE, SIG_IGN);
-    if (http_global_init(NULL) != ERR_OK)
-        return 1;
     const struct CMUnitTest tests[] = {
         TEST(does_nothing_without_the_accounts_key),
         TEST(does_not_start_where_another_runs),
@@ -604,7 +599,5 @@ int main(void)
         TEST(ends_when_it_is_stopped),
         TEST(tells_a_call_what_became_of_each),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    http_global_free();
-    return failed;
+    return fake_run(tests, sizeof tests / sizeof *tests);
 }

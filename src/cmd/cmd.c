@@ -79,7 +79,7 @@ static void list_options(const struct cmd_option *table, struct option *longs, c
     size_t n = 0;
     *letters++ = 'h';
     longs[n++] = (struct option){"help", no_argument, NULL, 'h'};
-    for (size_t i = 0; table[i].name != NULL; i++) {
+    for (size_t i = 0; i < CMD_OPTIONS_MAX && table[i].name != NULL; i++) {
         int has_value = table[i].has_value ? required_argument : no_argument;
         longs[n++] = (struct option){table[i].name, has_value, NULL, OPTION_BASE + (int)i};
         if (table[i].letter != 0) {

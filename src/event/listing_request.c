@@ -1,6 +1,8 @@
 /* listing_request.c - a vendor's wish that a distributor's marketplace lists a product, or not. */
 #include "event/object_class.h"
 
+/* Where `refine` leads is not documented; back to the draft, as the same word does for contracts.
+ */
 static const struct object_verb verbs[] = {
     {.name = "deploy", .from = {[SIDE_DISTRIBUTOR] = {"reviewing"}}, .leads_to = {"deploying"}},
     {.name = "refine", .from = {[SIDE_DISTRIBUTOR] = {"reviewing"}}, .leads_to = {"draft"}},

@@ -87,14 +87,18 @@ static void add_fields(struct buf *list, const struct verb_field *f)
         add_word(list, f->name);
 }
 
+static void add_verbs(struct buf *list, const struct object_verb *v)
+{
+    for (; v->name != NULL; v++)
+        add_word(list, v->name);
+}
+
 static void say_unknown_action(const char *name, const struct object_class *c, struct why *why)
 {
     struct buf list;
     buf_init(&list, WHY_MAX);
-    for (const struct object_verb *v = leaving; v->name != NULL; v++)
-        add_word(&list, v->name);
-    for (const struct object_verb *v = c->verbs; v->name != NULL; v++)
-        add_word(&list, v->name);
+    add_verbs(&list, leaving);
+    add_verbs(&list, c->verbs);
     why_set(why, ERR_POLICY, "action %.40s is none for a %s; there are: %s", name, c->name,
             list.data);
     buf_free(&list);
@@ -342,9 +346,9 @@ enum err decision_allowed(const struct decision *d, const struct object_class *c
     for (const struct object_verb *v = c->verbs; v->name != NULL; v++)
         if (object_verb_allowed(v, s, state))
             add_word(&list, v->name);
-    why_set(why, ERR_STATE, "a %s may not %s a %s in state %.40s; allowed: %s%sskip, reschedule",
-            side_name(s), d->action, c->name, state[0] != '\0' ? state : "(none)", list.data,
-            list.len > 0 ? ", " : "");
+    add_verbs(&list, leaving);
+    why_set(why, ERR_STATE, "a %s may not %s a %s in state %.40s; allowed: %s", side_name(s),
+            d->action, c->name, state[0] != '\0' ? state : "(none)", list.data);
     buf_free(&list);
     return ERR_STATE;
 }

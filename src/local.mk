@@ -125,11 +125,12 @@ connect_webhook_SOURCES = \
 connect_webhook_LDADD = $(archive_libs)
 
 sbin_PROGRAMS += connect-webhook.fcgi
-connect_webhook_fcgi_SOURCES = src/cmd/handler.c
+connect_webhook_fcgi_SOURCES = src/cmd/cmd.c src/cmd/cmd.h src/cmd/handler.c
 connect_webhook_fcgi_LDADD = $(archive_libs)
 
 bin_PROGRAMS += connect-sim
 connect_sim_SOURCES = \
+	src/cmd/cmd.c src/cmd/cmd.h \
 	src/sim/call.c \
 	src/sim/calls.c src/sim/calls.h \
 	src/sim/catalog.c \

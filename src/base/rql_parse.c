@@ -44,6 +44,26 @@ static enum err new_node(struct rql_scan *p, enum rql_op op, struct rql_node **r
     return ERR_OK;
 }
 
+/* A node over `children`. */
+static enum err wrap(struct rql_scan *p, enum rql_op op, struct rql_node *children,
+                     struct rql_node **ret)
+{
+    enum err e = new_node(p, op, ret);
+    if (e == ERR_OK)
+        (*ret)->children = children;
+    return e;
+}
+
+/* The same, if there are several; one stays as it is. */
+static enum err join(struct rql_scan *p, enum rql_op op, struct rql_node *first,
+                     struct rql_node **ret)
+{
+    if (first != NULL && first->next != NULL)
+        return wrap(p, op, first, ret);
+    *ret = first;
+    return ERR_OK;
+}
+
 static enum err enter(struct rql_scan *p)
 {
     if (p->depth == RQL_DEPTH_MAX)
@@ -65,14 +85,7 @@ static enum err parse_conjunction(struct rql_scan *p, struct rql_node **ret)
         if (*tail != NULL)
             tail = &(*tail)->next;
     } while (rql_accept(p, '&'));
-
-    *ret = first;
-    if (first == NULL || first->next == NULL)
-        return ERR_OK;
-    enum err e = new_node(p, RQL_AND, ret);
-    if (e == ERR_OK)
-        (*ret)->children = first;
-    return e;
+    return join(p, RQL_AND, first, ret);
 }
 
 /*
@@ -103,19 +116,6 @@ static enum err parse_list(struct rql_scan *p, const char *separators, struct rq
     *ret_first = first;
     *ret_separator = separator;
     return ERR_OK;
-}
-
-static enum err join(struct rql_scan *p, enum rql_op op, struct rql_node *first,
-                     struct rql_node **ret)
-{
-    if (first == NULL || first->next == NULL) {
-        *ret = first;
-        return ERR_OK;
-    }
-    enum err e = new_node(p, op, ret);
-    if (e == ERR_OK)
-        (*ret)->children = first;
-    return e;
 }
 
 /* (a,b) (a&b) (a|b) (a;b) (a) */
@@ -159,12 +159,8 @@ static enum err parse_logical(struct rql_scan *p, enum rql_op op, struct rql_nod
     enum err e = parse_operands(p, op, &first);
     if (e != ERR_OK)
         return e;
-    if (op != RQL_NOT)
-        return join(p, op == RQL_TUPLE ? RQL_AND : op, first, ret);
-    e = new_node(p, op, ret);
-    if (e == ERR_OK)
-        (*ret)->children = first;
-    return e;
+    return op == RQL_NOT ? wrap(p, op, first, ret)
+                         : join(p, op == RQL_TUPLE ? RQL_AND : op, first, ret);
 }
 
 /* limit=N and offset=N. */
@@ -207,12 +203,7 @@ static enum err parse_tuple(struct rql_scan *p, struct rql_node **node)
     p->within = whole_path(p, n->path);
     enum err e = p->within != NULL ? parse_operands(p, RQL_TUPLE, &n->children) : ERR_NOMEM;
     p->within = outside;
-    if (e != ERR_OK || !denied)
-        return e;
-    e = new_node(p, RQL_NOT, node);
-    if (e == ERR_OK)
-        (*node)->children = n;
-    return e;
+    return e == ERR_OK && denied ? wrap(p, RQL_NOT, n, node) : e;
 }
 
 /* Where the path of a reference runs along with the node's own, both mean the same element. */

@@ -13,12 +13,21 @@
 
 #define OPTION_BASE 256 /* what getopt_long() returns for the first of a table */
 
-__attribute__((format(printf, 2, 0))) static int complain(const struct cmd *self, const char *fmt,
-                                                          va_list ap)
+/* "connect-webhook check" */
+static void print_name(const struct cmd *self)
 {
-    fprintf(stderr, "connect-webhook %s: ", self->name);
+    bool alone = self->program != NULL;
+    fprintf(stderr, "%s%s%s", alone ? self->program : "connect-webhook", alone ? "" : " ",
+            alone ? "" : self->name);
+}
+
+__attribute__((format(printf, 2, 0))) static void complain(const struct cmd *self, const char *fmt,
+                                                           va_list ap)
+{
+    print_name(self);
+    fputs(": ", stderr);
     vfprintf(stderr, fmt, ap);
-    return fputc('\n', stderr);
+    fputc('\n', stderr);
 }
 
 int cmd_usage(const struct cmd *self, const char *fmt, ...)
@@ -27,7 +36,9 @@ int cmd_usage(const struct cmd *self, const char *fmt, ...)
     va_start(ap, fmt);
     complain(self, fmt, ap);
     va_end(ap);
-    fprintf(stderr, "Try 'connect-webhook %s --help'.\n", self->name);
+    fputs("Try '", stderr);
+    print_name(self);
+    fputs(" --help'.\n", stderr);
     return CMD_USAGE;
 }
 
@@ -73,12 +84,17 @@ int cmd_print_json(const struct cmd *self, struct json_object *o)
 
 /* ------------------------------------------------------------------ the command line */
 
-/* For getopt_long(): the table's, and --help. */
-static void list_options(const struct cmd_option *table, struct option *longs, char *letters)
+/* For getopt_long(): the table's, and everybody's. */
+static void list_options(const struct cmd *self, struct option *longs, char *letters)
 {
+    const struct cmd_option *table = self->options;
     size_t n = 0;
     *letters++ = 'h';
     longs[n++] = (struct option){"help", no_argument, NULL, 'h'};
+    if (self->program != NULL) {
+        *letters++ = 'V';
+        longs[n++] = (struct option){"version", no_argument, NULL, 'V'};
+    }
     for (size_t i = 0; i < CMD_OPTIONS_MAX && table[i].name != NULL; i++) {
         int has_value = table[i].has_value ? required_argument : no_argument;
         longs[n++] = (struct option){table[i].name, has_value, NULL, OPTION_BASE + (int)i};
@@ -113,40 +129,56 @@ static enum err keep(const struct cmd_option *o, void *options, const char *valu
     return ERR_OK;
 }
 
-/* CMD_OK to go on; *ret_help: what was asked for is help, and has been given. */
-static int read_options(const struct cmd *self, void *options, int argc, char **argv,
-                        bool *ret_help)
+/* Help or the version, if that is what was asked for. */
+static bool tell_about(const struct cmd *self, int option)
 {
-    struct option longs[CMD_OPTIONS_MAX + 2];
-    char letters[2 * CMD_OPTIONS_MAX + 2];
+    if (option == 'h')
+        cmd_help(self);
+    else if (option == 'V' && self->program != NULL)
+        printf("%s %s\n", self->program, PACKAGE_VERSION);
+    else
+        return false;
+    return true;
+}
+
+/* CMD_OK to go on; *ret_told: there is nothing to go on with. */
+static int read_options(const struct cmd *self, void *options, int argc, char **argv,
+                        bool *ret_told)
+{
+    struct option longs[CMD_OPTIONS_MAX + 3];
+    char letters[2 * CMD_OPTIONS_MAX + 3];
     struct why why;
-    list_options(self->options, longs, letters);
+    list_options(self, longs, letters);
     optind = 0; /* from the beginning, whoever has used it before */
     for (int c; (c = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
         const struct cmd_option *o = find_option(self->options, c);
-        *ret_help = c == 'h';
-        if (*ret_help)
-            return cmd_help(self);
+        *ret_told = tell_about(self, c);
+        if (*ret_told)
+            return CMD_OK;
         if (o == NULL)
             return cmd_usage(self, "unknown option, or one without its value");
         if (keep(o, options, optarg, &why) != ERR_OK)
             return cmd_usage(self, "%s", why.text);
     }
-    if (argc - optind > self->arguments_max)
-        return cmd_usage(self, "'%s' is one argument too many", argv[optind + self->arguments_max]);
-    return CMD_OK;
+    const char *extra = argc - optind > self->arguments_max ? argv[optind + self->arguments_max]
+                                                            : NULL;
+    if (extra == NULL)
+        return CMD_OK;
+    return self->arguments_max > 0
+               ? cmd_usage(self, "'%s' is one argument too many", extra)
+               : cmd_usage(self, "takes no arguments, but was given '%s'", extra);
 }
 
 static int run_one(const struct cmd *self, int argc, char **argv)
 {
     void *options = calloc(1, self->size);
-    bool help = false;
+    bool told = false;
     if (options == NULL)
         return cmd_failed(self, "%s", err_text(ERR_NOMEM));
     if (self->defaults != NULL)
         memcpy(options, self->defaults, self->size);
-    int status = read_options(self, options, argc, argv, &help);
-    if (status == CMD_OK && !help)
+    int status = read_options(self, options, argc, argv, &told);
+    if (status == CMD_OK && !told)
         status = self->run(self, options, argv + optind);
     if (self->free != NULL)
         self->free(options);

@@ -1,7 +1,8 @@
 /*
- * cmd.h - one subcommand of connect-webhook: one file, one constant, one line in the list.
+ * cmd.h - what is called by a command line: a program, or a subcommand of connect-webhook.
  *
- * cmd/<name>.c defines `cmd_<name>`, and CMD_LIST names it. What stands on the command line is a
+ * A subcommand is one file, one constant, one line in the list: cmd/<name>.c defines `cmd_<name>`,
+ * and CMD_LIST names it. What stands on the command line is a
  * table of the command's; reading it is cmd_run()'s. A command prints what was asked for on
  * standard output, says what went wrong on standard error, and ends with an enum cmd_exit.
  */
@@ -33,8 +34,8 @@ enum cmd_exit {
     CMD_USAGE = 2,  /* not tried: the command line makes no sense */
 };
 
-/* An option, and where it goes in the struct that the verb has for them all. Every command has
- * --help and -h besides. */
+/* An option, and where it goes in the struct that the command has for them all. Every one has
+ * --help and -h besides, and programs have --version and -V. */
 struct cmd_option {
     const char *name; /* "dry-run": --dry-run */
     char letter;      /* 'c': -c; 0 for none */
@@ -56,6 +57,7 @@ struct cmd_option {
     }
 
 struct cmd {
+    const char *program; /* "connect-sim": all there is of it; NULL: `connect-webhook NAME` */
     const char *name;
     const char *summary; /* one line for `connect-webhook --help` */
     const char *help;    /* what `connect-webhook NAME --help` prints: usage, options, examples */
@@ -84,7 +86,8 @@ CMD_LIST(X)
  */
 int cmd_run(const struct cmd *self, int argc, char **argv);
 
-/* Print "connect-webhook NAME: ..." and a pointer to --help on stderr; returns CMD_USAGE. */
+/* Print "connect-webhook NAME: ..." (or the program's name) and a pointer to --help on stderr;
+ * returns CMD_USAGE. */
 int cmd_usage(const struct cmd *self, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Print "connect-webhook NAME: ..." on stderr; returns CMD_FAILED. */
 int cmd_failed(const struct cmd *self, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

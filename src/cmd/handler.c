@@ -6,7 +6,6 @@
  * configuration, secrets and rules, and opens the log file again; what does not load changes
  * nothing.
  */
-#include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
@@ -22,6 +21,7 @@
 #include "base/http.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "cmd/cmd.h"
 #include "conf/conf.h"
 #include "inbox/inbox.h"
 #include "tasks/queues.h"
@@ -43,21 +43,6 @@ struct program {
     atomic_bool over; /* for the signal thread: main() is done with it */
     _Atomic int64_t stop_timeout_ms;
 };
-
-static const char help[] =
-    "Usage: connect-webhook.fcgi [-c FILE]\n"
-    "Handle CloudBlue Connect's webhooks behind nginx or Apache.\n"
-    "\n"
-    "A web server starts it (CGI, mod_fcgid), systemd or spawn-fcgi hand it a socket,\n"
-    "or it listens at web.listen of its configuration.\n"
-    "\n"
-    "  -c, --config FILE  the configuration; else $CONNECT_WEBHOOK_CONFIG, else\n"
-    "                     " SYSCONFDIR "/connect-webhook/connect-webhook.yaml\n"
-    "  -h, --help         show this help\n"
-    "  -V, --version      say which version this is\n"
-    "\n"
-    "SIGTERM stops it when what was begun is answered; SIGHUP reloads the configuration.\n"
-    "Check a configuration with 'connect-webhook check'.\n";
 
 /* One connection costs one descriptor. */
 static void raise_limits(void)
@@ -283,45 +268,12 @@ static int serve_fcgi(struct program *p)
     return e == ERR_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* Returns the option's file, or exits. */
-static const char *read_options(int argc, char **argv)
-{
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, 'V'},
-                                            {0}};
-    const char *config = NULL;
-    for (int c; (c = getopt_long(argc, argv, "c:hV", options, NULL)) != -1;) {
-        switch (c) {
-        case 'c':
-            config = optarg;
-            break;
-        case 'h':
-            fputs(help, stdout);
-            exit(EXIT_SUCCESS);
-        case 'V':
-            puts("connect-webhook.fcgi " PACKAGE_VERSION);
-            exit(EXIT_SUCCESS);
-        default:
-            fputs("Try 'connect-webhook.fcgi --help'.\n", stderr);
-            exit(2);
-        }
-    }
-    if (optind < argc) {
-        fprintf(stderr, "connect-webhook.fcgi: takes no arguments, but was given '%s'\n",
-                argv[optind]);
-        exit(2);
-    }
-    return config;
-}
+/* ------------------------------------------------------------------------- start */
 
-int main(int argc, char **argv)
+static int serve(const char *config, bool cgi)
 {
-    struct program p = {0};
+    struct program p = {.conf_path = conf_path(config)};
     struct why why;
-    bool cgi = cgi_is_call();
-
-    p.conf_path = conf_path(cgi ? NULL : read_options(argc, argv));
     /* A peer that has gone and a limit on the size of files are errors of write(); SIGUSR1 and,
      * below, SIGUSR2 mean nothing to us. */
     static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGUSR1};
@@ -347,4 +299,44 @@ int main(int argc, char **argv)
     int status = cgi ? serve_cgi(&p) : serve_fcgi(&p);
     http_global_free();
     return status;
+}
+
+struct options {
+    const char *config;
+};
+
+static int run(const struct cmd *self, void *options, char **arguments)
+{
+    (void)self;
+    (void)arguments;
+    return serve(((const struct options *)options)->config, false);
+}
+
+static const struct cmd handler = {
+    .program = "connect-webhook.fcgi",
+    .help = "Usage: connect-webhook.fcgi [-c FILE]\n"
+            "Handle CloudBlue Connect's webhooks behind nginx or Apache.\n"
+            "\n"
+            "A web server starts it (CGI, mod_fcgid), systemd or spawn-fcgi hand it a socket,\n"
+            "or it listens at web.listen of its configuration.\n"
+            "\n"
+            "  -c, --config FILE  the configuration; else $CONNECT_WEBHOOK_CONFIG, else\n"
+            "                     " SYSCONFDIR "/connect-webhook/connect-webhook.yaml\n"
+            "  -h, --help         show this help\n"
+            "  -V, --version      say which version this is\n"
+            "\n"
+            "SIGTERM stops it when what was begun is answered; SIGHUP reloads the configuration.\n"
+            "Check a configuration with 'connect-webhook check'.\n",
+    .options =
+        (const struct cmd_option[]){
+            CMD_TEXT("config", 'c', struct options, config),
+            {0},
+        },
+    .size = sizeof(struct options),
+    .run = run,
+};
+
+int main(int argc, char **argv)
+{
+    return cgi_is_call() ? serve(NULL, true) : cmd_run(&handler, argc, argv);
 }

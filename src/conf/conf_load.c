@@ -535,31 +535,30 @@ static enum err read_include(struct load *l, const struct yamlx_node *n)
 
 /* ---------------------------------------------------------------- the whole */
 
+static bool is_among(const char *const *names, const char *name)
+{
+    while (*names != NULL && strcmp(*names, name) != 0)
+        names++;
+    return *names != NULL;
+}
+
 static enum err read_top(struct load *l, const struct yamlx_node *root)
 {
-    static const char top[] = "log, accounts, inbox, processing, web, include, webhooks";
-    static const char *const sections[] = {"log", "inbox", "processing", "web"};
+    static const char *const others[] = {"accounts", "webhooks", "include", NULL};
     const struct yamlx_node *key;
-    for (size_t i = 0; (key = yamlx_key(root, i)) != NULL; i++) {
-        const char *name;
-        enum err e = yamlx_str(key, &name, l->why);
-        if (e != ERR_OK)
-            return e;
-        bool known = strcmp(name, "accounts") == 0 || strcmp(name, "webhooks") == 0 ||
-                     strcmp(name, "include") == 0;
-        for (size_t s = 0; s < sizeof sections / sizeof sections[0]; s++) {
-            if (strcmp(name, sections[s]) != 0)
-                continue;
-            known = true;
+    enum err e = ERR_OK;
+    for (size_t i = 0; e == ERR_OK && (key = yamlx_key(root, i)) != NULL; i++) {
+        const char *name = "";
+        e = yamlx_str(key, &name, l->why);
+        if (e == ERR_OK && is_among(conf_sections, name))
             e = read_section(l, name, yamlx_value(root, i), l->conf);
-            if (e != ERR_OK)
-                return e;
-        }
-        if (!known)
-            return yamlx_fail(key, l->why, ERR_CONFIG, "%.64s: unknown key; there are %s", name,
-                              top);
+        else if (e == ERR_OK && !is_among(others, name))
+            e = yamlx_fail(key, l->why, ERR_CONFIG,
+                           "%.64s: unknown key; there are log, accounts, inbox, processing, web, "
+                           "include, webhooks",
+                           name);
     }
-    return ERR_OK;
+    return e;
 }
 
 /* What will be made in a folder that is not there is missed now. A default may be the system's to
@@ -639,9 +638,8 @@ enum err conf_load(const char *path, enum conf_need need, struct conf **ret, str
         return why_no_memory(why);
     }
     struct load l = {.owner = owner, .conf = &owner->conf, .file = path, .need = need, .why = why};
-    static const char *const sections[] = {"log", "inbox", "processing", "web"};
-    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
-        set_defaults(sections[i], l.conf);
+    for (const char *const *name = conf_sections; *name != NULL; name++)
+        set_defaults(*name, l.conf);
     if (yamlx_root(y) == NULL)
         e = why_set(why, ERR_CONFIG, "%s:1:1: the file is empty", path);
     else

@@ -67,10 +67,9 @@ static void webhook(struct buf *b, const struct conf_webhook *w)
 
 enum err conf_print(const struct conf *c, struct buf *b)
 {
-    static const char *const sections[] = {"log", "inbox", "processing", "web"};
-    for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
-        buf_printf(b, "%s:\n", sections[i]);
-        section(b, sections[i], "  ", c);
+    for (const char *const *name = conf_sections; *name != NULL; name++) {
+        buf_printf(b, "%s:\n", *name);
+        section(b, *name, "  ", c);
     }
     buf_addstr(b, "include: none\naccounts:\n");
     for (size_t i = 0; i < c->accounts_count; i++)

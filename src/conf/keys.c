@@ -18,6 +18,8 @@
 #define AT(member)         offsetof(struct conf, member)
 #define ACCOUNT_AT(member) offsetof(struct conf_account, member)
 
+const char *const conf_sections[] = {"log", "inbox", "processing", "web", NULL};
+
 const struct key conf_keys[] = {
     {"log", "level", KEY_LOG_LEVEL, 0, AT(log.level), "info", 0, 0, "error, warn, info or debug"},
     {"log", "format", KEY_LOG_FORMAT, 0, AT(log.format), "logfmt", 0, 0, "logfmt or json"},

@@ -47,6 +47,8 @@ struct key {
 };
 
 extern const struct key conf_keys[]; /* ends with a NULL name */
+/* Those sections that are of `struct conf` itself, as the file has them; ends with a NULL. */
+extern const char *const conf_sections[];
 
 /* A NULL-safe look-up; NULL if there is no such key. */
 const struct key *key_find(const char *section, const char *name);

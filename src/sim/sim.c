@@ -1,7 +1,6 @@
 /* sim.c - connect-sim: the options, the seed, and on with it. */
 #include "sim/sim.h"
 
-#include <getopt.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -13,40 +12,73 @@
 #include "base/jsonx.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "cmd/cmd.h"
 #include "sim/rooms.h"
-static const char help[] =
-    "Usage: connect-sim --listen 127.0.0.1:PORT [OPTION]...\n"
-    "Stand in for CloudBlue Connect on this machine: its REST API for fulfillment requests, and\n"
-    "its webhooks, signed and called for real.\n"
-    "\n"
-    "  --listen ADDRESS:PORT  where to serve; port 0 is any free one\n"
-    "  --seed FILE            begin with these objects instead of the built-in ones\n"
-    "  --api-key KEY          that clients must send as 'Authorization: ApiKey KEY'\n"
-    "                         (" SIM_API_KEY ")\n"
-    "  --auth-header NAME     that carries a webhook's token: Authentication (as Connect sends "
-    "it)\n"
-    "                         or Authorization (as its documentation says)\n"
-    "  --plural               claim object_class in the plural, as the documentation's sample "
-    "does\n"
-    "  --allow-remote         listen elsewhere, and call webhooks elsewhere, than on this machine\n"
-    "  --verbose              log every call\n"
-    "  --help, --version\n"
-    "\n"
-    "When it serves it prints one line: "
-    "{\"ready\":true,\"url\":\"http://127.0.0.1:PORT/public/v1\"}.\n"
-    "GET /_sim/calls lists every API call it received; POST /_sim/faults makes answers late, "
-    "wrong\n"
-    "or missing: see connect-sim(1). SIGTERM or Ctrl-C stops it.\n"
-    "\n"
-    "Example:\n"
-    "  connect-sim --listen 127.0.0.1:8090\n"
-    "  curl -H 'Authorization: ApiKey " SIM_API_KEY "' \\\n"
-    "    'http://127.0.0.1:8090/public/v1/requests?status=pending'\n";
 
-static int usage_error(const char *text, const char *what)
+struct options {
+    struct sim_options sim;
+    const char *listen, *seed;
+    bool verbose;
+};
+
+static enum err take_auth_header(void *at, const char *value, struct why *why);
+static int run(const struct cmd *self, void *options, char **arguments);
+
+static const struct cmd program = {
+    .program = "connect-sim",
+    .help =
+        "Usage: connect-sim --listen 127.0.0.1:PORT [OPTION]...\n"
+        "Stand in for CloudBlue Connect on this machine: its REST API for fulfillment requests, "
+        "and\n"
+        "its webhooks, signed and called for real.\n"
+        "\n"
+        "  --listen ADDRESS:PORT  where to serve; port 0 is any free one\n"
+        "  --seed FILE            begin with these objects instead of the built-in ones\n"
+        "  --api-key KEY          that clients must send as 'Authorization: ApiKey KEY'\n"
+        "                         (" SIM_API_KEY ")\n"
+        "  --auth-header NAME     that carries a webhook's token: Authentication (as Connect sends "
+        "it)\n"
+        "                         or Authorization (as its documentation says)\n"
+        "  --plural               claim object_class in the plural, as the documentation's sample "
+        "does\n"
+        "  --allow-remote         listen elsewhere, and call webhooks elsewhere, than on this "
+        "machine\n"
+        "  --verbose              log every call\n"
+        "  --help, --version\n"
+        "\n"
+        "When it serves it prints one line: "
+        "{\"ready\":true,\"url\":\"http://127.0.0.1:PORT/public/v1\"}.\n"
+        "GET /_sim/calls lists every API call it received; POST /_sim/faults makes answers late, "
+        "wrong\n"
+        "or missing: see connect-sim(1). SIGTERM or Ctrl-C stops it.\n"
+        "\n"
+        "Example:\n"
+        "  connect-sim --listen 127.0.0.1:8090\n"
+        "  curl -H 'Authorization: ApiKey " SIM_API_KEY "' \\\n"
+        "    'http://127.0.0.1:8090/public/v1/requests?status=pending'\n",
+    .options =
+        (const struct cmd_option[]){
+            CMD_TEXT("listen", 0, struct options, listen),
+            CMD_TEXT("seed", 0, struct options, seed),
+            CMD_TEXT("api-key", 0, struct options, sim.api_key),
+            CMD_TAKE("auth-header", struct options, sim.auth_header, take_auth_header),
+            CMD_FLAG("plural", struct options, sim.plural),
+            CMD_FLAG("allow-remote", struct options, sim.allow_remote),
+            CMD_FLAG("verbose", struct options, verbose),
+            {0},
+        },
+    .defaults = &(
+        const struct options){.sim = {.api_key = SIM_API_KEY, .auth_header = "Authentication"}},
+    .size = sizeof(struct options),
+    .run = run,
+};
+
+static enum err take_auth_header(void *at, const char *value, struct why *why)
 {
-    fprintf(stderr, "connect-sim: %s%s\nTry 'connect-sim --help'.\n", text, what);
-    return 2;
+    if (strcmp(value, "Authentication") != 0 && strcmp(value, "Authorization") != 0)
+        return why_set(why, ERR_INVALID, "--auth-header: not a header of Connect's: %s", value);
+    *(const char **)at = value;
+    return ERR_OK;
 }
 
 /* Fill the store with the objects of a file, or with the built-in ones. */
@@ -74,20 +106,17 @@ static enum err start(struct sim *s, const char *seed, struct why *why)
     return e == ERR_OK ? load(s, seed, why) : e;
 }
 
-static int serve(struct sim *s, const char *listen, const char *seed)
+static int serve(const struct cmd *self, struct sim *s, const struct options *o)
 {
     struct why why = {""};
-    enum err e = start(s, seed, &why);
+    enum err e = start(s, o->seed, &why);
     if (e == ERR_OK)
-        e = sim_serve(s, listen, &why);
+        e = sim_serve(s, o->listen, &why);
     store_free(s->store);
     calls_free(s->calls);
     faults_free(s->faults);
     http_free(s->http);
-    if (e == ERR_OK)
-        return EXIT_SUCCESS;
-    fprintf(stderr, "connect-sim: %s\n", why.text);
-    return EXIT_FAILURE;
+    return e == ERR_OK ? CMD_OK : cmd_failed(self, "%s", why.text);
 }
 
 /* The lock, and what delayed answers wait for, by the clock that never steps. */
@@ -101,64 +130,29 @@ static void init_lock(struct sim *s)
     pthread_mutex_init(&s->lock, NULL);
 }
 
-int main(int argc, char **argv)
+static int run(const struct cmd *self, void *options, char **arguments)
 {
-    static const struct option options[] = {
-        {"listen", required_argument, NULL, 'l'},  {"seed", required_argument, NULL, 's'},
-        {"api-key", required_argument, NULL, 'k'}, {"auth-header", required_argument, NULL, 'a'},
-        {"plural", no_argument, NULL, 'p'},        {"allow-remote", no_argument, NULL, 'r'},
-        {"verbose", no_argument, NULL, 'v'},       {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},       {0}};
-    struct sim s = {.options = {.api_key = SIM_API_KEY, .auth_header = "Authentication"}};
-    const char *listen = NULL, *seed = NULL;
-    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        switch (c) {
-        case 'l':
-            listen = optarg;
-            break;
-        case 's':
-            seed = optarg;
-            break;
-        case 'k':
-            s.options.api_key = optarg;
-            break;
-        case 'a':
-            if (strcmp(optarg, "Authentication") != 0 && strcmp(optarg, "Authorization") != 0)
-                return usage_error("--auth-header: not a header of Connect's: ", optarg);
-            s.options.auth_header = optarg;
-            break;
-        case 'p':
-            s.options.plural = true;
-            break;
-        case 'r':
-            s.options.allow_remote = true;
-            break;
-        case 'v':
-            log_open(&(struct log_options){LOG_DEBUG, LOG_LOGFMT, "stderr"}, NULL);
-            break;
-        case 'h':
-            fputs(help, stdout);
-            return EXIT_SUCCESS;
-        case 'V':
-            puts("connect-sim " PACKAGE_VERSION);
-            return EXIT_SUCCESS;
-        default:
-            return usage_error("unknown option", "");
-        }
-    }
-    if (optind < argc)
-        return usage_error("takes no arguments, but was given ", argv[optind]);
-    if (listen == NULL)
-        return usage_error("--listen is needed", "");
-    signal(SIGPIPE, SIG_IGN);
-    secret_guard_process();
+    const struct options *o = options;
+    struct sim s = {.options = o->sim};
     struct why why;
+    (void)arguments;
+    if (o->listen == NULL)
+        return cmd_usage(self, "--listen is needed");
+    if (o->verbose)
+        log_open(&(struct log_options){LOG_DEBUG, LOG_LOGFMT, "stderr"}, NULL);
     if (sodium_init() < 0 || http_global_init(&why) != ERR_OK)
-        return usage_error("the libraries do not start", "");
+        return cmd_failed(self, "the libraries do not start");
     init_lock(&s);
-    int status = serve(&s, listen, seed);
+    int status = serve(self, &s, o);
     pthread_cond_destroy(&s.stop);
     pthread_mutex_destroy(&s.lock);
     http_global_free();
     return status;
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN);
+    secret_guard_process();
+    return cmd_run(&program, argc, argv);
 }

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "inbox/filelock.h"
 
+#define PATH_LEN_MAX   4000       /* bytes of the database's path */
 #define BATCH_MAX      512        /* changes of one transaction */
 #define APPLICATION_ID 0x43576862 /* "CWhb": marks the file as ours */
 #define BUSY_PAUSE_MS  5          /* between looks at a database that a stranger has locked */
@@ -38,6 +39,7 @@ struct statement {
 };
 
 struct sqlite_db {
+    struct inbox head;
     char *path;
     mode_t mode; /* of the files we make */
     int64_t lock_timeout_ms;
@@ -50,7 +52,6 @@ struct sqlite_db {
     struct statement statements[SQLITE_STATEMENTS_MAX];
 
     pthread_t writer; /* uses what is above, alone, from when it is started to when it has ended */
-    bool writer_started;
     pthread_mutex_t lock; /* guards what follows, and whether an item is over */
     pthread_cond_t wake;  /* the writer: there is work, or none will come */
     pthread_cond_t told;  /* those who wait: something is over */
@@ -166,7 +167,7 @@ static enum err db_begin(struct sqlite_db *d, struct why *why)
 
 static enum err identify(const struct sqlite_db *d, int file, struct file_id *ret)
 {
-    char path[SQLITE_PATH_MAX + 8];
+    char path[PATH_LEN_MAX + 8];
     struct stat st;
     snprintf(path, sizeof path, "%s%s", d->path, file_suffixes[file]);
     if (stat(path, &st) != 0)
@@ -335,10 +336,8 @@ static void *writer_main(void *arg)
 static enum err start_writer(struct sqlite_db *d, struct why *why)
 {
     int error = pthread_create(&d->writer, NULL, writer_main, d);
-    if (error != 0)
-        return why_set(why, ERR_NOMEM, "inbox: writer thread: %s", strerror(error));
-    d->writer_started = true;
-    return ERR_OK;
+    return error == 0 ? ERR_OK
+                      : why_set(why, ERR_NOMEM, "inbox: writer thread: %s", strerror(error));
 }
 
 static void end_writer(struct sqlite_db *d)
@@ -388,7 +387,7 @@ static int count_wal_pages(void *ctx, sqlite3 *db, const char *name, int pages)
  */
 static enum err choose_mode(struct sqlite_db *d, struct why *why)
 {
-    char folder[SQLITE_PATH_MAX + 1];
+    char folder[PATH_LEN_MAX + 1];
     snprintf(folder, sizeof folder, "%s", d->path);
     char *slash = strrchr(folder, '/');
     if (slash == NULL)
@@ -407,7 +406,7 @@ static enum err choose_mode(struct sqlite_db *d, struct why *why)
 static enum err open_beside(const struct sqlite_db *d, const char *suffix, const char *name,
                             int *ret_fd, struct why *why)
 {
-    char path[SQLITE_PATH_MAX + 300];
+    char path[PATH_LEN_MAX + 300];
     snprintf(path, sizeof path, "%s%s%s", d->path, suffix, name);
     return filelock_open(path, d->mode, ret_fd, why);
 }
@@ -464,13 +463,31 @@ static enum err prepare_db(struct sqlite_db *d, struct why *why)
     return e;
 }
 
-enum err sqlite_db_open(const char *path, int64_t lock_timeout_ms, struct sqlite_db **ret,
-                        struct why *why)
+static void free_db(struct sqlite_db *d)
 {
+    for (size_t i = 0; i < SQLITE_STATEMENTS_MAX; i++)
+        sqlite3_finalize(d->statements[i].prepared);
+    if (sqlite3_close(d->db) != SQLITE_OK)
+        log_error("inbox %s: closed with a statement still in use", d->path);
+    if (d->lock_fd >= 0)
+        close(d->lock_fd);
+    pthread_cond_destroy(&d->told);
+    pthread_cond_destroy(&d->wake);
+    pthread_mutex_destroy(&d->lock);
+    free(d->path);
+    free(d);
+}
+
+enum err sqlite_open(const struct inbox_options *options, const char *path, struct inbox **ret,
+                     struct why *why)
+{
+    if (*path == '\0' || strlen(path) > PATH_LEN_MAX)
+        return why_set(why, ERR_INVALID, "inbox.url: sqlite: needs a path of 1 to %d bytes",
+                       PATH_LEN_MAX);
     struct sqlite_db *d = calloc(1, sizeof *d);
     if (d == NULL)
         return why_no_memory(why);
-    d->lock_timeout_ms = lock_timeout_ms;
+    d->lock_timeout_ms = options->lock_timeout_ms;
     d->lock_fd = -1;
     d->last = &d->first;
     pthread_mutex_init(&d->lock, NULL);
@@ -487,49 +504,54 @@ enum err sqlite_db_open(const char *path, int64_t lock_timeout_ms, struct sqlite
     if (e == ERR_OK)
         e = start_writer(d, why);
     if (e == ERR_OK)
-        *ret = d;
+        *ret = &d->head;
     else
-        sqlite_db_close(d);
+        free_db(d);
     return e;
 }
 
-void sqlite_db_close(struct sqlite_db *d)
+void sqlite_close(struct inbox *i)
 {
-    if (d == NULL)
-        return;
-    if (d->writer_started)
-        end_writer(d);
-    for (size_t i = 0; i < SQLITE_STATEMENTS_MAX; i++)
-        sqlite3_finalize(d->statements[i].prepared);
-    if (sqlite3_close(d->db) != SQLITE_OK)
-        log_error("inbox %s: closed with a statement still in use", d->path);
-    if (d->lock_fd >= 0)
-        close(d->lock_fd);
-    pthread_cond_destroy(&d->told);
-    pthread_cond_destroy(&d->wake);
-    pthread_mutex_destroy(&d->lock);
-    free(d->path);
-    free(d);
+    end_writer((struct sqlite_db *)i);
+    free_db((struct sqlite_db *)i);
 }
 
-void sqlite_db_stop(struct sqlite_db *d)
+void sqlite_stop(struct inbox *i)
 {
-    atomic_store(&d->stopped, true);
+    atomic_store(&((struct sqlite_db *)i)->stopped, true);
 }
 
-enum err sqlite_db_lock(struct sqlite_db *d, const char *name, int64_t deadline, int *ret_fd,
-                        struct why *why)
-{
+/* ---------------------------------------------------------------- locks of queues */
+
+struct sqlite_lock {
+    struct inbox_lock head;
     int fd;
-    enum err e = open_beside(d, ".sweep.", name, &fd, why);
-    if (e != ERR_OK)
-        return e;
-    e = filelock_take(fd, deadline, &d->stopped);
+};
+
+enum err sqlite_lock(struct inbox *i, const char *name, int64_t deadline, struct inbox_lock **ret,
+                     struct why *why)
+{
+    const struct sqlite_db *d = (const struct sqlite_db *)i;
+    struct sqlite_lock *lock = malloc(sizeof *lock);
+    if (lock == NULL)
+        return why_no_memory(why);
+    enum err e = open_beside(d, ".sweep.", name, &lock->fd, why);
     if (e == ERR_OK) {
-        *ret_fd = fd;
-        return ERR_OK;
+        e = filelock_take(lock->fd, deadline, &d->stopped);
+        if (e == ERR_OK) {
+            *ret = &lock->head;
+            return ERR_OK;
+        }
+        close(lock->fd);
+        why_set(why, e, "queue %s: %s", name, e == ERR_BUSY ? "another sweep has it" : err_text(e));
     }
-    close(fd);
-    return why_set(why, e, "queue %s: %s", name,
-                   e == ERR_BUSY ? "another sweep has it" : err_text(e));
+    free(lock);
+    return e;
+}
+
+void sqlite_unlock(struct inbox_lock *l)
+{
+    struct sqlite_lock *lock = (struct sqlite_lock *)l;
+    close(lock->fd); /* the lock goes with its last descriptor */
+    free(lock);
 }

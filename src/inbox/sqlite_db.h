@@ -21,21 +21,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "inbox/backend.h"
 
-#define SQLITE_PATH_MAX       4000 /* bytes of the database's path */
-#define SQLITE_STATEMENTS_MAX 32   /* texts of statements in this version */
+#define SQLITE_STATEMENTS_MAX 32 /* texts of statements in this version */
 
-struct sqlite_db;
+struct sqlite_db; /* a struct inbox * is a struct sqlite_db * */
 
-/* Opens, or creates in a folder that is there, and brings the tables up to this version's.
- * ERR_STORE if it is another program's file, or a later version's. */
-enum err sqlite_db_open(const char *path, int64_t lock_timeout_ms, struct sqlite_db **ret,
-                        struct why *why);
-/* Completes what was put, then closes. NULL is fine. */
-void sqlite_db_close(struct sqlite_db *d);
-/* End every wait for another process, now and later. Any thread. */
-void sqlite_db_stop(struct sqlite_db *d);
+/* Of the backend (inbox/backend.h). Opens, or creates in a folder that is there, and brings the
+ * tables up to this version's. ERR_STORE if it is another program's file, or a later version's. */
+enum err sqlite_open(const struct inbox_options *options, const char *path, struct inbox **ret,
+                     struct why *why);
+void sqlite_close(struct inbox *i); /* completes what was put */
+void sqlite_stop(struct inbox *i);
+enum err sqlite_lock(struct inbox *i, const char *name, int64_t deadline, struct inbox_lock **ret,
+                     struct why *why);
+void sqlite_unlock(struct inbox_lock *lock);
 
 /* One change, the head of its own struct. */
 struct sqlite_item {
@@ -72,10 +72,5 @@ void sqlite_db_bind_text(sqlite3_stmt *q, int i, const char *text);
  * only done then. ERR_NOT_FOUND: no row. */
 enum err sqlite_db_step(struct sqlite_db *d, sqlite3_stmt *q, int64_t *ret_columns, int columns,
                         const char *doing, struct why *why);
-
-/* Wait until `deadline` (clk_mono_ms) for a lock that all processes respect, of this name. *ret_fd
- * is the caller's: it ends with close(). ERR_BUSY, ERR_STOPPED, ERR_STORE. */
-enum err sqlite_db_lock(struct sqlite_db *d, const char *name, int64_t deadline, int *ret_fd,
-                        struct why *why);
 
 #endif

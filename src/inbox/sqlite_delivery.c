@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "inbox/sqlite_db.h"
+
 static const char insert_sql[] =
     "INSERT INTO delivery (token_sha256, exp, state, webhook_id, account_id, product_id,"
     " object_class, triggered_at, received_us, last_received_us, claims, body)"
@@ -58,8 +60,7 @@ static void tell_receipt(struct sqlite_item *item)
     free(a);
 }
 
-void sqlite_delivery_append(struct sqlite_db *db, const struct delivery *d, inbox_appended_fn *fn,
-                            void *ctx)
+void sqlite_append(struct inbox *i, const struct delivery *d, inbox_appended_fn *fn, void *ctx)
 {
     struct append *a = calloc(1, sizeof *a);
     if (a == NULL) {
@@ -73,7 +74,7 @@ void sqlite_delivery_append(struct sqlite_db *db, const struct delivery *d, inbo
     a->delivery = *d;
     a->fn = fn;
     a->ctx = ctx;
-    sqlite_db_put(db, &a->head);
+    sqlite_db_put((struct sqlite_db *)i, &a->head);
 }
 
 /* ------------------------------------------------------------------------- states */
@@ -96,10 +97,9 @@ static enum err set_state(struct sqlite_db *db, struct sqlite_item *item, struct
     return e != ERR_NOT_FOUND ? e : why_set(why, e, "inbox: no delivery %lld", (long long)c->id);
 }
 
-enum err sqlite_delivery_set_state(struct sqlite_db *db, int64_t id, enum delivery_state state,
-                                   struct why *why)
+enum err sqlite_set_state(struct inbox *i, int64_t id, enum delivery_state state, struct why *why)
 {
     struct change c = {.head = {.apply = set_state}, .id = id, .state = state};
-    enum err e = sqlite_db_do(db, &c.head);
+    enum err e = sqlite_db_do((struct sqlite_db *)i, &c.head);
     return e == ERR_OK ? e : why_set(why, e, "%s", c.head.why.text);
 }

@@ -4,13 +4,10 @@
 #ifndef INBOX_SQLITE_DELIVERY_H
 #define INBOX_SQLITE_DELIVERY_H
 
-#include "inbox/inbox.h"
-#include "inbox/sqlite_db.h"
+#include "inbox/backend.h"
 
-/* See inbox_append() and inbox_set_state(). */
-void sqlite_delivery_append(struct sqlite_db *db, const struct delivery *d, inbox_appended_fn *fn,
-                            void *ctx);
-enum err sqlite_delivery_set_state(struct sqlite_db *db, int64_t id, enum delivery_state state,
-                                   struct why *why);
+/* Of the backend (inbox/backend.h). */
+void sqlite_append(struct inbox *i, const struct delivery *d, inbox_appended_fn *fn, void *ctx);
+enum err sqlite_set_state(struct inbox *i, int64_t id, enum delivery_state state, struct why *why);
 
 #endif

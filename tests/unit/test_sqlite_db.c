@@ -22,11 +22,14 @@ static enum err create(struct sqlite_db *d, struct sqlite_item *item, struct why
 static int set_up(void **state)
 {
     (void)state;
+    const struct inbox_options options = {.lock_timeout_ms = 20000};
     struct sqlite_item item = {.apply = create};
+    struct inbox *inbox;
     snprintf(folder, sizeof folder, "/tmp/test_sqlite_db.XXXXXX");
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/inbox.db", folder);
-    assert_err(sqlite_db_open(path, 20000, &db, NULL), ERR_OK);
+    assert_err(sqlite_open(&options, path, &inbox, NULL), ERR_OK);
+    db = (struct sqlite_db *)inbox;
     assert_err(sqlite_db_do(db, &item), ERR_OK);
     return 0;
 }
@@ -35,7 +38,8 @@ static int tear_down(void **state)
 {
     (void)state;
     char command[128];
-    sqlite_db_close(db);
+    if (db != NULL)
+        sqlite_close((struct inbox *)db);
     snprintf(command, sizeof command, "rm -r '%s'", folder);
     return system(command);
 }
@@ -107,7 +111,7 @@ static void commit_together(struct insert *items, size_t count)
     gate.open = true;
     pthread_cond_broadcast(&gate.wake);
     pthread_mutex_unlock(&gate.lock);
-    sqlite_db_close(db); /* all have been told */
+    sqlite_close((struct inbox *)db); /* all have been told */
     db = NULL;
     assert_err(first.told, ERR_OK);
 }
@@ -174,7 +178,7 @@ static void waits_for_what_was_put_before_it_ends(void **state)
         items[i] = insert(i + 1, ERR_OK);
         sqlite_db_put(db, &items[i].head);
     }
-    sqlite_db_close(db);
+    sqlite_close((struct inbox *)db);
     db = NULL;
     for (int i = 0; i < 600; i++)
         assert_err(items[i].told, ERR_OK);

@@ -3,7 +3,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clk.h"
 
@@ -11,7 +10,7 @@
 
 struct rate {
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* on the monotonic clock */
+    pthread_cond_t changed;
     bool stopped;
     int64_t halted_until;
     size_t n, oldest;
@@ -29,11 +28,7 @@ struct rate *rate_new(int64_t per_s)
     r->n = n;
     for (size_t i = 0; i < n; i++)
         r->turns[i] = INT64_MIN / 2;
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&r->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    clk_cond_init(&r->changed);
     pthread_mutex_init(&r->lock, NULL);
     return r;
 }
@@ -45,14 +40,6 @@ void rate_free(struct rate *r)
     pthread_cond_destroy(&r->changed);
     pthread_mutex_destroy(&r->lock);
     free(r);
-}
-
-/* Under the lock: sleep until then, or until something changes. */
-static void wait_until(struct rate *r, int64_t until)
-{
-    struct timespec ts = {.tv_sec = (time_t)(until / 1000),
-                          .tv_nsec = (long)(until % 1000) * 1000000};
-    pthread_cond_timedwait(&r->changed, &r->lock, &ts);
 }
 
 /* Under the lock: the moment of the next free turn. */
@@ -80,7 +67,7 @@ enum err rate_take(struct rate *r, int64_t deadline, int64_t *ret_left_ms)
             e = r->halted_until > deadline ? ERR_HTTP_THROTTLED : ERR_TIMEOUT;
             *ret_left_ms = turn - now;
         } else if (turn > now) {
-            wait_until(r, turn);
+            clk_cond_wait(&r->changed, &r->lock, turn);
             continue;
         } else if (r->n > 0) {
             r->turns[r->oldest] = now;
@@ -96,7 +83,7 @@ enum err rate_sleep(struct rate *r, int64_t until)
 {
     pthread_mutex_lock(&r->lock);
     while (!r->stopped && clk_mono_ms() < until)
-        wait_until(r, until);
+        clk_cond_wait(&r->changed, &r->lock, until);
     enum err e = r->stopped ? ERR_STOPPED : ERR_OK;
     pthread_mutex_unlock(&r->lock);
     return e;

@@ -39,6 +39,22 @@ int clk_left_ms(int64_t deadline)
     return deadline - now > INT_MAX ? INT_MAX : (int)(deadline - now);
 }
 
+void clk_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+void clk_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until)
+{
+    const struct timespec ts = {.tv_sec = (time_t)(until / 1000),
+                                .tv_nsec = (long)(until % 1000) * 1000000};
+    pthread_cond_timedwait(cond, lock, &ts);
+}
+
 void clk_iso(int64_t wall_s, char ret[CLK_ISO_MAX])
 {
     time_t t = (time_t)wall_s;

@@ -7,6 +7,7 @@
 #ifndef BASE_CLK_H
 #define BASE_CLK_H
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,10 @@ int64_t clk_wall_us(void); /* UTC, microseconds since the epoch */
 
 /* Milliseconds until `deadline` (clk_mono_ms), 0 if it has passed, INT_MAX at most. For poll(). */
 int clk_left_ms(int64_t deadline);
+
+/* A condition to wait for until a moment of clk_mono_ms() at the latest; it may end sooner. */
+void clk_cond_init(pthread_cond_t *cond);
+void clk_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until);
 
 /* "2026-11-23T10:04:56+00:00", the form that Connect writes. */
 void clk_iso(int64_t wall_s, char ret[CLK_ISO_MAX]);

@@ -2,8 +2,8 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clk.h"
 #include "base/jsonx.h"
 #include "sim/rooms.h"
 
@@ -56,14 +56,10 @@ static void route(struct sim_call *c)
 /* Wait, or until connect-sim stops. */
 static void wait_ms(struct sim *s, int64_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    int64_t ns = until.tv_nsec + ms % 1000 * 1000000;
-    until.tv_sec += ms / 1000 + ns / 1000000000;
-    until.tv_nsec = ns % 1000000000;
+    int64_t until = clk_mono_ms() + ms;
     pthread_mutex_lock(&s->lock);
-    while (!s->is_stopping && pthread_cond_timedwait(&s->stop, &s->lock, &until) == 0)
-        ;
+    while (!s->is_stopping && clk_mono_ms() < until)
+        clk_cond_wait(&s->stop, &s->lock, until);
     pthread_mutex_unlock(&s->lock);
 }
 

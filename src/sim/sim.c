@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clk.h"
 #include "base/http.h"
 #include "base/jsonx.h"
 #include "base/log.h"
@@ -119,17 +119,6 @@ static int serve(const struct cmd *self, struct sim *s, const struct options *o)
     return e == ERR_OK ? CMD_OK : cmd_failed(self, "%s", why.text);
 }
 
-/* The lock, and what delayed answers wait for, by the clock that never steps. */
-static void init_lock(struct sim *s)
-{
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->stop, &attributes);
-    pthread_condattr_destroy(&attributes);
-    pthread_mutex_init(&s->lock, NULL);
-}
-
 static int run(const struct cmd *self, void *options, char **arguments)
 {
     const struct options *o = options;
@@ -142,7 +131,8 @@ static int run(const struct cmd *self, void *options, char **arguments)
         log_open(&(struct log_options){LOG_DEBUG, LOG_LOGFMT, "stderr"}, NULL);
     if (sodium_init() < 0 || http_global_init(&why) != ERR_OK)
         return cmd_failed(self, "the libraries do not start");
-    init_lock(&s);
+    pthread_mutex_init(&s.lock, NULL);
+    clk_cond_init(&s.stop);
     int status = serve(self, &s, o);
     pthread_cond_destroy(&s.stop);
     pthread_mutex_destroy(&s.lock);

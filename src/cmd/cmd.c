@@ -1,4 +1,4 @@
-/* cmd.c - what the subcommands share: the command line, and how to complain. */
+/* cmd.c - what programs and subcommands share: the command line, and how to complain. */
 #include "cmd/cmd.h"
 
 #include <errno.h>

@@ -146,6 +146,7 @@ integration_helpers = \
 	tests/integration/crash.py \
 	tests/integration/fcgi_client.py \
 	tests/integration/gate.py \
+	tests/integration/http_server.py \
 	tests/integration/powerloss.py \
 	tests/integration/responder.py \
 	tests/integration/servers.py \

@@ -16,9 +16,10 @@
 /* "connect-webhook check" */
 static void print_name(const struct cmd *self)
 {
-    bool alone = self->program != NULL;
-    fprintf(stderr, "%s%s%s", alone ? self->program : "connect-webhook", alone ? "" : " ",
-            alone ? "" : self->name);
+    if (self->program != NULL)
+        fputs(self->program, stderr);
+    else
+        fprintf(stderr, "connect-webhook %s", self->name);
 }
 
 __attribute__((format(printf, 2, 0))) static void complain(const struct cmd *self, const char *fmt,

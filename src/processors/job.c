@@ -31,12 +31,17 @@ static enum outcome out_of_memory(struct job *job)
 }
 
 /* Of several that asked for patience, the one that asked for most is heard. */
+static void note_wait(struct job *job, int64_t wait_s)
+{
+    if (wait_s > job->result.retry_after_s)
+        job->result.retry_after_s = wait_s;
+}
+
 enum outcome job_fail_call(struct job *job, const struct api_call *call)
 {
     int64_t wait_s = job->result.retry_after_s;
     job->result = call->result;
-    if (wait_s > job->result.retry_after_s)
-        job->result.retry_after_s = wait_s;
+    note_wait(job, wait_s);
     return job_fail(call->result.err);
 }
 
@@ -203,8 +208,7 @@ static void post_message(struct job *job)
     struct why reason = job->result.why;
     result_set(&job->result, call.result.err, "%s%sthe message was not posted: %s", reason.text,
                reason.text[0] != '\0' ? "; " : "", call.result.why.text);
-    if (call.result.retry_after_s > job->result.retry_after_s)
-        job->result.retry_after_s = call.result.retry_after_s;
+    note_wait(job, call.result.retry_after_s);
 }
 
 /* ------------------------------------------------------------------------- the way */

@@ -1,13 +1,13 @@
 """A gate in front of connect-sim's API: passes calls on, and holds the ones that a test names."""
 
-import http.server
 import threading
 import urllib.parse
 
 import calls
+import http_server
 
 
-class Gate(http.server.ThreadingHTTPServer):
+class Gate(http_server.Server):
     """`url` is the API's address behind the gate.
 
     hold = lambda method, path: ...   which calls have to wait; the first of them sets `reached`
@@ -16,53 +16,34 @@ class Gate(http.server.ThreadingHTTPServer):
     Until listen() its port is taken, and a connection to it is refused.
     """
 
-    daemon_threads = True
-
     def __init__(self, sim):
-        super().__init__(("127.0.0.1", 0), Handler, bind_and_activate=False)
-        self.server_bind()
         self.sim = urllib.parse.urlsplit(sim.url)
+        super().__init__(Handler, self.sim.path, bind_and_activate=False)
+        self.server_bind()
         self.hold = lambda method, path: False
         self.reached = threading.Event()
         self.opened = threading.Event()
-        self.thread = None
 
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}{self.sim.path}"
+    def __enter__(self):
+        return self
 
     def listen(self):
         self.server_activate()
-        self.thread = threading.Thread(target=self.serve_forever)
         self.thread.start()
         return self
 
     def open(self):
         self.opened.set()
 
-    def __exit__(self, *_):
+    def __exit__(self, *details):
         self.open()
-        if self.thread is not None:
-            self.shutdown()
-            self.thread.join()
-        self.server_close()
+        super().__exit__(*details)
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def handle(self):
-        try:
-            super().handle()
-        except ConnectionError:
-            pass  # the caller did not wait
-
+class Handler(http_server.Handler):
     def pass_on(self):
         gate = self.server
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.body()
         if gate.hold(self.command, self.path):
             gate.reached.set()
             gate.opened.wait(calls.TIMEOUT)
@@ -71,12 +52,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                    if n.lower() not in ("connection", "content-length")]
         answer = calls.http(self.command, f"http://{gate.sim.netloc}{self.path}",
                             body if self.command != "GET" else None, headers)
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
-            if name.lower() not in ("connection", "content-length", "date"):
-                self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.end_headers()
-        self.wfile.write(answer.body)
+        self.reply(answer.status, answer.body,
+                   [(n, v) for n, v in answer.headers.items()
+                    if n.lower() not in ("connection", "content-length", "date")])
 
     do_GET = do_POST = do_PUT = pass_on

@@ -1,23 +1,20 @@
 """A small Connect that counts what is done to it, and can be as odd as a test needs it."""
 
-import http.server
 import json
 import threading
 import urllib.parse
 
 import calls
+import http_server
 
 VERBS = {"approve": "approved", "fail": "failed", "inquire": "inquiring", "confirm": "revoked"}
 
 
-class Connect(http.server.ThreadingHTTPServer):
-    """Requests that are listed, read, changed and acted upon; `done` has all that changed any.
-    `with` serves."""
-
-    daemon_threads = True
+class Connect(http_server.Server):
+    """Requests that are listed, read, changed and acted upon; `done` has all that changed any."""
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler, "/public/v1")
         self.requests = {}
         self.messages = []
         self.done = []
@@ -30,21 +27,10 @@ class Connect(http.server.ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.over = threading.Event()
         self.hung = threading.Event()
-        self.thread = threading.Thread(target=self.serve_forever)
-
-    def __enter__(self):
-        self.thread.start()
-        return super().__enter__()
 
     def __exit__(self, *details):
         self.over.set()
-        self.shutdown()
-        self.thread.join(calls.TIMEOUT)
         super().__exit__(*details)
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}/public/v1"
 
     def add(self, request_type, status="pending", product=calls.PRODUCT):
         request_id = f"PR-{len(self.requests) + 1}"
@@ -77,23 +63,7 @@ class Connect(http.server.ThreadingHTTPServer):
         return (500, {}) if verb in self.lost else (200, request)
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def answer(self, status, body, headers=()):
-        self.send(status, json.dumps(body).encode(), headers)
-
-    def send(self, status, content, headers=()):
-        self.send_response(status)
-        for name, value in (("Content-Type", "application/json"),
-                            ("Content-Length", str(len(content))), *headers):
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
+class Handler(http_server.Handler):
     def page(self, items):
         """One page of elements that are bytes, or are made so."""
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
@@ -102,8 +72,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elements = [i if isinstance(i, bytes) else json.dumps(i).encode() for i in items]
         shown = elements[offset:offset + min(limit, cut or limit)]
         last = offset + max(len(shown) - 1, 0)
-        self.send(200, b"[" + b",".join(shown) + b"]",
-                  [] if cut else [("Content-Range", f"items {offset}-{last}/{len(elements)}")])
+        headers = [("Content-Type", "application/json")]
+        if not cut:
+            headers.append(("Content-Range", f"items {offset}-{last}/{len(elements)}"))
+        self.reply(200, b"[" + b",".join(shown) + b"]", headers)
 
     def meets_trouble(self):
         """Is this call not to be served like any other?"""
@@ -113,8 +85,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.server.over.wait()
             self.close_connection = True
         elif what in self.server.status_of:
-            self.answer(self.server.status_of[what], {"error_code": "SIM_1",
-                                                             "errors": [self.server.complaint]})
+            self.reply_json(self.server.status_of[what],
+                            {"error_code": "SIM_1", "errors": [self.server.complaint]})
         else:
             return False
         return True
@@ -126,7 +98,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         with connect.lock:
             if self.headers["Authorization"] != "ApiKey test-key":
-                self.answer(401, {"error_code": "AUTH_001", "errors": ["unauthorized"]})
+                self.reply_json(401, {"error_code": "AUTH_001", "errors": ["unauthorized"]})
             elif path == "/requests":
                 self.page([*connect.odd, *(r for r in connect.requests.values()
                                            if r["status"] in ("pending", "revoking"))])
@@ -138,14 +110,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.page([{"id": f"ME-{i}", "text": text}
                            for i, text in enumerate(connect.messages)])
             else:
-                self.answer(200, connect.requests[path.removeprefix("/requests/")])
+                self.reply_json(200, connect.requests[path.removeprefix("/requests/")])
 
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "null")
+        body = json.loads(self.body() or "null")
         if self.meets_trouble():
             return
         with self.server.lock:
             path = self.path.removeprefix("/public/v1")
-            self.answer(*self.server.change(self.command, path, body))
+            self.reply_json(*self.server.change(self.command, path, body))
 
     do_PUT = do_POST

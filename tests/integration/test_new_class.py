@@ -4,17 +4,16 @@ connect-webhook is linked anew with two made-up classes and works on their objec
 it is compiled again, so nothing else can know them.
 """
 
-import http.server
 import json
 import os
 import pathlib
 import subprocess
-import threading
 import urllib.parse
 
 import pytest
 
 import calls
+import http_server
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TIMEOUT = 60  # seconds, for a compiler, too
@@ -97,45 +96,29 @@ def program(build, tmp_path_factory):
     return tmp / "connect-webhook"
 
 
-class Connect(http.server.ThreadingHTTPServer):
+class Connect(http_server.Server):
     """Serves `objects`, by their paths, and keeps what changes them in `done`."""
 
-    daemon_threads = True
-
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/public/v1"
+        super().__init__(Handler, "/public/v1")
         self.objects, self.lists, self.done = {}, [], []
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def answer(self, body, headers=()):
-        content = json.dumps(body).encode()
-        self.send_response(200)
-        for name, value in (("Content-Type", "application/json"),
-                            ("Content-Length", str(len(content))), *headers):
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
+class Handler(http_server.Handler):
     def do_GET(self):
         path, _, query = self.path.removeprefix("/public/v1").partition("?")
         if path in self.server.objects:
-            self.answer(self.server.objects[path])
+            self.reply_json(200, self.server.objects[path])
             return
         found = [o for p, o in self.server.objects.items() if p.rpartition("/")[0] == path]
         self.server.lists.append((path, urllib.parse.unquote(query)))
-        self.answer(found, [("Content-Range", f"items 0-{max(len(found) - 1, 0)}/{len(found)}")])
+        last = max(len(found) - 1, 0)
+        self.reply_json(200, found, [("Content-Range", f"items 0-{last}/{len(found)}")])
 
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = json.loads(self.body())
         self.server.done.append((self.command, self.path.removeprefix("/public/v1"), body))
-        self.answer({})
+        self.reply_json(200, {})
 
     do_PUT = do_POST
 
@@ -143,11 +126,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def connect():
     with Connect() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
         yield server
-        server.shutdown()
-        thread.join(TIMEOUT)
 
 
 def gizmo(phase, knob="1"):

@@ -1,14 +1,14 @@
 """connect-webhook send: a call like Connect's, received by a plain HTTP server."""
 
 import base64
-import http.server
 import json
 import os
 import pathlib
 import subprocess
-import threading
 
 import pytest
+
+import http_server
 
 BUILD = pathlib.Path(os.environ.get("BUILDDIR", os.getcwd()))
 PROGRAM = BUILD / "connect-webhook"
@@ -16,45 +16,28 @@ TIMEOUT = 30  # seconds
 SECRET = "a secret for sending, which is long enough"
 
 
-class Server(http.server.ThreadingHTTPServer):
+class Server(http_server.Server):
     """Keeps the last call, and answers as it was told."""
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler, "/connect")
         self.answer = (202, {"Content-Type": "application/json"}, b'{"status":"accepted"}')
         self.call = None
 
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}/connect"
 
-
-class Handler(http.server.BaseHTTPRequestHandler):
+class Handler(http_server.Handler):
     def do_POST(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.call = (self.command, self.path, self.headers, body)
+        self.server.call = (self.command, self.path, self.headers, self.body())
         status, headers, content = self.server.answer
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
+        self.reply(status, content, headers.items())
 
     do_GET = do_POST
-
-    def log_message(self, *args):
-        pass
 
 
 @pytest.fixture
 def server():
     with Server() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
         yield server
-        server.shutdown()
-        thread.join(TIMEOUT)
 
 
 def send(*args):

@@ -5,7 +5,6 @@ import concurrent.futures
 import copy
 import hashlib
 import hmac
-import http.server
 import json
 import subprocess
 import threading
@@ -14,6 +13,7 @@ import time
 import pytest
 
 import calls
+import http_server
 import servers
 
 PENDING = "PR-7957-9623-8221-001"  # of the built-in seed: a purchase
@@ -626,38 +626,28 @@ def test_webhooks_are_made_changed_and_deleted(api):
     assert api.get(HOOKS + "?active=false") == []
 
 
-class Receiver(http.server.ThreadingHTTPServer):
+class Receiver(http_server.Server):
     """A webhook's other end: remembers what came, answers what it was told to."""
 
-    daemon_threads = True
-
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), ReceiverHandler)
+        super().__init__(ReceiverHandler, "/connect")
         self.got = []
         self.answer = (200, b'{"status":"done"}')
         self.arrived = threading.Event()
         self.release = threading.Event()
         self.release.set()
 
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}/connect"
+    def __exit__(self, *details):
+        self.release.set()
+        super().__exit__(*details)
 
 
-class ReceiverHandler(http.server.BaseHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
+class ReceiverHandler(http_server.Handler):
     def do_POST(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.got.append((self.command, self.path, self.headers, body))
+        self.server.got.append((self.command, self.path, self.headers, self.body()))
         self.server.arrived.set()
         self.server.release.wait(calls.TIMEOUT)
-        status, text = self.server.answer
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
+        self.reply(*self.server.answer)
 
     do_GET = do_POST
 
@@ -665,12 +655,7 @@ class ReceiverHandler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def receiver():
     with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
         yield server
-        server.release.set()
-        server.shutdown()
-        thread.join()
 
 
 def claims_in(header, secret):

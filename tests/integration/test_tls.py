@@ -3,17 +3,16 @@
 The control is test_accepts_...: every refusal differs from it in one thing.
 """
 
-import http.server
-import json
 import os
 import socket
 import ssl
 import subprocess
-import threading
 
 import pytest
 
-HOST = "127.0.0.1"
+import http_server
+from http_server import HOST
+
 TIMEOUT = 60  # seconds
 
 
@@ -54,14 +53,12 @@ class Authority:
         return both
 
 
-class Connect(http.server.ThreadingHTTPServer):
+class Connect(http_server.Server):
     """An API whose lists are empty; `seen` has the requests that arrived. With `redirect` it sends
     every caller there instead."""
 
-    daemon_threads = True
-
     def __init__(self, certificate=None, redirect=None):
-        super().__init__((HOST, 0), Handler)
+        super().__init__(Handler, "/public/v1")
         self.scheme = "https" if certificate else "http"
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -70,42 +67,18 @@ class Connect(http.server.ThreadingHTTPServer):
             self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.redirect = redirect
         self.seen = []
-        self.thread = threading.Thread(target=self.serve_forever)
-        self.thread.start()
-
-    @property
-    def url(self):
-        return f"{self.scheme}://{HOST}:{self.server_address[1]}/public/v1"
 
     def handle_error(self, request, client_address):
         pass  # a client that refuses us ends the handshake
 
-    def __exit__(self, *_):
-        self.shutdown()
-        self.thread.join()
-        self.server_close()
 
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
+class Handler(http_server.Handler):
     def do_GET(self):
         self.server.seen.append((self.path, self.headers["Authorization"]))
         if self.server.redirect:
-            self.send_response(307)
-            self.send_header("Location", self.server.redirect)
-            body = b""
+            self.reply(307, headers=[("Location", self.server.redirect)])
         else:
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Range", "items 0-0/0")
-            body = json.dumps([]).encode()
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+            self.reply_json(200, [], [("Content-Range", "items 0-0/0")])
 
 
 @pytest.fixture

@@ -59,7 +59,8 @@ inbox_sources = \
 	src/inbox/inbox.c src/inbox/inbox.h \
 	src/inbox/inbox_sqlite.c \
 	src/inbox/sqlite_db.c src/inbox/sqlite_db.h \
-	src/inbox/sqlite_delivery.c src/inbox/sqlite_delivery.h
+	src/inbox/sqlite_delivery.c src/inbox/sqlite_delivery.h \
+	src/inbox/sqlite_mark.c src/inbox/sqlite_mark.h
 
 api_sources = \
 	src/api/api.c src/api/api.h \
@@ -78,9 +79,11 @@ policy_sources = \
 processors_sources = \
 	src/processors/job.c src/processors/job.h \
 	src/processors/params.c src/processors/params.h \
+	src/processors/same.c src/processors/same.h \
 	src/processors/template.c src/processors/template.h
 
 tasks_sources = \
+	src/tasks/mark.c src/tasks/mark.h \
 	src/tasks/object_task.c src/tasks/object_task.h \
 	src/tasks/queues.c src/tasks/queues.h \
 	src/tasks/sweep.c src/tasks/sweep.h \

@@ -47,9 +47,11 @@ policy_tests = \
 
 processors_tests = \
 	tests/unit/test_fulfillment_request \
-	tests/unit/test_job
+	tests/unit/test_job \
+	tests/unit/test_other_classes
 
 tasks_tests = \
+	tests/unit/test_mark \
 	tests/unit/test_queues \
 	tests/unit/test_work
 
@@ -76,6 +78,8 @@ tests_unit_test_fulfillment_request_SOURCES = tests/unit/test_fulfillment_reques
 tests_unit_test_hook_SOURCES = tests/unit/test_hook.c $(fake_api) $(fake_inbox)
 tests_unit_test_http_SOURCES = tests/unit/test_http.c $(fake_http)
 tests_unit_test_job_SOURCES = tests/unit/test_job.c $(carry_out)
+tests_unit_test_mark_SOURCES = tests/unit/test_mark.c $(fake_inbox)
+tests_unit_test_other_classes_SOURCES = tests/unit/test_other_classes.c $(carry_out)
 tests_unit_test_queues_SOURCES = tests/unit/test_queues.c $(fake_api) $(fake_inbox)
 tests_unit_test_work_SOURCES = tests/unit/test_work.c $(fake_api) $(fake_inbox)
 

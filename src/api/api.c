@@ -93,13 +93,20 @@ static enum err invalid(struct api_call *call, const char *what)
 static enum err object_path(struct api_call *call, const struct object_class *c, const char *id,
                             const char *below, char ret[static API_PATH_MAX])
 {
-    if (c->list == NULL)
-        return invalid(call, "objects of this class are not worked on");
     if (!object_id_valid(id))
         return invalid(call, "not an id of Connect's");
     snprintf(ret, API_PATH_MAX, "%s/%s%s%s", c->list, id, below != NULL ? "/" : "",
              below != NULL ? below : "");
     return ERR_OK;
+}
+
+/* eq(asset.product.id,PRD-1) */
+static enum err add_product(struct buf *path, const char *filter, const char *product_id)
+{
+    buf_printf(path, "eq(%s,", filter);
+    enum err e = rql_add_value(path, product_id);
+    buf_addc(path, ')');
+    return e;
 }
 
 /* in(status,(pending,revoking)) */
@@ -115,38 +122,46 @@ static enum err add_states(struct buf *path, const char *filter, const char *con
     return e;
 }
 
+/* ge(events.created.at,2026-11-23T10:04:56+00:00), in whole seconds: rather too early. */
+static enum err add_since(struct buf *path, const char *filter, int64_t since_us)
+{
+    char text[CLK_ISO_MAX];
+    clk_iso(since_us / 1000000 - (since_us % 1000000 < 0), text);
+    buf_printf(path, "ge(%s,", filter);
+    enum err e = rql_add_value(path, text);
+    buf_addc(path, ')');
+    return e;
+}
+
 /* /requests?and(eq(asset.product.id,PRD-1),in(status,(pending,revoking)))&ordering(created), or as
  * much of it as the class has. */
-static enum err list_path(const struct object_class *c, const char *product_id,
-                          const char *const *states, struct buf *path)
+static enum err list_path(const struct object_class *c, const struct api_filter *f,
+                          struct buf *path)
 {
     enum err e = ERR_OK;
-    bool both = c->product != NULL && c->state != NULL;
-    buf_printf(path, "%s?%s", c->list, both ? "and(" : "");
+    buf_printf(path, "%s?%s", c->list, c->product != NULL ? "and(" : "");
     if (c->product != NULL) {
-        buf_printf(path, "eq(%s,", c->product);
-        e = rql_add_value(path, product_id);
-        buf_addstr(path, both ? ")," : ")");
+        e = add_product(path, c->product, f->product_id);
+        buf_addc(path, ',');
     }
-    if (e == ERR_OK && c->state != NULL)
-        e = add_states(path, c->state, states);
-    buf_printf(path, "%s%sordering(%s)", both ? ")" : "",
-               c->product != NULL || c->state != NULL ? "&" : "", c->created);
+    if (e == ERR_OK)
+        e = c->state != NULL ? add_states(path, c->state, f->states)
+                             : add_since(path, c->created, f->since_us);
+    buf_printf(path, "%s&ordering(%s%s%s)", c->product != NULL ? ")" : "",
+               c->first != NULL ? c->first : "", c->first != NULL ? "," : "", c->created);
     return e != ERR_OK ? e : path->err;
 }
 
 /* ---------------------------------------------------------------------- reading */
 
 enum err api_list(struct api *a, struct api_call *call, const struct object_class *c,
-                  const char *product_id, const char *const *states, api_each_fn *fn, void *ctx)
+                  const struct api_filter *f, api_each_fn *fn, void *ctx)
 {
-    if (c->list == NULL)
-        return invalid(call, "objects of this class are not worked on");
-    if (!object_id_valid(product_id) || (c->state != NULL && states[0] == NULL))
+    if (!object_id_valid(f->product_id) || (c->state != NULL && f->states[0] == NULL))
         return invalid(call, "a list needs a product and a state");
     struct buf path;
     buf_init(&path, API_PATH_MAX);
-    enum err e = list_path(c, product_id, states, &path);
+    enum err e = list_path(c, f, &path);
     if (e == ERR_OK)
         e = page_each(a, call, path.data, fn, ctx);
     else

@@ -72,16 +72,22 @@ struct api_element {
 /* Called for each element of a list. Return false to stop. */
 typedef bool api_each_fn(void *ctx, const struct api_element *element);
 
+/* What a list is asked for; all of it is borrowed. */
+struct api_filter {
+    const char *product_id;    /* of classes that belong to products */
+    const char *const *states; /* of classes with states: any of these, NULL-terminated */
+    int64_t since_us;          /* of classes without: made then or later, by our clock's epoch */
+};
+
 /*
- * List the objects of a class for a product in any of `states` (NULL-terminated), oldest
- * first, page by page until the end; every object is passed once, even where pages shift
- * because objects leave the list meanwhile. One that cannot be read, or is too big, is passed as
- * such and costs no other its place. Objects are passed as their page arrives: some may
- * have been passed when a later page fails. Where a class has no product, or no state, lists are
- * not filtered by it. ERR_INVALID for a class that is not worked on.
+ * List the objects of a class, as far as the filter is for it, oldest first unless the class
+ * says what comes before, page by page until the end; every object is passed once, even where
+ * pages shift because objects leave the list meanwhile. One that cannot be read, or is too big, is
+ * passed as such and costs no other its place. Objects are passed as their page arrives: some may
+ * have been passed when a later page fails.
  */
 enum err api_list(struct api *a, struct api_call *call, const struct object_class *c,
-                  const char *product_id, const char *const *states, api_each_fn *fn, void *ctx);
+                  const struct api_filter *f, api_each_fn *fn, void *ctx);
 
 /* Read one object. ERR_HTTP_NOT_FOUND if there is none. *ret is owned. */
 enum err api_get(struct api *a, struct api_call *call, const struct object_class *c, const char *id,
@@ -91,8 +97,8 @@ enum err api_get(struct api *a, struct api_call *call, const struct object_class
 enum err api_put_params(struct api *a, struct api_call *call, const struct object_class *c,
                         const char *id, struct json_object *params);
 
-/* Send a verb with a JSON body. *ret_object is what came back, owned; NULL where the verb answers
- * without one. */
+/* Send a verb with a JSON body, NULL for none. *ret_object is what came back, owned; NULL where the
+ * verb answers without one. */
 enum err api_act(struct api *a, struct api_call *call, const struct object_class *c, const char *id,
                  const struct object_verb *v, struct json_object *body,
                  struct json_object **ret_object);

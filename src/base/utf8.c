@@ -33,6 +33,15 @@ void utf8_clean(char *text)
     *to = '\0';
 }
 
+size_t utf8_prefix(const char *text, size_t max)
+{
+    size_t len = 0;
+    for (; text[len] != '\0'; len++)
+        if (((unsigned char)text[len] & 0xc0) != 0x80 && max-- == 0)
+            break;
+    return len;
+}
+
 char *utf8_fold(const char *text)
 {
     size_t size = strlen(text) + 1, ascii = 0;

@@ -21,6 +21,10 @@ uint32_t utf8_code_point(const char *s, size_t len);
  */
 void utf8_clean(char *text);
 
+/* Bytes of the text's first `max` characters, or of all of it if it has fewer. The text is UTF-8.
+ */
+size_t utf8_prefix(const char *text, size_t max);
+
 /*
  * The text as it compares where case does not count: folded in full and composed (Unicode, 3.13:
  * "STRASSE" and "stra\u00dfe" give the same). Owned by the caller. NULL: out of memory.

@@ -156,14 +156,6 @@ static void print_summary(const struct round *r, bool dry_run)
 
 /* ------------------------------------------------------------------------- the round */
 
-static void add_up(struct work_summary *sum, const struct work_summary *one)
-{
-    sum->count.listed += one->count.listed;
-    sum->count.left += one->count.left;
-    for (int o = 0; o < OUTCOME__COUNT; o++)
-        sum->ended[o] += one->ended[o];
-}
-
 static void work_off(struct round *r, const struct queues *queues, const struct conf_webhook *w,
                      bool dry_run)
 {
@@ -176,7 +168,7 @@ static void work_off(struct round *r, const struct queues *queues, const struct 
     if (e != ERR_OK)
         cmd_failed(r->cmd, "webhook %s: %s", w->id, one.result.why.text);
     r->queues++;
-    add_up(&r->sum, &one);
+    work_add_up(&r->sum, &one);
     r->failed = r->failed || e != ERR_OK || one.ended[OUTCOME_RETRY] > 0 ||
                 one.ended[OUTCOME_REJECT] > 0 || one.count.left > 0;
 }

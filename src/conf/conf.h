@@ -22,6 +22,7 @@
 #define CONF_WEBHOOKS_MAX 4096
 #define CONF_SECRETS_MAX  16 /* of one webhook, while rotating */
 #define CONF_STATES_MAX   16
+#define CONF_SINCE_NONE   INT64_MIN
 #define CONF_INCLUDE      "webhooks.d/*.yaml" /* unless `include` says otherwise */
 
 /* A secret as configured: where it is, and what it was when the snapshot was made. */
@@ -59,6 +60,8 @@ struct conf_webhook {
     size_t secrets_count;                    /* at least 1 */
     const char *states[CONF_STATES_MAX + 1]; /* what is swept, NULL-terminated; the class's
                                                 pending ones unless configured */
+    int64_t since_us; /* of classes without states: what was made then or later is looked at first;
+                         CONF_SINCE_NONE: not configured */
     struct conf_policy policy;
     const char *file; /* where it was written, for errors */
     int line;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clk.h"
 #include "base/yamlx.h"
 #include "conf/keys.h"
 #include "conf/owner.h"
@@ -419,6 +420,29 @@ static enum err read_states(struct load *l, const struct yamlx_node *n, struct c
     return e;
 }
 
+static enum err read_since(struct load *l, const struct yamlx_node *n, struct conf_webhook *w)
+{
+    const struct yamlx_node *since = yamlx_get(n, "since");
+    const char *text = NULL;
+    int64_t us;
+    w->since_us = CONF_SINCE_NONE;
+    if (since == NULL)
+        return ERR_OK;
+    if (w->object_class->state != NULL)
+        return yamlx_fail(since, l->why, ERR_CONFIG,
+                          "webhooks.since: is for objects without a state; a %s has one",
+                          w->object_class->name);
+    enum err e = yamlx_str(since, &text, l->why);
+    if (e != ERR_OK)
+        return e;
+    if (clk_parse_iso(text, strlen(text), &us) != ERR_OK || us < 0)
+        return yamlx_fail(since, l->why, ERR_INVALID,
+                          "webhooks.since: %.64s: a time like 2026-11-01T00:00:00Z is needed",
+                          text);
+    w->since_us = us - us % 1000000;
+    return ERR_OK;
+}
+
 /* Against the webhooks read before it. */
 static enum err check_twins(struct load *l, const struct yamlx_node *n,
                             const struct conf_webhook *w)
@@ -432,6 +456,11 @@ static enum err check_twins(struct load *l, const struct yamlx_node *n,
             return yamlx_fail(n, l->why, ERR_CONFIG,
                               "webhooks.policy: %s and %s (%s:%d) watch the same queue: they must "
                               "name the same policy",
+                              w->id, other->id, other->file, other->line);
+        if (conf_same_queue(w, other) && w->since_us != other->since_us)
+            return yamlx_fail(n, l->why, ERR_CONFIG,
+                              "webhooks.since: %s and %s (%s:%d) watch the same queue: they must "
+                              "begin with the same time",
                               w->id, other->id, other->file, other->line);
     }
     return ERR_OK;
@@ -460,6 +489,8 @@ static enum err read_webhook(struct load *l, const struct yamlx_node *n, struct 
         e = read_policy(l, n, w);
     if (e == ERR_OK)
         e = read_states(l, n, w);
+    if (e == ERR_OK)
+        e = read_since(l, n, w);
     return e == ERR_OK ? check_twins(l, n, w) : e;
 }
 

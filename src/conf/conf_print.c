@@ -1,6 +1,7 @@
 /* conf_print.c - the configuration as YAML, and the table of its keys. */
 #include <string.h>
 
+#include "base/clk.h"
 #include "base/yamlx.h"
 #include "conf/conf.h"
 #include "conf/keys.h"
@@ -56,6 +57,11 @@ static void webhook(struct buf *b, const struct conf_webhook *w)
         buf_addstr(b, " }\n");
     } else {
         buf_addstr(b, "    policy: none\n");
+    }
+    if (w->since_us != CONF_SINCE_NONE) {
+        char text[CLK_ISO_MAX];
+        clk_iso(w->since_us / 1000000, text);
+        buf_printf(b, "    since: \"%s\"\n", text);
     }
     if (w->states[0] == NULL)
         return;

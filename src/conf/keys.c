@@ -113,6 +113,8 @@ const struct key conf_keys[] = {
     {"webhooks", "policy", KEY_SPECIAL, 0, 0, "none", 0, 0, "{ rules: PATH }, or none"},
     {"webhooks", "states", KEY_SPECIAL, 0, 0, "pending work of the class", 0, 0,
      "list of states that are swept"},
+    {"webhooks", "since", KEY_SPECIAL, 0, 0, "a day before the first call", 0, 0,
+     "of a billing_request's: the time since when they are looked at, as 2026-11-01T00:00:00Z"},
     {0},
 };
 

@@ -1,9 +1,11 @@
 /* object_class.c - the list of classes, and what can be read from a class. */
 #include "event/object_class.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/clk.h"
 #include "base/jsonx.h"
 
 const struct object_class *const object_classes[] = {
@@ -73,4 +75,26 @@ const char *object_product(const struct object_class *c, const struct json_objec
 struct json_object *object_params(const struct object_class *c, const struct json_object *object)
 {
     return member(c->params, object, json_type_array);
+}
+
+bool object_template_scope(const struct object_class *c, const struct json_object *object,
+                           char ret[CLASS_SCOPE_MAX])
+{
+    const char *level = "";
+    if (c->template_level != NULL) {
+        /* An integer in data, a text in the description of the API. */
+        struct json_object *value = jsonx_at(object, c->template_level);
+        if (!json_object_is_type(value, json_type_int) &&
+            !json_object_is_type(value, json_type_string))
+            return false;
+        level = json_object_get_string(value);
+    }
+    return snprintf(ret, CLASS_SCOPE_MAX, "%s%s", c->template_scope, level) < CLASS_SCOPE_MAX;
+}
+
+bool object_created(const struct object_class *c, const struct json_object *object, int64_t *ret_us)
+{
+    struct json_object *created = member(c->created, object, json_type_string);
+    const char *text = created != NULL ? json_object_get_string(created) : "";
+    return clk_parse_iso(text, strlen(text), ret_us) == ERR_OK;
 }

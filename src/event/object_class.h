@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <json-c/json.h>
 
@@ -30,7 +31,12 @@
 
 #define CLASS_STATES_MAX    2 /* that are pending work, that a verb starts from, or leads to */
 #define CLASS_FIELDS_MAX    4 /* of a decision for one verb */
+#define CLASS_FREES_MAX     2
 #define CLASS_VOLATILES_MAX 4
+#define CLASS_SCOPE_MAX     16 /* bytes of a template's scope, with the NUL */
+
+/* What an object that is no longer there counts as. */
+#define STATE_GONE "deleted"
 
 /* Ends with a NULL. */
 typedef const char *class_states[CLASS_STATES_MAX + 1];
@@ -40,6 +46,7 @@ struct verb_field {
     const char *name;  /* one of policy/decision.c's */
     const char *place; /* the path in what is sent; NULL: under its own name */
     bool needed;
+    size_t max; /* characters that Connect takes, the rest is cut; 0: not known */
 };
 #define PLACE_NOWHERE ""  /* not sent itself: it says which template is */
 #define PLACE_WHOLE   "." /* it is what is sent */
@@ -49,24 +56,33 @@ struct object_verb {
     const char *name;
     class_states from[SIDE__COUNT]; /* in which that side may use it; "" where there are none */
     class_states leads_to;          /* in which it has been done; the first is the usual one */
+    const char *lands;              /* without a state: the path at which an object holds what was
+                                       sent once it has been done */
     struct verb_field fields[CLASS_FIELDS_MAX + 1];
-    /* A template that is sent as `template_id`, if the decision gives neither that nor a tile. */
-    const char *template_type; /* "fulfillment"; NULL: none */
-    bool template_needed;
     const char *put; /* PUT .../{put}; NULL: POST .../{name} */
+    bool bare;       /* nothing is sent with it, not even {} */
+    /* A template that is sent as `template_id`, if the decision gives neither that nor a tile. */
+    bool template_needed;
+    const char *template_type; /* "fulfillment"; NULL: none */
 };
 
 struct object_class {
     const char *name;    /* "fulfillment_request" */
-    const char *list;    /* "/requests"; an object's own path is this and its id. NULL: this version
-                            knows the class and works on none of its objects */
-    const char *state;   /* the path and the filter of an object's state; NULL: they have none */
+    const char *list;    /* "/requests"; an object's own path is this and its id */
+    const char *state;   /* the path and the filter of an object's state. NULL: they have none, and
+                            what has not been seen before is what is pending */
     const char *product; /* ... of the product it belongs to; NULL: they belong to none */
     const char *created; /* ... of the time by which lists are ordered */
+    const char *first;   /* what they are ordered by before that, "-configuration.tier_level"; NULL:
+                            nothing */
     const char *params;  /* the path of parameters, in an object and in a PUT; NULL: no such */
-    const char *template_scope;        /* "asset": of templates for its verbs */
+    const char *template_scope; /* "asset": of templates for its verbs */
+    const char *template_level; /* the path of a number that the scope ends with; NULL: none */
     class_states pending[SIDE__COUNT]; /* what waits for that side */
     const struct object_verb *verbs;   /* ends with a NULL name */
+    /* Classes of which more may be pending once one of these objects has been decided, in the order
+     * in which they are looked at; ends with a NULL. */
+    const struct object_class *frees[CLASS_FREES_MAX + 1];
     /* The types of webhooks there are for it, each under the name that Connect's user interface
      * has for it, "" where it offers none. */
     const char *webhooks[TYPE__COUNT];
@@ -104,5 +120,11 @@ bool state_is_among(const char *const *states, const char *state);
 const char *object_state(const struct object_class *c, const struct json_object *object);
 const char *object_product(const struct object_class *c, const struct json_object *object);
 struct json_object *object_params(const struct object_class *c, const struct json_object *object);
+/* The scope of templates for it: "asset", "tier2". False if it does not say. */
+bool object_template_scope(const struct object_class *c, const struct json_object *object,
+                           char ret[CLASS_SCOPE_MAX]);
+/* When it was made, in microseconds since the epoch. False if it does not say. */
+bool object_created(const struct object_class *c, const struct json_object *object,
+                    int64_t *ret_us);
 
 #endif

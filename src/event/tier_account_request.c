@@ -3,16 +3,20 @@
 #include "event/object_class.h"
 
 static const struct object_verb verbs[] = {
-    {.name = "accept", .from = {[SIDE_VENDOR] = {"pending"}}, .leads_to = {"accepted"}},
+    {.name = "accept",
+     .from = {[SIDE_VENDOR] = {"pending"}},
+     .leads_to = {"accepted"},
+     .bare = true},
     {.name = "ignore",
      .from = {[SIDE_VENDOR] = {"pending"}},
      .leads_to = {"ignored"},
-     .fields = {{.name = "reason"}}},
+     .fields = {{.name = "reason", .max = 255}}},
     {0},
 };
 
 const struct object_class class_tier_account_request = {
     .name = "tier_account_request",
+    .list = "/tier/account-requests",
     .state = "status",
     .product = "product.id",
     .created = "events.created.at",

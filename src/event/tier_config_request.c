@@ -1,4 +1,9 @@
-/* tier_config_request.c - requests to set up or change what a product keeps of a reseller. */
+/*
+ * tier_config_request.c - requests to set up or change what a product keeps of a reseller.
+ *
+ * The request of a first tier waits for that of the second, and purchases wait for both: so the
+ * second tier comes first, and what has been decided frees others.
+ */
 #include "event/object_class.h"
 
 static const struct object_verb verbs[] = {
@@ -8,24 +13,37 @@ static const struct object_verb verbs[] = {
      .fields = {{.name = "template", .place = PLACE_NOWHERE},
                 {.name = "template_id", .place = "template.id"},
                 {.name = "activation_tile", .place = "template.representation"},
-                {.name = "effective_date"}}},
+                {.name = "effective_date", .place = "template.effective_date"}},
+     .template_type = "fulfillment",
+     .template_needed = true},
     {.name = "fail",
      .from = {[SIDE_VENDOR] = {"pending"}},
      .leads_to = {"failed"},
-     .fields = {{.name = "reason", .needed = true}}},
-    {.name = "inquire", .from = {[SIDE_VENDOR] = {"pending"}}, .leads_to = {"inquiring"}},
-    {.name = "pend", .from = {[SIDE_VENDOR] = {"inquiring"}}, .leads_to = {"pending"}},
+     .fields = {{.name = "reason", .needed = true, .max = 500}}},
+    {.name = "inquire",
+     .from = {[SIDE_VENDOR] = {"pending"}},
+     .leads_to = {"inquiring"},
+     .bare = true},
+    {.name = "pend",
+     .from = {[SIDE_VENDOR] = {"inquiring"}},
+     .leads_to = {"pending"},
+     .bare = true},
     {0},
 };
 
 const struct object_class class_tier_config_request = {
     .name = "tier_config_request",
+    .list = "/tier/config-requests",
     .state = "status",
     .product = "configuration.product.id",
     .created = "created",
+    .first = "-configuration.tier_level",
     .params = "params",
+    .template_scope = "tier",
+    .template_level = "configuration.tier_level",
     .pending = {[SIDE_VENDOR] = {"pending"}},
     .verbs = verbs,
+    .frees = {&class_tier_config_request, &class_fulfillment_request},
     .webhooks =
         {
             [TYPE_EVENT] = "Tier Configuration Request Queue Changes",

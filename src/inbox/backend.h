@@ -36,6 +36,13 @@ struct inbox_backend {
     enum err (*lock)(struct inbox *i, const char *name, int64_t deadline, struct inbox_lock **ret,
                      struct why *why);
     void (*unlock)(struct inbox_lock *lock);
+
+    enum err (*mark_read)(struct inbox *i, const struct inbox_queue *q, struct inbox_mark *ret,
+                          inbox_seen_fn *fn, void *ctx, struct why *why);
+    enum err (*mark_write)(struct inbox *i, const struct inbox_queue *q, const struct inbox_mark *m,
+                           struct why *why);
+    enum err (*mark_seen)(struct inbox *i, const struct inbox_queue *q, const char *object_id,
+                          int64_t created_us, struct why *why);
 };
 
 extern const struct inbox_backend inbox_backend_sqlite;

@@ -73,15 +73,22 @@ enum err inbox_set_state(struct inbox *i, int64_t id, enum delivery_state s, str
     return i->backend->set_state(i, id, s, why);
 }
 
-enum err inbox_lock_sweep(struct inbox *i, const char *account_id, const char *product_id,
-                          const struct object_class *c, int64_t deadline, struct inbox_lock **ret,
-                          struct why *why)
+static enum err check_queue(const struct inbox_queue *q, struct why *why)
 {
-    if (!object_id_valid(account_id) || !object_id_valid(product_id))
-        return why_set(why, ERR_INVALID, "sweep: an id that is not one of Connect's");
+    if (!object_id_valid(q->account_id) || !object_id_valid(q->product_id))
+        return why_set(why, ERR_INVALID, "queue: an id that is not one of Connect's");
+    return ERR_OK;
+}
+
+enum err inbox_lock_sweep(struct inbox *i, const struct inbox_queue *q, int64_t deadline,
+                          struct inbox_lock **ret, struct why *why)
+{
     char name[256];
-    snprintf(name, sizeof name, "%s.%s.%s", account_id, product_id, c->name);
-    enum err e = i->backend->lock(i, name, deadline, ret, why);
+    enum err e = check_queue(q, why);
+    if (e != ERR_OK)
+        return e;
+    snprintf(name, sizeof name, "%s.%s.%s", q->account_id, q->product_id, q->object_class->name);
+    e = i->backend->lock(i, name, deadline, ret, why);
     if (e == ERR_OK)
         (*ret)->backend = i->backend;
     return e;
@@ -91,4 +98,27 @@ void inbox_unlock_sweep(struct inbox_lock *lock)
 {
     if (lock != NULL)
         lock->backend->unlock(lock);
+}
+
+enum err inbox_mark_read(struct inbox *i, const struct inbox_queue *q, struct inbox_mark *ret,
+                         inbox_seen_fn *fn, void *ctx, struct why *why)
+{
+    enum err e = check_queue(q, why);
+    return e == ERR_OK ? i->backend->mark_read(i, q, ret, fn, ctx, why) : e;
+}
+
+enum err inbox_mark_write(struct inbox *i, const struct inbox_queue *q, const struct inbox_mark *m,
+                          struct why *why)
+{
+    enum err e = check_queue(q, why);
+    return e == ERR_OK ? i->backend->mark_write(i, q, m, why) : e;
+}
+
+enum err inbox_mark_seen(struct inbox *i, const struct inbox_queue *q, const char *object_id,
+                         int64_t created_us, struct why *why)
+{
+    enum err e = check_queue(q, why);
+    if (e == ERR_OK && !object_id_valid(object_id))
+        e = why_set(why, ERR_INVALID, "an object's id that is not one of Connect's");
+    return e == ERR_OK ? i->backend->mark_seen(i, q, object_id, created_us, why) : e;
 }

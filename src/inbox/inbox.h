@@ -90,14 +90,45 @@ void inbox_append(struct inbox *i, const struct delivery *d, inbox_appended_fn *
 /* Change a delivery's state. ERR_OK, ERR_NOT_FOUND, ERR_STORE. */
 enum err inbox_set_state(struct inbox *i, int64_t id, enum delivery_state s, struct why *why);
 
+/* A queue: what waits for an account, of one product and class. Borrowed. */
+struct inbox_queue {
+    const char *account_id, *product_id;
+    const struct object_class *object_class;
+};
+
 /*
- * One runner at a time per account, product and class, across all processes: wait for the
- * sweep's lock until `deadline` (clk_mono_ms; 0 does not wait). ERR_BUSY if it is held.
+ * One runner at a time per queue, across all processes: wait for the sweep's lock until `deadline`
+ * (clk_mono_ms; 0 does not wait). ERR_BUSY if it is held.
  */
 struct inbox_lock;
-enum err inbox_lock_sweep(struct inbox *i, const char *account_id, const char *product_id,
-                          const struct object_class *c, int64_t deadline, struct inbox_lock **ret,
-                          struct why *why);
+enum err inbox_lock_sweep(struct inbox *i, const struct inbox_queue *q, int64_t deadline,
+                          struct inbox_lock **ret, struct why *why);
 void inbox_unlock_sweep(struct inbox_lock *lock); /* NULL is fine */
+
+/*
+ * How far a queue has been seen whose objects have no state: the high-water mark of the times at
+ * which they were made, and the ids of those above it. Nothing ever takes them away but a mark
+ * that rises.
+ */
+#define INBOX_MARK_NEVER INT64_MIN
+
+struct inbox_mark {
+    int64_t from_us;  /* what was made before is not looked at */
+    int64_t since_us; /* what the configuration had it begin with; INBOX_MARK_NEVER: nothing */
+    bool called;      /* a call has told of the queue; else polling alone has begun it */
+};
+
+/* Called for each id above the mark, from another thread, before inbox_mark_read() returns. */
+typedef void inbox_seen_fn(void *ctx, const char *object_id, int64_t created_us);
+
+/* ERR_NOT_FOUND if the queue has no mark yet; ERR_STORE. */
+enum err inbox_mark_read(struct inbox *i, const struct inbox_queue *q, struct inbox_mark *ret,
+                         inbox_seen_fn *fn, void *ctx, struct why *why);
+/* Set the mark, and forget the ids below it. ERR_STORE. */
+enum err inbox_mark_write(struct inbox *i, const struct inbox_queue *q, const struct inbox_mark *m,
+                          struct why *why);
+/* An object has been seen, and need not be again. ERR_STORE. */
+enum err inbox_mark_seen(struct inbox *i, const struct inbox_queue *q, const char *object_id,
+                         int64_t created_us, struct why *why);
 
 #endif

@@ -1,6 +1,7 @@
 /* inbox_sqlite.c - the inbox in one SQLite file: which room does what. */
 #include "inbox/sqlite_db.h"
 #include "inbox/sqlite_delivery.h"
+#include "inbox/sqlite_mark.h"
 
 const struct inbox_backend inbox_backend_sqlite = {
     .scheme = "sqlite",
@@ -11,4 +12,7 @@ const struct inbox_backend inbox_backend_sqlite = {
     .set_state = sqlite_set_state,
     .lock = sqlite_lock,
     .unlock = sqlite_unlock,
+    .mark_read = sqlite_mark_read,
+    .mark_write = sqlite_mark_write,
+    .mark_seen = sqlite_mark_seen,
 };

@@ -118,6 +118,18 @@ enum err sqlite_db_step(struct sqlite_db *d, sqlite3_stmt *q, int64_t *ret_colum
     return e;
 }
 
+enum err sqlite_db_each(struct sqlite_db *d, sqlite3_stmt *q, sqlite_row_fn *fn, void *ctx,
+                        const char *doing, struct why *why)
+{
+    int step;
+    while ((step = sqlite3_step(q)) == SQLITE_ROW)
+        fn(ctx, q);
+    enum err e = step == SQLITE_DONE ? ERR_OK : db_failed(d, doing, why);
+    sqlite3_reset(q);
+    sqlite3_clear_bindings(q);
+    return e;
+}
+
 static enum err db_number(const struct sqlite_db *d, const char *sql, int *ret, struct why *why)
 {
     sqlite3_stmt *q = NULL;
@@ -232,6 +244,24 @@ static const char *const ladder[] = {
     "  body BLOB NOT NULL"
     ") STRICT;"
     "CREATE UNIQUE INDEX delivery_token ON delivery (exp, token_sha256);",
+
+    "CREATE TABLE mark ("
+    "  account_id TEXT NOT NULL,"
+    "  product_id TEXT NOT NULL,"
+    "  object_class TEXT NOT NULL,"
+    "  from_us INTEGER NOT NULL,"
+    "  since_us INTEGER NOT NULL,"
+    "  called INTEGER NOT NULL,"
+    "  PRIMARY KEY (account_id, product_id, object_class)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE mark_seen ("
+    "  account_id TEXT NOT NULL,"
+    "  product_id TEXT NOT NULL,"
+    "  object_class TEXT NOT NULL,"
+    "  object_id TEXT NOT NULL,"
+    "  created_us INTEGER NOT NULL,"
+    "  PRIMARY KEY (account_id, product_id, object_class, object_id)"
+    ") STRICT, WITHOUT ROWID;",
 };
 #define SCHEMA_VERSION ((int)(sizeof ladder / sizeof *ladder))
 

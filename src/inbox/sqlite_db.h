@@ -72,5 +72,9 @@ void sqlite_db_bind_text(sqlite3_stmt *q, int i, const char *text);
  * only done then. ERR_NOT_FOUND: no row. */
 enum err sqlite_db_step(struct sqlite_db *d, sqlite3_stmt *q, int64_t *ret_columns, int columns,
                         const char *doing, struct why *why);
+/* Run a statement to its end, and pass each row that it gives. */
+typedef void sqlite_row_fn(void *ctx, sqlite3_stmt *row);
+enum err sqlite_db_each(struct sqlite_db *d, sqlite3_stmt *q, sqlite_row_fn *fn, void *ctx,
+                        const char *doing, struct why *why);
 
 #endif

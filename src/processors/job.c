@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/jsonx.h"
+#include "base/utf8.h"
 #include "processors/params.h"
+#include "processors/same.h"
 #include "processors/template.h"
 
 const char *outcome_name(enum outcome o)
@@ -55,15 +57,18 @@ static enum outcome leave_alone(struct job *job)
 
 /* ------------------------------------------------------------------- what is sent */
 
-/* Under the place that the verb has for a field of this name. */
-static bool add_text(struct json_object *body, const struct object_verb *v, const char *name,
-                     const char *text)
+/* The field of this name; NULL if the verb has none. */
+static const struct verb_field *find_field(const struct object_verb *v, const char *name)
 {
-    const char *place = name;
-    for (const struct verb_field *f = v->fields; f->name != NULL; f++)
-        if (strcmp(f->name, name) == 0 && f->place != NULL)
-            place = f->place;
-    return jsonx_add_at(body, place, json_object_new_string(text));
+    const struct verb_field *f = v->fields;
+    while (f->name != NULL && strcmp(f->name, name) != 0)
+        f++;
+    return f->name != NULL ? f : NULL;
+}
+
+static const char *place_of(const struct verb_field *f)
+{
+    return f->place != NULL ? f->place : f->name;
 }
 
 /* The template that is found, where the decision gives neither an id nor a tile. */
@@ -75,7 +80,7 @@ static enum outcome add_template(struct job *job, struct json_object *body)
     if (v->template_type == NULL || jsonx_get(given, "template_id") != NULL ||
         jsonx_get(given, "activation_tile") != NULL)
         return OUTCOME_GO_ON;
-    enum outcome o = template_find(job, job->object_class->template_scope, v->template_type, &id);
+    enum outcome o = template_find(job, v->template_type, &id);
     if (o != OUTCOME_GO_ON)
         return o;
     if (id == NULL && v->template_needed)
@@ -83,30 +88,44 @@ static enum outcome add_template(struct job *job, struct json_object *body)
             result_set(&job->result, ERR_POLICY,
                        "%s needs a template_id or an activation_tile: product %s has no template",
                        v->name, job->product_id));
-    if (id != NULL && !add_text(body, v, "template_id", id))
+    const struct verb_field *f = find_field(v, "template_id");
+    if (id != NULL && !jsonx_add_at(body, place_of(f), json_object_new_string(id)))
         return out_of_memory(job);
     return OUTCOME_GO_ON;
 }
 
+/* As much of a text as Connect takes, to be told of. NULL: out of memory. */
+static struct json_object *cut(struct job *job, const struct verb_field *f,
+                               struct json_object *value)
+{
+    const char *text = json_object_get_string(value);
+    size_t len = utf8_prefix(text, f->max);
+    if (text[len] == '\0')
+        return json_object_get(value);
+    result_set(&job->result, ERR_OK, "%s was cut to the %zu characters that Connect takes", f->name,
+               f->max);
+    return json_object_new_string_len(text, (int)len);
+}
+
 /* The decision's field where the verb has its place; *body may become another. */
-static bool add_field(const struct job *job, const struct verb_field *f, struct json_object **body)
+static bool add_field(struct job *job, const struct verb_field *f, struct json_object **body)
 {
     struct json_object *value = jsonx_get(job->decision->json, f->name);
-    const char *place = f->place != NULL ? f->place : f->name;
+    const char *place = place_of(f);
     if (value == NULL || strcmp(place, PLACE_NOWHERE) == 0)
         return true;
     if (strcmp(place, PLACE_WHOLE) != 0)
-        return jsonx_add_at(*body, place, json_object_get(value));
+        return jsonx_add_at(*body, place, f->max > 0 ? cut(job, f, value) : json_object_get(value));
     json_object_put(*body);
     *body = json_object_get(value);
     return true;
 }
 
-/* *body is an empty object, and NULL for a decision without a verb. */
+/* *body is NULL, and stays so where nothing is sent. */
 static enum outcome make_body(struct job *job, struct json_object **body)
 {
     const struct object_verb *v = job->decision->verb;
-    if (v == NULL)
+    if (v == NULL || v->bare)
         return OUTCOME_GO_ON;
     *body = json_object_new_object();
     enum outcome o = *body != NULL ? add_template(job, *body) : out_of_memory(job);
@@ -123,10 +142,15 @@ static void note_state(struct job *job, const char *state)
     snprintf(job->state, sizeof job->state, "%s", state);
 }
 
-static bool is_done(const struct job *job, const struct json_object *object)
+/* By its state, or by what it holds. */
+static bool is_done(const struct job *job, struct json_object *object, struct json_object *body)
 {
-    return job->decision->verb != NULL &&
-           object_verb_done(job->decision->verb, object_state(job->object_class, object));
+    const struct object_verb *v = job->decision->verb;
+    if (v == NULL)
+        return false;
+    if (v->lands != NULL)
+        return same_holds(body, jsonx_at(object, v->lands));
+    return object_verb_done(v, object_state(job->object_class, object));
 }
 
 /*
@@ -143,6 +167,8 @@ static enum err recheck(struct job *job, const struct api_call *failed,
     enum err e = api_get(job->api, &call, job->object_class, job->object_id, ret_object);
     if (e == ERR_OK)
         note_state(job, object_state(job->object_class, *ret_object));
+    else if (e == ERR_HTTP_NOT_FOUND)
+        note_state(job, STATE_GONE);
     return e;
 }
 
@@ -160,7 +186,8 @@ static bool holds_params(const struct job *job, const struct json_object *object
 }
 
 /* DONE: another has carried the verb out meanwhile. */
-static enum outcome write_params(struct job *job, struct json_object *changed)
+static enum outcome write_params(struct job *job, struct json_object *changed,
+                                 struct json_object *body)
 {
     struct api_call call = {.deadline = job->deadline};
     struct json_object *object;
@@ -169,7 +196,7 @@ static enum outcome write_params(struct job *job, struct json_object *changed)
         return OUTCOME_GO_ON;
     if (recheck(job, &call, &object) != ERR_OK)
         return job_fail_call(job, &call);
-    enum outcome o = is_done(job, object)        ? OUTCOME_DONE
+    enum outcome o = is_done(job, object, body)  ? OUTCOME_DONE
                      : holds_params(job, object) ? OUTCOME_GO_ON
                                                  : job_fail_call(job, &call);
     json_object_put(object);
@@ -188,7 +215,8 @@ static enum outcome send_verb(struct job *job, struct json_object *body)
         return OUTCOME_DONE;
     }
     enum err seen = recheck(job, &call, &object);
-    bool done = seen == ERR_OK && is_done(job, object);
+    bool done = (seen == ERR_OK && is_done(job, object, body)) ||
+                (seen == ERR_HTTP_NOT_FOUND && object_verb_done(v, STATE_GONE));
     json_object_put(object);
     if (done)
         return OUTCOME_DONE;
@@ -213,13 +241,15 @@ static void post_message(struct job *job)
 
 /* ------------------------------------------------------------------------- the way */
 
-static enum outcome rehearse(struct job *job, size_t changed)
+static enum outcome rehearse(struct job *job, size_t changed, struct json_object *body)
 {
     const struct object_verb *v = job->decision->verb;
     enum outcome o = v != NULL ? OUTCOME_SKIP : leave_alone(job);
     char params[64] = "";
     if (v == NULL && changed == 0)
         return o;
+    if (is_done(job, job->object, body))
+        return OUTCOME_DONE;
     if (changed > 0)
         snprintf(params, sizeof params, "change %zu parameter%s", changed, changed > 1 ? "s" : "");
     result_set(&job->result, ERR_OK, "dry run: would %s%s%s", params,
@@ -230,8 +260,10 @@ static enum outcome rehearse(struct job *job, size_t changed)
 static enum outcome perform(struct job *job, struct json_object *body, struct json_object *changed)
 {
     if (job->dry_run)
-        return rehearse(job, json_object_array_length(changed));
-    enum outcome o = write_params(job, changed);
+        return rehearse(job, json_object_array_length(changed), body);
+    enum outcome o = write_params(job, changed, body);
+    if (o == OUTCOME_GO_ON && is_done(job, job->object, body))
+        o = OUTCOME_DONE;
     if (o == OUTCOME_GO_ON)
         o = job->decision->verb != NULL ? send_verb(job, body) : leave_alone(job);
     if (o != OUTCOME_RETRY && o != OUTCOME_REJECT)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/jsonx.h"
+#include "processors/same.h"
 
 /* The parameter with this id, borrowed; NULL if there is none. */
 static const struct json_object *find(const struct json_object *params, const char *id)
@@ -18,68 +19,6 @@ static const struct json_object *find(const struct json_object *params, const ch
     return NULL;
 }
 
-static bool is_nothing(struct json_object *value)
-{
-    switch (json_object_get_type(value)) {
-    case json_type_null:
-        return true;
-    case json_type_string:
-        return json_object_get_string_len(value) == 0;
-    case json_type_object:
-        return json_object_object_length(value) == 0;
-    case json_type_boolean:
-    case json_type_double:
-    case json_type_int:
-    case json_type_array:
-        break;
-    }
-    return false;
-}
-
-static bool is_scalar(struct json_object *value)
-{
-    return !json_object_is_type(value, json_type_object) &&
-           !json_object_is_type(value, json_type_array);
-}
-
-static bool is_same(struct json_object *a, struct json_object *b);
-
-static bool is_same_array(struct json_object *a, struct json_object *b)
-{
-    size_t n = json_object_array_length(a);
-    bool same = n == json_object_array_length(b);
-    for (size_t i = 0; i < n && same; i++)
-        same = is_same(json_object_array_get_idx(a, i), json_object_array_get_idx(b, i));
-    return same;
-}
-
-static bool is_same_object(struct json_object *a, struct json_object *b)
-{
-    struct json_object_iterator end = json_object_iter_end(a), it = json_object_iter_begin(a);
-    bool same = json_object_object_length(a) == json_object_object_length(b);
-    for (; same && !json_object_iter_equal(&it, &end); json_object_iter_next(&it)) {
-        struct json_object *other;
-        same = json_object_object_get_ex(b, json_object_iter_peek_name(&it), &other) &&
-               is_same(json_object_iter_peek_value(&it), other);
-    }
-    return same;
-}
-
-/*
- * Scalars compare by their text: a value of 8 is given back as "8", and numbers that differ in
- * their twentieth digit differ. Recursion is bounded by the depth that jsonx_parse() allows.
- */
-static bool is_same(struct json_object *a, struct json_object *b)
-{
-    if (is_nothing(a) || is_nothing(b))
-        return is_nothing(a) && is_nothing(b);
-    if (is_scalar(a) && is_scalar(b))
-        return strcmp(json_object_get_string(a), json_object_get_string(b)) == 0;
-    if (json_object_get_type(a) != json_object_get_type(b))
-        return false;
-    return json_object_is_type(a, json_type_array) ? is_same_array(a, b) : is_same_object(a, b);
-}
-
 static bool differs(struct json_object *wanted, const struct json_object *present)
 {
     struct json_object_iterator end = json_object_iter_end(wanted);
@@ -87,7 +26,8 @@ static bool differs(struct json_object *wanted, const struct json_object *presen
     for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it)) {
         const char *name = json_object_iter_peek_name(&it);
         struct json_object *value = json_object_iter_peek_value(&it);
-        if (value != NULL && strcmp(name, "id") != 0 && !is_same(value, jsonx_get(present, name)))
+        if (value != NULL && strcmp(name, "id") != 0 &&
+            !same_value(value, jsonx_get(present, name)))
             return true;
     }
     return false;

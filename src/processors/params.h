@@ -10,8 +10,8 @@
 
 /*
  * Those of `wanted` (NULL is none) that say something else than `present` (an array, or NULL)
- * does, each as it was written but for members that are null. Owned by the caller. An absent
- * member, null, "" and {} are the same: Connect writes all of them for nothing. ERR_NOMEM.
+ * does (processors/same.h), each as it was written but for members that are null. Owned by the
+ * caller. ERR_NOMEM.
  */
 enum err params_changed(const struct json_object *wanted, const struct json_object *present,
                         struct json_object **ret);

@@ -47,7 +47,7 @@ static enum outcome list_them(struct job *job, const char *scope, const char *ty
                                    TEMPLATE_KINDS_MAX));
     if (api_templates(job->api, &call, job->product_id, scope, type, &list) != ERR_OK)
         return fail_list(job, &call);
-    lists->kinds[lists->count].scope = scope;
+    snprintf(lists->kinds[lists->count].scope, CLASS_SCOPE_MAX, "%s", scope);
     lists->kinds[lists->count].type = type;
     lists->kinds[lists->count++].list = list;
     *ret = list;
@@ -122,14 +122,19 @@ static enum outcome find_named(struct job *job, const struct json_object *list,
     return fail(job, list, any, problem);
 }
 
-enum outcome template_find(struct job *job, const char *scope, const char *type, const char **ret)
+enum outcome template_find(struct job *job, const char *type, const char **ret)
 {
+    char scope[CLASS_SCOPE_MAX];
     const struct json_object *list = NULL;
     const char *name = jsonx_str(job->decision->json, "template", NULL);
     const char *own = jsonx_str(jsonx_object(job->object, "template"), "id", "");
     const struct wanted any = {scope, type, NULL, NULL}, this = {scope, type, "id", own};
-    enum outcome o = list_them(job, scope, type, &list);
     *ret = NULL;
+    if (!object_template_scope(job->object_class, job->object, scope))
+        return job_fail(result_set(&job->result, ERR_POLICY,
+                                   "%s needs a template_id, as the object does not say its %s",
+                                   job->decision->action, job->object_class->template_level));
+    enum outcome o = list_them(job, scope, type, &list);
     if (o != OUTCOME_GO_ON)
         return o;
     if (name != NULL)

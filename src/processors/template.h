@@ -16,7 +16,8 @@
  */
 struct template_lists {
     struct {
-        const char *scope, *type; /* static */
+        char scope[CLASS_SCOPE_MAX];
+        const char *type;         /* static */
         struct json_object *list; /* owned */
     } kinds[TEMPLATE_KINDS_MAX];
     size_t count;
@@ -24,13 +25,13 @@ struct template_lists {
 void template_lists_free(struct template_lists *lists);
 
 /*
- * The template of a scope and type (both static: "asset", "fulfillment") for the job's decision:
- * the one that its `template` names, by name or else by title; without that the object's own if it
- * is of that kind, else the product's only one. GO_ON with its id in *ret, borrowed from the job's
- * lists; NULL there if none was named and the product has none. A name that is no template's or
- * several templates', and a choice that nothing makes, end the job with ERR_POLICY: its story
- * names the candidates.
+ * The template of a type (static: "fulfillment") for the job's object and decision: the one that
+ * its `template` names, by name or else by title; without that the object's own if it is of that
+ * kind, else the product's only one. GO_ON with its id in *ret, borrowed from the job's lists; NULL
+ * there if none was named and the product has none. A name that is no template's or several
+ * templates', and a choice that nothing makes, end the job with ERR_POLICY: its story names the
+ * candidates.
  */
-enum outcome template_find(struct job *job, const char *scope, const char *type, const char **ret);
+enum outcome template_find(struct job *job, const char *type, const char **ret);
 
 #endif

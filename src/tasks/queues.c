@@ -2,6 +2,7 @@
 #include "tasks/queues.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct queues {
     const struct conf *conf;
@@ -12,13 +13,10 @@ struct queues {
 
 bool queue_is_served(const struct conf_webhook *w, struct why *why)
 {
-    if (w->type != TYPE_EVENT)
-        why_set(why, ERR_CONFIG, "this version does not answer %s webhooks",
-                webhook_type_name(w->type));
-    else if (w->object_class->list == NULL)
-        why_set(why, ERR_CONFIG, "this version does not handle a %s", w->object_class->name);
-    else
+    if (w->type == TYPE_EVENT)
         return true;
+    why_set(why, ERR_CONFIG, "this version does not answer %s webhooks",
+            webhook_type_name(w->type));
     return false;
 }
 
@@ -108,4 +106,16 @@ enum err queues_find(const struct queues *q, const char *webhook_id, const struc
         return ERR_INVALID;
     *ret = &q->list[w - q->conf->webhooks];
     return ERR_OK;
+}
+
+const struct queue *queues_beside(const struct queues *q, const struct queue *one,
+                                  const struct object_class *c)
+{
+    for (size_t i = 0; i < q->count; i++) {
+        const struct conf_webhook *w = q->list[i].webhook;
+        if (w->type == TYPE_EVENT && w->object_class == c && w->account == one->webhook->account &&
+            strcmp(w->product, one->webhook->product) == 0)
+            return &q->list[i];
+    }
+    return NULL;
 }

@@ -40,6 +40,11 @@ void queues_stop(struct queues *q);
 enum err queues_find(const struct queues *q, const char *webhook_id, const struct queue **ret,
                      struct why *why);
 
+/* The queue of another class beside one: of the same account and product. NULL if no event webhook
+ * of the configuration tells of it. Borrowed. */
+const struct queue *queues_beside(const struct queues *q, const struct queue *one,
+                                  const struct object_class *c);
+
 /* Can this version do anything for the webhook? If not, `why` says what it cannot do. */
 bool queue_is_served(const struct conf_webhook *w, struct why *why);
 

@@ -16,12 +16,12 @@ struct listed {
     char id[OBJECT_ID_MAX];
     char type[24];
     char state[24];
+    int64_t created_us;
 };
 
 struct listing {
     const struct queue *queue;
-    swept_fn *fn;
-    void *ctx;
+    const struct sweep *sweep;
     struct listed *list; /* owned */
     size_t count, cap;
     int64_t unusable; /* passed already */
@@ -53,9 +53,12 @@ static bool pass_unusable(struct listing *l, const struct api_element *element)
     const struct swept s = {.id = element->id[0] != '\0' ? element->id : place,
                             .type = jsonx_str(object, "type", ""),
                             .state = object_state(l->queue->webhook->object_class, object),
-                            .unusable = why.text};
+                            .unusable = why.text,
+                            .created_us = SWEPT_UNDATED};
+    if (!l->sweep->is_wanted(l->sweep->ctx, &s))
+        return true;
     l->unusable++;
-    l->stopped = !l->fn(l->ctx, &s);
+    l->stopped = !l->sweep->fn(l->sweep->ctx, &s);
     return !l->stopped;
 }
 
@@ -72,6 +75,12 @@ static bool make_room(struct listing *l)
     return true;
 }
 
+static struct swept swept_of(const struct listed *one)
+{
+    return (struct swept){
+        .id = one->id, .type = one->type, .state = one->state, .created_us = one->created_us};
+}
+
 static bool note_element(void *ctx, const struct api_element *element)
 {
     struct listing *l = ctx;
@@ -84,35 +93,40 @@ static bool note_element(void *ctx, const struct api_element *element)
         l->out_of_memory = true;
         return false;
     }
-    struct listed *one = &l->list[l->count++];
+    const struct object_class *c = l->queue->webhook->object_class;
+    struct listed *one = &l->list[l->count];
     snprintf(one->id, sizeof one->id, "%s", element->id);
     snprintf(one->type, sizeof one->type, "%s", jsonx_str(object, "type", ""));
-    snprintf(one->state, sizeof one->state, "%s",
-             object_state(l->queue->webhook->object_class, object));
+    snprintf(one->state, sizeof one->state, "%s", object_state(c, object));
+    one->created_us = SWEPT_UNDATED;
+    (void)object_created(c, object, &one->created_us);
+    const struct swept s = swept_of(one);
+    if (l->sweep->is_wanted(l->sweep->ctx, &s))
+        l->count++;
     return true;
 }
 
-static enum err read_list(struct listing *l, int64_t deadline, struct result *result)
+static enum err read_list(struct listing *l, struct result *result)
 {
     const struct conf_webhook *w = l->queue->webhook;
-    int64_t patience = clk_mono_ms() + LIST_MS;
+    int64_t patience = clk_mono_ms() + LIST_MS, deadline = l->sweep->deadline;
+    const struct api_filter filter = {
+        .product_id = w->product, .states = w->states, .since_us = l->sweep->since_us};
     struct api_call call = {.deadline = deadline < patience ? deadline : patience};
-    enum err e = api_list(l->queue->api, &call, w->object_class, w->product, w->states,
-                          note_element, l);
+    enum err e = api_list(l->queue->api, &call, w->object_class, &filter, note_element, l);
     *result = call.result;
     return l->out_of_memory ? result_no_memory(result) : e;
 }
 
-enum err sweep_queue(const struct queue *q, int64_t deadline, swept_fn *fn, void *ctx,
+enum err sweep_queue(const struct queue *q, const struct sweep *sweep,
                      struct sweep_count *ret_count, struct result *ret_result)
 {
-    struct listing l = {.queue = q, .fn = fn, .ctx = ctx};
+    struct listing l = {.queue = q, .sweep = sweep};
     size_t next = 0;
-    enum err e = read_list(&l, deadline, ret_result);
-    while (e == ERR_OK && next < l.count && !l.stopped && clk_mono_ms() < deadline) {
-        const struct listed *one = &l.list[next++];
-        const struct swept s = {.id = one->id, .type = one->type, .state = one->state};
-        l.stopped = !fn(ctx, &s);
+    enum err e = read_list(&l, ret_result);
+    while (e == ERR_OK && next < l.count && !l.stopped && clk_mono_ms() < sweep->deadline) {
+        const struct swept s = swept_of(&l.list[next++]);
+        l.stopped = !sweep->fn(sweep->ctx, &s);
     }
     ret_count->listed = (int64_t)l.count + l.unusable;
     ret_count->left = e == ERR_OK ? (int64_t)(l.count - next) : 0;

@@ -24,7 +24,8 @@ struct work_summary {
 
 /*
  * Work a queue off now, in this thread, alone across all processes (inbox_lock_sweep()); no object
- * is begun after `deadline` (clk_mono_ms). `fn` is told of each.
+ * is begun after `deadline` (clk_mono_ms). `fn` is told of each. Where what is decided may free
+ * others of the same queue, it is listed again as long as that goes on; none has two turns.
  *
  * ERR_OK if each object was dealt with in some way or the deadline came; ERR_BUSY if another runner
  * has the queue; ERR_CONFIG if the account's key is not here; else why the list could not be read,
@@ -33,6 +34,9 @@ struct work_summary {
  */
 enum err work_queue(const struct queue *q, struct inbox *inbox, const struct task_terms *terms,
                     int64_t deadline, object_report_fn *fn, void *ctx, struct work_summary *ret);
+
+/* Add one queue's to the sum of several; the last error counts. */
+void work_add_up(struct work_summary *sum, const struct work_summary *one);
 
 /* A call that waits for what it has told of; everything is borrowed. */
 struct waiting_call {
@@ -43,10 +47,11 @@ struct waiting_call {
 };
 
 /*
- * Work its queue off, as `processing` of the configuration says. The delivery's state becomes how
- * it went, which is in *ret: ERR_OK if every object came to an end that Connect's calling again
- * would not better, and besides the errors of work_queue() those of queues_find(). *ret_objects is
- * an array of what became of each, owned; NULL if memory ran out.
+ * Work its queue off, as `processing` of the configuration says, and then those that what was
+ * decided may have freed something in, for what waits there waits for this call. The delivery's
+ * state becomes how it went, which is in *ret: ERR_OK if every object came to an end that Connect's
+ * calling again would not better, and besides the errors of work_queue() those of queues_find().
+ * *ret_objects is an array of what became of each, owned; NULL if memory ran out.
  */
 void work_for_call(const struct queues *queues, struct inbox *inbox,
                    const struct waiting_call *call, struct json_object **ret_objects,

@@ -49,6 +49,7 @@ NOTICE = r"""
 static const struct object_verb verbs[] = {
     {.name = "annotate",
      .from = {[SIDE_VENDOR] = {""}},
+     .lands = "attributes",
      .fields = {{.name = "attributes", .place = PLACE_WHOLE, .needed = true}},
      .put = "attributes"},
     {0},
@@ -178,13 +179,18 @@ def test_knows_what_is_no_longer_pending_and_anothers(program, connect, configur
 def test_works_on_what_has_no_state_and_no_product(program, connect, configuration):
     conf = of_class(configuration, connect, "notice",
                     [{"then": {"action": "annotate", "attributes": {"seen": True}}}])
-    connect.objects["/notices/NO-1"] = {"id": "NO-1"}
+    conf.document["webhooks"][0]["since"] = "2026-11-01"
+    conf.save()
+    connect.objects["/notices/NO-1"] = {"id": "NO-1", "at": "2026-11-02T10:00:00+00:00"}
+    connect.objects["/notices/NO-2"] = {"id": "NO-2", "at": "2026-10-31T10:00:00+00:00"}
     polled = run(program, "poll", "--once", "--json", "-c", conf.path)
     assert polled.returncode == 0, polled.stderr
     assert json.loads(polled.stdout)["result"] == "done"
     (path, query), = connect.lists
-    assert path == "/notices" and query.startswith("ordering(at)&")
+    assert path == "/notices" and query.startswith("ge(at,2026-11-01T00:00:00+00:00)&ordering(at)&")
     assert connect.done == [("PUT", "/notices/NO-1/attributes", {"seen": True})]
+    again = run(program, "poll", "--once", "--json", "-c", conf.path)
+    assert (again.returncode, again.stdout) == (0, "")
 
 
 def test_checks_configurations_and_rules_by_it(program, connect, configuration):

@@ -36,6 +36,10 @@ void fake_api_connect(struct fake_api *f, size_t answer_max)
 
 void fake_api_answer(struct fake_api *f, int status, const char *text)
 {
+    if (text[0] == '\0') {
+        fake_answer(f->server, status, "", "");
+        return;
+    }
     struct json_object *body = json(text);
     char range[64] = "";
     if (json_object_is_type(body, json_type_array)) {

@@ -26,7 +26,7 @@ void fake_api_stop(struct fake_api *f);
  */
 void fake_api_connect(struct fake_api *f, size_t answer_max);
 
-/* The server's next answer, as json_text.h takes it; an array tells its range. */
+/* The server's next answer, as json_text.h takes it, or ""; an array tells its range. */
 void fake_api_answer(struct fake_api *f, int status, const char *text);
 
 #endif

@@ -65,6 +65,49 @@ static void stop(struct inbox *i)
     ((struct fake_inbox *)i)->lock_answer = ERR_STOPPED;
 }
 
+static enum err mark_read(struct inbox *i, const struct inbox_queue *q, struct inbox_mark *ret,
+                          inbox_seen_fn *fn, void *ctx, struct why *why)
+{
+    struct fake_inbox *f = (struct fake_inbox *)i;
+    (void)q;
+    if (!f->is_marked)
+        return why_set(why, ERR_NOT_FOUND, "no mark");
+    *ret = f->mark;
+    for (int n = 0; n < f->seen_count; n++)
+        fn(ctx, f->seen[n].id, f->seen[n].created_us);
+    return ERR_OK;
+}
+
+static enum err mark_write(struct inbox *i, const struct inbox_queue *q, const struct inbox_mark *m,
+                           struct why *why)
+{
+    struct fake_inbox *f = (struct fake_inbox *)i;
+    int kept = 0;
+    (void)q;
+    if (f->mark_answer != ERR_OK)
+        return why_set(why, f->mark_answer, "no room");
+    f->is_marked = true;
+    f->mark = *m;
+    for (int n = 0; n < f->seen_count; n++)
+        if (f->seen[n].created_us >= m->from_us)
+            f->seen[kept++] = f->seen[n];
+    f->seen_count = kept;
+    return ERR_OK;
+}
+
+static enum err mark_seen(struct inbox *i, const struct inbox_queue *q, const char *object_id,
+                          int64_t created_us, struct why *why)
+{
+    struct fake_inbox *f = (struct fake_inbox *)i;
+    (void)q;
+    if (f->mark_answer != ERR_OK)
+        return why_set(why, f->mark_answer, "no room");
+    assert_true(f->seen_count < (int)(sizeof f->seen / sizeof *f->seen));
+    snprintf(f->seen[f->seen_count].id, sizeof f->seen->id, "%s", object_id);
+    f->seen[f->seen_count++].created_us = created_us;
+    return ERR_OK;
+}
+
 void fake_inbox_init(struct fake_inbox *f)
 {
     static const struct inbox_backend backend = {.scheme = "fake",
@@ -72,6 +115,9 @@ void fake_inbox_init(struct fake_inbox *f)
                                                  .append = append,
                                                  .set_state = set_state,
                                                  .lock = lock,
-                                                 .unlock = unlock};
+                                                 .unlock = unlock,
+                                                 .mark_read = mark_read,
+                                                 .mark_write = mark_write,
+                                                 .mark_seen = mark_seen};
     *f = (struct fake_inbox){.head = {&backend}, .receipt = {.id = 1, .seen = 1}};
 }

@@ -5,6 +5,8 @@
 #ifndef FAKE_INBOX_H
 #define FAKE_INBOX_H
 
+#include <stdbool.h>
+
 #include "inbox/backend.h"
 
 struct fake_inbox {
@@ -23,6 +25,16 @@ struct fake_inbox {
     char locked[128];      /* the name of the last */
     int64_t lock_deadline; /* how long it would have waited */
     int locks, unlocks;
+
+    /* The mark of any queue. */
+    bool is_marked;
+    struct inbox_mark mark;
+    struct {
+        char id[32];
+        int64_t created_us;
+    } seen[8];
+    int seen_count;
+    enum err mark_answer; /* of writing one, and of noting what was seen */
 };
 
 void fake_inbox_init(struct fake_inbox *f);

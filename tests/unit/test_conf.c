@@ -363,6 +363,18 @@ static void refuses_a_wrong_line_and_says_where(void **state)
         {11, "    states: []", ERR_CONFIG, "11:13", "webhooks.states: a list with at least one"},
         {11, "    states: [ pending, approved ]", ERR_INVALID, "11:24",
          "webhooks.states: approved: a vendor can do nothing with a fulfillment_request in this"},
+        {11, "    since: 2026-11-01", ERR_CONFIG, "11:12",
+         "webhooks.since: is for objects without a state; a fulfillment_request has one"},
+        {11,
+         "  - { id: WH-2, account: VA-1, product: PRD-1, object_class: billing_request,\n"
+         "      secrets: [ { env: HOOK_SECRET } ], since: yesterday }",
+         ERR_INVALID, "12:49", "webhooks.since: yesterday: a time like 2026-11-01T00:00:00Z"},
+        {11,
+         "  - { id: WH-2, account: VA-1, product: PRD-1, object_class: billing_request,\n"
+         "      secrets: [ { env: HOOK_SECRET } ], since: 2026-11-01 }\n"
+         "  - { id: WH-3, account: VA-1, product: PRD-1, object_class: billing_request,\n"
+         "      secrets: [ { env: HOOK_SECRET } ] }",
+         ERR_CONFIG, "13:5", "webhooks.since: WH-3 and WH-2 ("},
         {11,
          "  - { id: WH-1, account: VA-1, product: PRD-2, object_class: usage_file,\n"
          "      secrets: [ { env: HOOK_SECRET } ] }",
@@ -830,8 +842,9 @@ static void what_is_printed_reads_back(void **state)
         "      policy: { rules: a.rules.yaml }, states: [ inquiring ] }\n"
         "  - { id: WH-2, account: PA-1, product: PRD-1, object_class: listing_request,\n"
         "      secrets: [ { credential: webhook.secret } ] }\n"
-        "  - { id: WH-3, account: VA-1, product: PRD-1, object_class: listing_request,\n"
-        "      secrets: [ { credential: webhook.secret } ] }\n");
+        "  - { id: WH-3, account: VA-1, product: PRD-1, object_class: billing_request,\n"
+        "      secrets: [ { credential: webhook.secret } ], since: '2026-11-01 10:00+02:00' }\n");
+    assert_true(c->webhooks[2].since_us == INT64_C(1793520000000000));
     assert_string_equal(c->web.group, "\"\\ \t\n\x1b\x7f\xc2\x85\xe2\x80\xa8\xef\xbb\xbf\xc3\xa9"
                                       "\xf0\x9f\x98\x80 # : {");
     assert_comes_back(c);

@@ -19,6 +19,10 @@
 
 static char folder[64], url[128], db_path[96];
 
+static const struct inbox_queue queue = {"VA-1", "PRD-1", &class_usage_file},
+                                other_queue = {"VA-1", "PRD-2", &class_usage_file},
+                                no_queue = {"../x", "PRD-1", &class_usage_file};
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -169,6 +173,37 @@ static void refuses_a_newer_schema(void **state)
     assert_non_null(strstr(why.text, "newer version"));
 }
 
+/* As the first version made it. */
+static const char version_1[] =
+    "PRAGMA journal_mode = WAL;"
+    "CREATE TABLE delivery (id INTEGER PRIMARY KEY, token_sha256 BLOB NOT NULL,"
+    " exp INTEGER NOT NULL, state TEXT NOT NULL, webhook_id TEXT NOT NULL,"
+    " account_id TEXT NOT NULL, product_id TEXT NOT NULL, object_class TEXT NOT NULL,"
+    " triggered_at TEXT, received_us INTEGER NOT NULL, last_received_us INTEGER NOT NULL,"
+    " seen INTEGER NOT NULL DEFAULT 1, claims TEXT NOT NULL, body BLOB NOT NULL) STRICT;"
+    "CREATE UNIQUE INDEX delivery_token ON delivery (exp, token_sha256);"
+    "PRAGMA application_id = 1129801826; PRAGMA user_version = 1;"
+    "INSERT INTO delivery (token_sha256, exp, state, webhook_id, account_id, product_id,"
+    " object_class, received_us, last_received_us, claims, body)"
+    " VALUES (x'00', 1, 'stored', 'WH-1', 'VA-1', 'PRD-1', 'usage_file', 1, 1, '{}', x'');";
+
+static void takes_over_the_file_of_the_first_version(void **state)
+{
+    (void)state;
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(db_path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, version_1, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    struct inbox *i = open_inbox();
+    struct inbox_mark m = {.from_us = 5};
+    struct delivery d = delivery(1);
+    assert_err(inbox_mark_write(i, &queue, &m, NULL), ERR_OK);
+    assert_err(append(i, &d).err, ERR_OK);
+    inbox_close(i);
+    assert_int_equal(query("SELECT count(*) FROM delivery"), 2);
+    assert_int_equal(query("SELECT count(*) FROM mark"), 1);
+}
+
 static void refuses_what_no_backend_could_keep(void **state)
 {
     (void)state;
@@ -317,22 +352,63 @@ static void a_queue_has_one_runner(void **state)
     (void)state;
     struct inbox *i = open_inbox(), *other = open_inbox();
     struct inbox_lock *lock = NULL, *second = NULL;
-    assert_err(inbox_lock_sweep(i, "../x", "PRD-1", &class_usage_file, 0, &lock, NULL),
-               ERR_INVALID);
-    assert_err(inbox_lock_sweep(i, "VA-1", "PRD-1", &class_usage_file, 0, &lock, NULL), ERR_OK);
-    assert_err(inbox_lock_sweep(other, "VA-1", "PRD-1", &class_usage_file, 0, &second, NULL),
-               ERR_BUSY);
-    assert_err(
-        inbox_lock_sweep(i, "VA-1", "PRD-1", &class_usage_file, clk_mono_ms() + 50, &second, NULL),
-        ERR_BUSY);
-    assert_err(inbox_lock_sweep(other, "VA-1", "PRD-2", &class_usage_file, 0, &second, NULL),
-               ERR_OK);
+    assert_err(inbox_lock_sweep(i, &no_queue, 0, &lock, NULL), ERR_INVALID);
+    assert_err(inbox_lock_sweep(i, &queue, 0, &lock, NULL), ERR_OK);
+    assert_err(inbox_lock_sweep(other, &queue, 0, &second, NULL), ERR_BUSY);
+    assert_err(inbox_lock_sweep(i, &queue, clk_mono_ms() + 50, &second, NULL), ERR_BUSY);
+    assert_err(inbox_lock_sweep(other, &other_queue, 0, &second, NULL), ERR_OK);
     inbox_unlock_sweep(second);
     inbox_unlock_sweep(lock);
     inbox_unlock_sweep(NULL);
-    assert_err(inbox_lock_sweep(other, "VA-1", "PRD-1", &class_usage_file, 0, &lock, NULL), ERR_OK);
+    assert_err(inbox_lock_sweep(other, &queue, 0, &lock, NULL), ERR_OK);
     inbox_unlock_sweep(lock);
     inbox_close(other);
+    inbox_close(i);
+}
+
+/* "UF-1@5 UF-2@7 " */
+static void note_seen(void *ctx, const char *object_id, int64_t created_us)
+{
+    char *text = ctx;
+    size_t n = strlen(text);
+    snprintf(text + n, 128 - n, "%s@%lld ", object_id, (long long)created_us);
+}
+
+static void keeps_how_far_a_queue_has_been_seen(void **state)
+{
+    (void)state;
+    struct inbox *i = open_inbox();
+    struct inbox_mark m = {.from_us = 5, .since_us = INBOX_MARK_NEVER, .called = false};
+    char seen[128] = "";
+    assert_err(inbox_mark_read(i, &no_queue, &m, note_seen, seen, NULL), ERR_INVALID);
+    assert_err(inbox_mark_write(i, &no_queue, &m, NULL), ERR_INVALID);
+    assert_err(inbox_mark_seen(i, &queue, "../UF-1", 5, NULL), ERR_INVALID);
+    assert_err(inbox_mark_read(i, &queue, &m, note_seen, seen, NULL), ERR_NOT_FOUND);
+    assert_err(inbox_mark_write(i, &queue, &m, NULL), ERR_OK);
+    assert_err(inbox_mark_seen(i, &queue, "UF-1", 5, NULL), ERR_OK);
+    assert_err(inbox_mark_seen(i, &queue, "UF-2", 6, NULL), ERR_OK);
+    assert_err(inbox_mark_seen(i, &queue, "UF-2", 7, NULL), ERR_OK);
+    assert_err(inbox_mark_write(i, &other_queue, &m, NULL), ERR_OK);
+    assert_err(inbox_mark_seen(i, &other_queue, "UF-1", 1, NULL), ERR_OK);
+    inbox_close(i);
+
+    i = open_inbox();
+    m = (struct inbox_mark){.called = true};
+    assert_err(inbox_mark_read(i, &queue, &m, note_seen, seen, NULL), ERR_OK);
+    assert_int_equal(m.from_us, 5);
+    assert_true(m.since_us == INBOX_MARK_NEVER);
+    assert_false(m.called);
+    assert_string_equal(seen, "UF-1@5 UF-2@7 ");
+    m = (struct inbox_mark){.from_us = 6, .since_us = 3, .called = true};
+    assert_err(inbox_mark_write(i, &queue, &m, NULL), ERR_OK);
+    seen[0] = '\0';
+    assert_err(inbox_mark_read(i, &queue, &m, note_seen, seen, NULL), ERR_OK);
+    assert_string_equal(seen, "UF-2@7 ");
+    assert_int_equal(m.since_us, 3);
+    assert_true(m.called);
+    seen[0] = '\0';
+    assert_err(inbox_mark_read(i, &other_queue, &m, note_seen, seen, NULL), ERR_OK);
+    assert_string_equal(seen, "UF-1@1 ");
     inbox_close(i);
 }
 
@@ -352,13 +428,11 @@ static void a_stop_ends_every_wait(void **state)
     struct delivery d = delivery(1);
     char path[160];
     assert_err(inbox_open(&o, &i, NULL), ERR_OK);
-    assert_err(inbox_lock_sweep(other, "VA-1", "PRD-1", &class_usage_file, 0, &lock, NULL), ERR_OK);
+    assert_err(inbox_lock_sweep(other, &queue, 0, &lock, NULL), ERR_OK);
     int64_t start = clk_mono_ms();
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, stop_soon, i), 0);
-    assert_err(
-        inbox_lock_sweep(i, "VA-1", "PRD-1", &class_usage_file, start + 60000, &second, NULL),
-        ERR_STOPPED);
+    assert_err(inbox_lock_sweep(i, &queue, start + 60000, &second, NULL), ERR_STOPPED);
     pthread_join(thread, NULL);
     /* What others hold is not waited for any more, and what is free is still had. */
     snprintf(path, sizeof path, "%s.lock", db_path);
@@ -438,6 +512,7 @@ int main(void)
         TEST(refuses_a_url_it_cannot_serve),
         TEST(refuses_a_file_that_is_not_its_own),
         TEST(refuses_a_newer_schema),
+        TEST(takes_over_the_file_of_the_first_version),
         TEST(refuses_what_no_backend_could_keep),
         TEST(stores_before_it_says_so),
         TEST(counts_a_repeated_token_up),
@@ -446,6 +521,7 @@ int main(void)
         TEST(a_full_disk_is_an_error_and_then_is_not),
         TEST(another_holder_of_the_lock_is_waited_for_and_then_named),
         TEST(a_queue_has_one_runner),
+        TEST(keeps_how_far_a_queue_has_been_seen),
         TEST(a_stop_ends_every_wait),
         TEST(believes_no_commit_to_a_file_that_is_gone),
         TEST(files_have_the_rights_that_their_folder_gives),

@@ -241,6 +241,7 @@ static void reads_an_object_by_its_class(void **state)
     assert_string_equal(object_state(&class_billing_request, o), "");
     assert_string_equal(object_product(&class_fulfillment_request, o), "PRD-2");
     assert_string_equal(object_product(&class_usage_file, o), "PRD-1");
+    assert_null(object_product(&class_listing_request, o));
     assert_int_equal(json_object_array_length(object_params(&class_fulfillment_request, o)), 2);
     assert_int_equal(json_object_array_length(object_params(&class_tier_config_request, o)), 1);
     assert_null(object_params(&class_usage_file, o));
@@ -253,20 +254,44 @@ static void reads_an_object_by_its_class(void **state)
     json_object_put(o);
 }
 
+static void knows_when_an_object_was_made(void **state)
+{
+    (void)state;
+    static const char *const none[] = {"{}", "{'events':null}", "{'events':{'created':{'at':7}}}",
+                                       "{'events':{'created':{'at':'soon'}}}"};
+    int64_t us = 7;
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        struct json_object *o = json(none[i]);
+        assert_false(object_created(&class_billing_request, o, &us));
+        json_object_put(o);
+    }
+    assert_int_equal(us, 7);
+    struct json_object *o = json("{'events':{'created':{'at':'1970-01-01T00:00:01.5+00:00'}}}");
+    assert_true(object_created(&class_billing_request, o, &us));
+    assert_int_equal(us, 1500000);
+    json_object_put(o);
+}
+
 static void makes_sense_in_itself(void **state)
 {
     (void)state;
     for (size_t i = 0; object_classes[i] != NULL; i++) {
         const struct object_class *c = object_classes[i];
         assert_non_null(c->webhooks[TYPE_EVENT]);
+        assert_non_null(c->list);
+        assert_int_equal(c->list[0], '/');
         assert_non_null(c->created);
         assert_non_null(c->verbs);
+        assert_true(c->template_level == NULL || c->template_scope != NULL);
         for (const struct object_verb *v = c->verbs; v->name != NULL; v++) {
             assert_true(v->from[SIDE_VENDOR][0] != NULL || v->from[SIDE_DISTRIBUTOR][0] != NULL);
             for (unsigned s = 0; s < SIDE__COUNT; s++)
                 for (size_t n = 0; v->from[s][n] != NULL; n++)
                     assert_int_equal(v->from[s][n][0] == '\0', c->state == NULL);
             assert_true(v->template_type == NULL || c->template_scope != NULL);
+            assert_true(!v->bare || (v->fields[0].name == NULL && v->put == NULL));
+            assert_int_equal(v->lands != NULL, c->state == NULL);
+            assert_int_equal(v->leads_to[0] != NULL, c->state != NULL);
         }
     }
 }
@@ -307,6 +332,7 @@ int main(void)
         cmocka_unit_test(tells_verbs_from_other_words),
         cmocka_unit_test(knows_what_has_been_done_already),
         cmocka_unit_test(reads_an_object_by_its_class),
+        cmocka_unit_test(knows_when_an_object_was_made),
         cmocka_unit_test(makes_sense_in_itself),
         cmocka_unit_test(refuses_ids_that_could_leave_a_path),
     };

@@ -168,18 +168,33 @@ static void works_with_the_webhooks_account_and_policy(void **state)
     assert_int_equal(fake_requests(connects[1].server), 5);
 }
 
-static void has_none_for_validators_strangers_and_other_classes(void **state)
+static void has_none_for_validators_and_strangers(void **state)
 {
     (void)state;
     char got[256];
-    webhooks[2].object_class = &class_billing_request;
     assert_err(queues_new(&conf, clients, &queues, &why), ERR_OK);
     assert_err(work("WH-4", false, got), ERR_INVALID);
     assert_non_null(strstr(why.text, "validator"));
     assert_err(work("WH-99", false, got), ERR_NOT_FOUND);
-    assert_err(work("WH-3", false, got), ERR_INVALID);
-    assert_non_null(strstr(why.text, "billing_request"));
     assert_int_equal(fake_requests(connects[0].server) + fake_requests(connects[1].server), 0);
+}
+
+/* Of the same account and product, and told of by an event's webhook. */
+static void finds_the_queue_beside_another(void **state)
+{
+    (void)state;
+    const struct queue *one, *beside;
+    webhooks[1].account = webhooks[0].account;
+    webhooks[1].object_class = &class_tier_config_request;
+    assert_err(queues_new(&conf, clients, &queues, &why), ERR_OK);
+    assert_err(queues_find(queues, "WH-2", &one, &why), ERR_OK);
+    beside = queues_beside(queues, one, &class_fulfillment_request);
+    assert_non_null(beside);
+    assert_string_equal(beside->webhook->id, "WH-1");
+    assert_null(queues_beside(queues, one, &class_usage_file));
+    webhooks[0].product = "PRD-9-9-9";
+    webhooks[2].account = webhooks[3].account = &accounts[1];
+    assert_null(queues_beside(queues, one, &class_fulfillment_request));
 }
 
 static void shares_clients_with_the_configuration_before(void **state)
@@ -209,7 +224,8 @@ int main(void)
         TEST(shares_rules_among_webhooks_of_a_class),
         TEST(is_there_without_an_api_key),
         TEST(works_with_the_webhooks_account_and_policy),
-        TEST(has_none_for_validators_strangers_and_other_classes),
+        TEST(has_none_for_validators_and_strangers),
+        TEST(finds_the_queue_beside_another),
         TEST(shares_clients_with_the_configuration_before),
     };
     return fake_run(tests, sizeof tests / sizeof *tests);

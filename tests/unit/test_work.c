@@ -486,7 +486,7 @@ static void skips_all_without_a_policy(void **state)
     assert_non_null(strstr(reported, "skip skip [] the webhook has no policy"));
 }
 
-/* All that is listed is pending, of one without a state: there is nothing to be filtered by. */
+/* What has been seen is not pending any more, of one without a state. */
 static void works_on_classes_without_a_state(void **state)
 {
     (void)state;
@@ -498,17 +498,113 @@ static void works_on_classes_without_a_state(void **state)
         {0}};
     static const struct object_class notice = {
         .name = "notice", .list = "/notices", .created = "at", .verbs = verbs};
+    static const char body[] = "[{'id':'NO-1','at':'2026-11-20T10:00:00Z'},"
+                               "{'id':'NO-2','at':'2026-11-21T10:00:00Z'},{'id':7},"
+                               "{'id':'NO-3','at':'2026-11-22T10:00:00Z'},"
+                               "{'id':'NO-4','at':'2026-11-23T10:00:00Z'}]";
     webhook.object_class = &notice;
     webhook.states[0] = NULL;
-    fake_api_answer(&connect, 200, "[{'id':'NO-1'}]");
+    webhook.since_us = INT64_C(1795082400000000); /* 2026-11-19T10:00:00Z */
+    fake_api_answer(&connect, 200, body);
     fake_api_answer(&connect, 200,
                     "{\"id\":\"NO-1\",\"note\":\"{'action':'annotate','attributes':{'a':1}}\"}");
     fake_api_answer(&connect, 200, "{'a':1}");
+    object(2, "", "{'action':'skip'}");
+    object(3, "", "{'action':'reschedule','after':60}");
+    object(4, "", "");
     assert_err(run(), ERR_OK);
-    assert_string_equal(reported, "NO-1  > annotate done [rules.yaml:7]  -1\n");
-    assert_asked(0, "GET /public/v1/notices?ordering(at)&");
+    assert_result("objects 5: 1 done 1 skip 1 reschedule 2 dead");
+    assert_non_null(strstr(reported, "NO-1  > annotate done [rules.yaml:7]  -1\n"));
+    assert_asked(0, "GET /public/v1/notices?ge(at,2026-11-19T10:00:00%2B00:00)&ordering(at)&");
     assert_asked(2, "PUT /public/v1/notices/NO-1/attributes ");
     assert_non_null(strstr(fake_request(fake, 2), "\r\n\r\n{\"a\":1}"));
+
+    /* From the newest one that is dealt with, less a day; none that is not is left behind. */
+    reported[0] = '\0';
+    fake_api_answer(&connect, 200, body);
+    object(3, "", "{'action':'skip'}");
+    object(4, "", "{'action':'skip'}");
+    assert_err(run(), ERR_OK);
+    assert_result("objects 3: 2 skip 1 dead");
+    assert_asked(6, "GET /public/v1/notices?ge(at,2026-11-20T10:00:00%2B00:00)&");
+    assert_non_null(strstr(reported, "NO-3 "));
+    assert_null(strstr(reported, "NO-2 "));
+    fake_api_answer(&connect, 200, "[]");
+    assert_err(run(), ERR_OK);
+    assert_asked(9, "GET /public/v1/notices?ge(at,2026-11-22T10:00:00%2B00:00)&");
+}
+
+static void remembers_nothing_of_a_dry_run(void **state)
+{
+    (void)state;
+    webhook.object_class = &class_billing_request;
+    webhook.states[0] = NULL;
+    webhook.since_us = 0;
+    terms.dry_run = true;
+    fake_api_answer(&connect, 200, "[{'id':'BRV-1','events':{'created':{'at':'2026-11-20'}}}]");
+    fake_api_answer(&connect, 200,
+                    "{\"id\":\"BRV-1\",\"note\":\"{'action':'annotate','attributes':{'a':1}}\"}");
+    assert_err(run(), ERR_OK);
+    assert_result("objects 1: 1 skip");
+    assert_int_equal(inbox.seen_count, 0);
+    assert_int_equal(inbox.mark.from_us, 0);
+}
+
+/* It would be asked about again and again. */
+static void ends_when_it_cannot_remember(void **state)
+{
+    (void)state;
+    webhook.object_class = &class_billing_request;
+    webhook.states[0] = NULL;
+    inbox.mark_answer = ERR_STORE;
+    assert_err(run(), ERR_STORE);
+    assert_string_equal(done.result.why.text, "no room");
+    assert_int_equal(fake_requests(fake), 0);
+    inbox.is_marked = true;
+    inbox.mark = (struct inbox_mark){.since_us = webhook.since_us};
+    fake_api_answer(
+        &connect, 200,
+        "[{'id':'BRV-1','events':{'created':{'at':'2026-11-20T10:00:00.5Z'}}},{'id':'BRV-2'}]");
+    fake_answer(fake, 200, "", "{\"id\":\"BRV-1\",\"note\":\"{'action':'skip'}\"}");
+    assert_err(run(), ERR_STORE);
+    assert_result("objects 2: 1 skip 1 left");
+}
+
+/* The request of a first tier waits for that of the second. */
+static void lists_again_what_was_freed_in_the_same_queue(void **state)
+{
+    (void)state;
+    static const char second[] = "{\"id\":\"TCR-2\",\"status\":\"pending\",\"note\":\"" APPROVE
+                                 "\"}";
+    static const char first[] = "{\"id\":\"TCR-1\",\"status\":\"pending\",\"note\":\"" APPROVE
+                                "\"}";
+    static const char odd[] =
+        "{\"id\":\"TCR-3\",\"status\":\"pending\",\"note\":\"{'action':'skip'}\"}";
+    char body[1024];
+    webhook.object_class = &class_tier_config_request;
+    webhook.states[1] = NULL;
+    snprintf(body, sizeof body, "[{\"note\":1},%s,%s]", second, odd);
+    fake_api_answer(&connect, 200, body);
+    fake_answer(fake, 200, "", second);
+    fake_answer(fake, 200, "", "{\"template\":{\"id\":\"TL-1-2-3\"}}");
+    fake_answer(fake, 200, "", odd);
+    snprintf(body, sizeof body, "[%s,{\"note\":1},%s]", odd, first);
+    fake_api_answer(&connect, 200, body);
+    fake_answer(fake, 200, "", first);
+    fake_answer(fake, 200, "", "{\"template\":{\"id\":\"TL-1-2-3\"}}");
+    fake_api_answer(&connect, 200, body);
+    assert_err(run(), ERR_OK);
+    assert_result("objects 4: 2 done 1 skip 1 dead");
+    assert_string_equal(
+        reported, "#1  >  dead [] has no id of Connect's: it can be neither read nor changed -1\n"
+                  "TCR-2  pending>approved approve done [rules.yaml:7]  -1\n"
+                  "TCR-3  pending>pending skip skip [rules.yaml:7]  -1\n"
+                  "TCR-1  pending>approved approve done [rules.yaml:7]  -1\n");
+    assert_asked(0, "GET /public/v1/tier/config-requests?and(eq(configuration.product.id," PRODUCT
+                    "),in(status,(pending)))&ordering(-configuration.tier_level,created)&");
+    assert_asked(4, "GET /public/v1/tier/config-requests?");
+    assert_asked(7, "GET /public/v1/tier/config-requests?");
+    assert_int_equal(fake_requests(fake), 8);
 }
 
 static void ends_when_it_is_stopped(void **state)
@@ -596,6 +692,9 @@ int main(void)
         TEST(changes_nothing_in_a_dry_run),
         TEST(skips_all_without_a_policy),
         TEST(works_on_classes_without_a_state),
+        TEST(remembers_nothing_of_a_dry_run),
+        TEST(ends_when_it_cannot_remember),
+        TEST(lists_again_what_was_freed_in_the_same_queue),
         TEST(ends_when_it_is_stopped),
         TEST(tells_a_call_what_became_of_each),
     };

@@ -1,0 +1,151 @@
+/* mark.c - a mark, and a table of the ids above it. */
+#include "tasks/mark.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clk.h"
+#include "base/jsonx.h"
+
+#define DAY_US (24 * 3600 * INT64_C(1000000))
+
+struct mark {
+    struct inbox *inbox;
+    struct inbox_queue queue;
+    struct inbox_mark kept;
+    struct json_object *seen; /* owned: its keys are the ids above the mark */
+    int64_t newest_us;        /* of what is dealt with */
+    int64_t oldest_us;        /* of what is not; INT64_MAX: all is */
+    bool out_of_memory;
+};
+
+static void note_id(struct mark *m, const char *object_id, int64_t created_us)
+{
+    if (json_object_object_add(m->seen, object_id, NULL) != 0)
+        m->out_of_memory = true;
+    if (created_us > m->newest_us)
+        m->newest_us = created_us;
+}
+
+static void on_seen(void *ctx, const char *object_id, int64_t created_us)
+{
+    note_id(ctx, object_id, created_us);
+}
+
+/* A day before the call that tells of it, by Connect's clock. */
+static int64_t before_call(const struct json_object *claims)
+{
+    const char *text = jsonx_str(claims, "triggered_at", "");
+    int64_t us = clk_wall_us();
+    (void)clk_parse_iso(text, strlen(text), &us);
+    return us - DAY_US;
+}
+
+/* Where the queue begins. */
+static struct inbox_mark first_mark(int64_t since_us, const struct json_object *claims)
+{
+    int64_t from_us = since_us != INBOX_MARK_NEVER ? since_us
+                      : claims != NULL             ? before_call(claims)
+                                                   : clk_wall_us();
+    return (struct inbox_mark){from_us, since_us, claims != NULL};
+}
+
+/* What the configuration, or a first call, makes of the mark. True: it is another now. */
+static bool adapt(struct inbox_mark *kept, int64_t since_us, const struct json_object *claims)
+{
+    const struct inbox_mark was = *kept;
+    if (since_us != INBOX_MARK_NEVER && since_us != kept->since_us) {
+        kept->from_us = since_us;
+    } else if (claims != NULL && !kept->called && since_us == INBOX_MARK_NEVER) {
+        int64_t from_us = before_call(claims);
+        kept->from_us = from_us < kept->from_us ? from_us : kept->from_us;
+    }
+    kept->since_us = since_us;
+    kept->called = kept->called || claims != NULL;
+    return kept->from_us != was.from_us || kept->since_us != was.since_us ||
+           kept->called != was.called;
+}
+
+static enum err load(struct mark *m, int64_t since_us, const struct json_object *claims,
+                     struct why *why)
+{
+    enum err e = inbox_mark_read(m->inbox, &m->queue, &m->kept, on_seen, m, why);
+    if (m->out_of_memory)
+        return why_no_memory(why);
+    if (e != ERR_OK && e != ERR_NOT_FOUND)
+        return e;
+    if (e == ERR_OK && !adapt(&m->kept, since_us, claims))
+        return ERR_OK;
+    if (e == ERR_NOT_FOUND)
+        m->kept = first_mark(since_us, claims);
+    return inbox_mark_write(m->inbox, &m->queue, &m->kept, why);
+}
+
+static void forget(struct mark *m)
+{
+    json_object_put(m->seen);
+    free(m);
+}
+
+enum err mark_open(const struct queue *q, struct inbox *inbox, struct json_object *claims,
+                   struct mark **ret, struct why *why)
+{
+    const struct conf_webhook *w = q->webhook;
+    struct mark *m = calloc(1, sizeof *m);
+    if (m == NULL)
+        return why_no_memory(why);
+    m->inbox = inbox;
+    m->queue = (struct inbox_queue){w->account->id, w->product, w->object_class};
+    m->newest_us = INT64_MIN;
+    m->oldest_us = INT64_MAX;
+    m->seen = json_object_new_object();
+    enum err e = m->seen != NULL ? load(m, w->since_us, claims, why) : why_no_memory(why);
+    if (e == ERR_OK)
+        *ret = m;
+    else
+        forget(m);
+    return e;
+}
+
+int64_t mark_since(const struct mark *m)
+{
+    return m->kept.from_us;
+}
+
+/* An object that does not say when it was made is held to be as old as any can be. */
+static int64_t created_of(const struct mark *m, const struct swept *s)
+{
+    return s->created_us != SWEPT_UNDATED ? s->created_us : m->kept.from_us;
+}
+
+/* Filters of Connect's have been known to be ignored: what is older may be listed, too. */
+bool mark_is_new(const struct mark *m, const struct swept *s)
+{
+    return created_of(m, s) >= m->kept.from_us && !json_object_object_get_ex(m->seen, s->id, NULL);
+}
+
+enum err mark_note(struct mark *m, const struct swept *s, bool settled, struct why *why)
+{
+    int64_t created_us = created_of(m, s);
+    if (!settled) {
+        m->oldest_us = created_us < m->oldest_us ? created_us : m->oldest_us;
+        return ERR_OK;
+    }
+    note_id(m, s->id, created_us);
+    return inbox_mark_seen(m->inbox, &m->queue, s->id, created_us, why);
+}
+
+enum err mark_close(struct mark *m, bool raise, struct why *why)
+{
+    if (m == NULL)
+        return ERR_OK;
+    enum err e = ERR_OK;
+    int64_t from_us = m->newest_us > INT64_MIN + DAY_US ? m->newest_us - DAY_US : INT64_MIN;
+    from_us = from_us < m->oldest_us ? from_us : m->oldest_us;
+    if (raise && from_us > m->kept.from_us) {
+        m->kept.from_us = from_us;
+        e = inbox_mark_write(m->inbox, &m->queue, &m->kept, why);
+    }
+    forget(m);
+    return e;
+}

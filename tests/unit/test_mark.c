@@ -1,0 +1,215 @@
+/* test_mark.c - what is new: nothing is dealt with twice, and nothing is left behind. */
+#include "unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clk.h"
+#include "fake_inbox.h"
+#include "json_text.h"
+#include "tasks/mark.h"
+
+#define DAY_US    (24 * 3600 * INT64_C(1000000))
+#define NOON_US   INT64_C(1795089600000000) /* 2026-11-19T12:00:00Z */
+#define NOON_CALL "{'triggered_at':'2026-11-19T12:00:00+00:00'}"
+
+static struct fake_inbox inbox;
+static struct conf_account account = {.id = "VA-1"};
+static struct conf_webhook webhook;
+static struct queue queue = {.webhook = &webhook};
+static struct mark *mark;
+
+static int set_up(void **state)
+{
+    (void)state;
+    fake_inbox_init(&inbox);
+    webhook = (struct conf_webhook){.account = &account,
+                                    .product = "PRD-1",
+                                    .object_class = &class_billing_request,
+                                    .since_us = CONF_SINCE_NONE};
+    return 0;
+}
+
+static void open_mark(const char *claims_text)
+{
+    struct json_object *claims = claims_text != NULL ? json(claims_text) : NULL;
+    assert_err(mark_open(&queue, &inbox.head, claims, &mark, NULL), ERR_OK);
+    json_object_put(claims);
+}
+
+static void close_mark(bool raise)
+{
+    assert_err(mark_close(mark, raise, NULL), ERR_OK);
+}
+
+static struct swept of(const char *id, int64_t created_us)
+{
+    return (struct swept){.id = id, .created_us = created_us};
+}
+
+static bool is_new(const char *id, int64_t created_us)
+{
+    const struct swept s = of(id, created_us);
+    return mark_is_new(mark, &s);
+}
+
+static void note(const char *id, int64_t created_us, bool settled)
+{
+    const struct swept s = of(id, created_us);
+    assert_err(mark_note(mark, &s, settled, NULL), ERR_OK);
+}
+
+static void tells_why_it_cannot_be_kept(void **state)
+{
+    (void)state;
+    struct why why;
+    inbox.mark_answer = ERR_STORE;
+    assert_err(mark_open(&queue, &inbox.head, NULL, &mark, &why), ERR_STORE);
+    inbox.mark_answer = ERR_OK;
+    open_mark(NOON_CALL);
+    inbox.mark_answer = ERR_STORE;
+    const struct swept s = of("BRV-1", NOON_US);
+    assert_err(mark_note(mark, &s, true, &why), ERR_STORE);
+    assert_err(mark_close(mark, true, &why), ERR_OK); /* it did not rise: a day is between */
+    open_mark(NOON_CALL);
+    (void)mark_note(mark, &(struct swept){.id = "BRV-1", .created_us = NOON_US + DAY_US}, true,
+                    NULL);
+    assert_err(mark_close(mark, true, &why), ERR_STORE);
+    assert_err(mark_close(NULL, true, &why), ERR_OK);
+}
+
+static void begins_a_day_before_the_first_call(void **state)
+{
+    (void)state;
+    open_mark(NOON_CALL);
+    assert_true(mark_since(mark) == NOON_US - DAY_US);
+    assert_true(is_new("BRV-1", NOON_US - DAY_US));
+    assert_false(is_new("BRV-1", NOON_US - DAY_US - 1));
+    close_mark(true);
+    open_mark("{'triggered_at':'2026-11-01T12:00:00+00:00'}"); /* a later one changes nothing */
+    assert_true(mark_since(mark) == NOON_US - DAY_US);
+    close_mark(true);
+}
+
+static void begins_a_day_ago_if_the_call_does_not_say_when(void **state)
+{
+    (void)state;
+    int64_t now = clk_wall_us();
+    open_mark("{'triggered_at':'soon'}");
+    assert_true(mark_since(mark) >= now - DAY_US && mark_since(mark) < now);
+    close_mark(true);
+}
+
+static void begins_now_if_polling_is_first_and_earlier_once_a_call_comes(void **state)
+{
+    (void)state;
+    int64_t now = clk_wall_us();
+    open_mark(NULL);
+    assert_true(mark_since(mark) >= now && mark_since(mark) <= clk_wall_us());
+    close_mark(true);
+    open_mark(NULL);
+    close_mark(true);
+    inbox.mark.from_us = NOON_US;
+    open_mark(NOON_CALL);
+    assert_true(mark_since(mark) == NOON_US - DAY_US);
+    close_mark(true);
+}
+
+static void begins_where_the_configuration_says(void **state)
+{
+    (void)state;
+    webhook.since_us = NOON_US;
+    open_mark("{'triggered_at':'2026-11-01T12:00:00+00:00'}");
+    assert_true(mark_since(mark) == NOON_US);
+    note("BRV-1", NOON_US + 3 * DAY_US, true);
+    close_mark(true);
+    open_mark(NULL); /* the same again is nothing new */
+    assert_true(mark_since(mark) == NOON_US + 2 * DAY_US);
+    close_mark(true);
+    webhook.since_us = NOON_US - DAY_US; /* another begins anew */
+    open_mark(NULL);
+    assert_true(mark_since(mark) == NOON_US - DAY_US);
+    assert_false(is_new("BRV-1", NOON_US + 3 * DAY_US));
+    close_mark(false);
+    webhook.since_us = CONF_SINCE_NONE;
+    open_mark(NULL);
+    assert_true(mark_since(mark) == NOON_US - DAY_US);
+    close_mark(false);
+}
+
+static void rises_to_a_day_below_the_newest(void **state)
+{
+    (void)state;
+    open_mark(NOON_CALL);
+    note("BRV-1", NOON_US + DAY_US, true);
+    note("BRV-2", NOON_US + 3 * DAY_US, true);
+    close_mark(true);
+    assert_true(inbox.mark.from_us == NOON_US + 2 * DAY_US);
+    assert_int_equal(inbox.seen_count, 1);
+    open_mark(NOON_CALL);
+    assert_false(is_new("BRV-2", NOON_US + 3 * DAY_US));
+    assert_false(is_new("BRV-1", NOON_US + DAY_US));
+    assert_true(is_new("BRV-3", NOON_US + 2 * DAY_US)); /* it showed up late */
+    close_mark(true);
+    assert_true(inbox.mark.from_us == NOON_US + 2 * DAY_US);
+}
+
+static void stays_below_what_is_not_dealt_with(void **state)
+{
+    (void)state;
+    open_mark(NOON_CALL);
+    note("BRV-1", NOON_US, false);
+    note("BRV-2", NOON_US + 9 * DAY_US, true);
+    note("BRV-3", NOON_US + 8 * DAY_US, false);
+    close_mark(true);
+    assert_true(inbox.mark.from_us == NOON_US);
+    open_mark(NULL);
+    assert_true(is_new("BRV-1", NOON_US));
+    assert_false(is_new("BRV-2", NOON_US + 9 * DAY_US));
+    note("BRV-1", NOON_US, true);
+    note("BRV-3", NOON_US + 8 * DAY_US, true);
+    close_mark(false); /* not all was passed */
+    assert_true(inbox.mark.from_us == NOON_US);
+    open_mark(NULL);
+    close_mark(true);
+    assert_true(inbox.mark.from_us == NOON_US + 8 * DAY_US);
+}
+
+static void does_not_fall(void **state)
+{
+    (void)state;
+    open_mark(NOON_CALL);
+    note("BRV-1", NOON_US - DAY_US, true);
+    close_mark(true);
+    assert_true(inbox.mark.from_us == NOON_US - DAY_US);
+}
+
+static void deals_once_with_what_does_not_say_when_it_was_made(void **state)
+{
+    (void)state;
+    open_mark(NOON_CALL);
+    assert_true(is_new("BRV-1", SWEPT_UNDATED));
+    note("BRV-1", SWEPT_UNDATED, true);
+    close_mark(true);
+    open_mark(NULL);
+    assert_false(is_new("BRV-1", SWEPT_UNDATED));
+    close_mark(true);
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, set_up)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(tells_why_it_cannot_be_kept),
+        TEST(begins_a_day_before_the_first_call),
+        TEST(begins_a_day_ago_if_the_call_does_not_say_when),
+        TEST(begins_now_if_polling_is_first_and_earlier_once_a_call_comes),
+        TEST(begins_where_the_configuration_says),
+        TEST(rises_to_a_day_below_the_newest),
+        TEST(stays_below_what_is_not_dealt_with),
+        TEST(does_not_fall),
+        TEST(deals_once_with_what_does_not_say_when_it_was_made),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -134,18 +134,26 @@ connect_webhook_fcgi_LDADD = $(archive_libs)
 bin_PROGRAMS += connect-sim
 connect_sim_SOURCES = \
 	src/cmd/cmd.c src/cmd/cmd.h \
+	src/sim/assets.c \
+	src/sim/billing.c \
 	src/sim/call.c \
 	src/sim/calls.c src/sim/calls.h \
 	src/sim/catalog.c \
 	src/sim/faults.c src/sim/faults.h \
+	src/sim/kind.c src/sim/kind.h \
 	src/sim/list.c \
+	src/sim/listings.c \
 	src/sim/reply.c src/sim/reply.h \
-	src/sim/requests.c src/sim/rooms.h \
+	src/sim/request_verbs.c \
+	src/sim/requests.c src/sim/requests.h \
+	src/sim/rooms.h \
 	src/sim/server.c \
 	src/sim/sim.c src/sim/sim.h \
 	src/sim/store.c src/sim/store.h src/sim/store_priv.h \
+	src/sim/tier_accounts.c \
+	src/sim/tier_configs.c \
 	src/sim/trigger.c \
-	src/sim/verbs.c \
+	src/sim/usage.c \
 	src/sim/webhooks.c
 nodist_connect_sim_SOURCES = src/sim/seed_json.c
 connect_sim_CFLAGS = $(AM_CFLAGS) $(MICROHTTPD_CFLAGS) -Wno-overlength-strings

@@ -41,7 +41,7 @@ static bool read_body(struct sim_call *c)
     struct why why;
     if (c->sent->err != ERR_OK)
         return !sim_error(c, 413, "SYS_413", "The body is too large.");
-    if (c->sent->len > 0 &&
+    if (c->sent->len > 0 && !sim_is_upload(c) &&
         jsonx_parse(c->sent->data, c->sent->len, SIM_BODY_MAX, &c->body, &why) != ERR_OK)
         return !sim_error(c, 400, "VAL_001", "JSON parse error - %s", why.text);
     return true;
@@ -49,7 +49,7 @@ static bool read_body(struct sim_call *c)
 
 static void route(struct sim_call *c)
 {
-    if (read_body(c) && !sim_requests(c) && !sim_webhooks(c) && !sim_catalog(c))
+    if (read_body(c) && !sim_kinds(c) && !sim_webhooks(c) && !sim_catalog(c))
         sim_error(c, 404, "SYS_404", "Not found.");
 }
 

@@ -2,6 +2,8 @@
  */
 #include <string.h>
 
+#include "base/jsonx.h"
+#include "sim/kind.h"
 #include "sim/rooms.h"
 
 static bool post_message(struct sim_call *c, struct json_object *conversation)
@@ -19,12 +21,7 @@ static bool post_message(struct sim_call *c, struct json_object *conversation)
     jsonx_add(m, "created", sim_now());
     jsonx_add_text(m, "type", "message");
     jsonx_add_text(m, "text", text);
-    struct json_object *answer = json_object_get(m);
-    if (!sim_add(c, STORE_MESSAGES, m)) {
-        json_object_put(answer);
-        return true;
-    }
-    return sim_ok(c, 201, answer);
+    return sim_created(c, STORE_MESSAGES, m);
 }
 
 /* By its own id or by that of what it is about. */
@@ -53,13 +50,17 @@ static bool conversations(struct sim_call *c)
     return sim_no_method(c);
 }
 
+const struct sim_kind sim_kind_accounts = {
+    .path = {"accounts"},
+    .store = STORE_ACCOUNTS,
+    .code = "ACC",
+};
+
 bool sim_catalog(struct sim_call *c)
 {
     const char *first = c->parts[0] != NULL ? c->parts[0] : "";
     if (strcmp(first, "conversations") == 0)
         return conversations(c);
-    if (strcmp(first, "accounts") == 0 && sim_is(c, "GET", 1))
-        return sim_list(c, STORE_ACCOUNTS, NULL);
     if (strcmp(first, "products") != 0)
         return false;
     if (sim_is(c, "GET", 1))

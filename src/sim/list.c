@@ -24,32 +24,83 @@ void view_free(struct view *v)
     *v = (struct view){0};
 }
 
-/* The object with the short names that Connect's older filters use. */
-static struct json_object *with_aliases(struct json_object *o)
+/* Names that Connect's filters and orderings have, and its objects have not. */
+static const struct alias {
+    enum store_name store;
+    const char *name, *path;
+} aliases[] = {
+    {STORE_REQUESTS, "product_id", "asset.product.id"},
+    {STORE_REQUESTS, "asset_id", "asset.id"},
+    {STORE_TIER_CONFIG_REQUESTS, "created", "events.created.at"},
+    {STORE_TIER_CONFIG_REQUESTS, "updated", "events.updated.at"},
+    {STORE_TIER_CONFIGS, "created", "events.created.at"},
+    {STORE_TIER_CONFIGS, "updated", "events.updated.at"},
+    {STORE_ASSETS, "created", "events.created.at"},
+    {STORE_ASSETS, "updated", "events.updated.at"},
+    {STORE_USAGE_FILES, "product_id", "product.id"},
+    {STORE_USAGE_FILES, "provider_id", "provider.id"},
+    {STORE_USAGE_FILES, "vendor_id", "vendor.id"},
+    {STORE_USAGE_FILES, "marketplace_id", "marketplace.id"},
+    {STORE_USAGE_FILES, "created", "events.created"}, /* created.at */
+};
+#define ALIASES (sizeof aliases / sizeof *aliases)
+
+/* The object, with its aliases where it has none of these names itself; owned. */
+static struct json_object *with_aliases(enum store_name n, struct json_object *o)
 {
-    struct json_object *view = json_object_new_object();
-    struct json_object *asset = jsonx_object(o, "asset");
-    struct json_object_iterator it = json_object_iter_begin(o), end = json_object_iter_end(o);
-    for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
-        json_object_object_add(view, json_object_iter_peek_name(&it),
-                               json_object_get(json_object_iter_peek_value(&it)));
-    if (asset != NULL) {
-        json_object_object_add(view, "product_id", json_object_get(jsonx_at(asset, "product.id")));
-        json_object_object_add(view, "asset_id", json_object_get(jsonx_get(asset, "id")));
+    struct json_object *view = NULL;
+    for (size_t i = 0; i < ALIASES; i++) {
+        struct json_object *value = aliases[i].store == n ? jsonx_at(o, aliases[i].path) : NULL;
+        if (value == NULL || json_object_object_get_ex(o, aliases[i].name, NULL))
+            continue;
+        if (view == NULL) {
+            struct json_object_iterator it = json_object_iter_begin(o),
+                                        end = json_object_iter_end(o);
+            view = json_object_new_object();
+            for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
+                jsonx_share(view, json_object_iter_peek_name(&it),
+                            json_object_iter_peek_value(&it));
+        }
+        jsonx_share(view, aliases[i].name, value);
     }
-    return view;
+    return view != NULL ? view : json_object_get(o);
+}
+
+/* Does a query order by an alias? Most do not, and are spared the copies. */
+static bool orders_by_alias(enum store_name n, const struct rql *q)
+{
+    const char *key;
+    for (size_t k = 0; (key = rql_ordering(q, k)) != NULL; k++)
+        for (size_t i = 0; i < ALIASES; i++) {
+            size_t len = strlen(aliases[i].name);
+            const char *name = key[0] == '-' ? key + 1 : key;
+            if (aliases[i].store == n && strncmp(name, aliases[i].name, len) == 0 &&
+                (name[len] == '\0' || name[len] == '.'))
+                return true;
+        }
+    return false;
 }
 
 struct order {
     const struct collection *collection;
     const struct rql *query;
+    bool by_alias;
 };
 
 /* By the query's ordering, then as they came. */
 static int compare(uint32_t a, uint32_t b, const struct order *o)
 {
     const struct place *places = o->collection->places;
-    int order = rql_compare(o->query, places[a].object, places[b].object);
+    int order;
+    if (o->by_alias) {
+        struct json_object *one = with_aliases(o->collection->name, places[a].object);
+        struct json_object *other = with_aliases(o->collection->name, places[b].object);
+        order = rql_compare(o->query, one, other);
+        json_object_put(one);
+        json_object_put(other);
+    } else {
+        order = rql_compare(o->query, places[a].object, places[b].object);
+    }
     return order != 0 ? order : (a > b) - (a < b);
 }
 
@@ -77,7 +128,7 @@ static enum err reserve(struct view *v, size_t count)
  * last. */
 static enum err merge(struct view *v, const struct collection *c, size_t known)
 {
-    struct order order = {c, v->query};
+    struct order order = {c, v->query, orders_by_alias(c->name, v->query)};
     size_t fresh = v->count - known, to = v->count;
     if (fresh == 0)
         return ERR_OK;
@@ -105,7 +156,7 @@ static enum err note(struct view *v, const struct collection *c, uint32_t place)
     bool holds = false;
     if (object == NULL)
         return ERR_OK;
-    struct json_object *seen = with_aliases(object);
+    struct json_object *seen = with_aliases(c->name, object);
     enum err e = rql_match(v->query, seen, NULL, &holds);
     json_object_put(seen);
     if (e == ERR_OK && holds)

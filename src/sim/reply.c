@@ -68,6 +68,15 @@ bool sim_add(struct sim_call *c, enum store_name n, struct json_object *object)
     return e == ERR_OK || !sim_error(c, 500, "SYS_001", "%s", err_text(e));
 }
 
+bool sim_created(struct sim_call *c, enum store_name n, struct json_object *object)
+{
+    struct json_object *answer = json_object_get(object);
+    if (sim_add(c, n, object))
+        return sim_ok(c, 201, answer);
+    json_object_put(answer);
+    return true;
+}
+
 void sim_changed(struct sim_call *c, enum store_name n, const struct json_object *object)
 {
     store_changed(c->sim->store, n, object);

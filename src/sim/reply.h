@@ -45,6 +45,8 @@ bool sim_is(const struct sim_call *c, const char *method, int count);
 /* The object is new (`object` is taken; the answer becomes 500 and false if it cannot be), or has
  * changed. */
 bool sim_add(struct sim_call *c, enum store_name n, struct json_object *object);
+/* ... and answer 201 with it. */
+bool sim_created(struct sim_call *c, enum store_name n, struct json_object *object);
 void sim_changed(struct sim_call *c, enum store_name n, const struct json_object *object);
 
 /* "ME-0000-0000-0001", the next that is free. */

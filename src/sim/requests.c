@@ -1,52 +1,18 @@
-/* requests.c - fulfillment requests: listed, made, and their parameters changed. */
+/* requests.c - fulfillment requests: made, and their parameters changed. */
+#include "sim/requests.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "sim/rooms.h"
-static struct json_object *element_of(struct json_object *array, const char *id)
-{
-    for (size_t i = 0; array != NULL && i < json_object_array_length(array); i++) {
-        struct json_object *one = json_object_array_get_idx(array, i);
-        if (strcmp(jsonx_str(one, "id", ""), id) == 0)
-            return one;
-    }
-    return NULL;
-}
+#include "base/jsonx.h"
 
-/* Each element of `given` names one of `known` by its id; false, and the answer says so, if not. */
-static bool all_known(struct sim_call *c, const char *what, struct json_object *given,
-                      struct json_object *known)
-{
-    for (size_t i = 0; given != NULL && i < json_object_array_length(given); i++) {
-        const char *id = jsonx_str(json_object_array_get_idx(given, i), "id", "");
-        if (element_of(known, id) == NULL)
-            return !sim_error(c, 400, "VAL_001", "asset.%s: %.60s: not of this asset.", what, id);
-    }
-    return true;
-}
-
-static void write_params(struct json_object *given, struct json_object *params)
-{
-    static const char *const writable[] = {"value", "structured_value", "value_error",
-                                           "structured_error"};
-    for (size_t i = 0; given != NULL && i < json_object_array_length(given); i++) {
-        struct json_object *from = json_object_array_get_idx(given, i);
-        struct json_object *to = element_of(params, jsonx_str(from, "id", ""));
-        for (size_t k = 0; k < sizeof writable / sizeof writable[0]; k++)
-            if (jsonx_get(from, writable[k]) != NULL)
-                json_object_object_add(to, writable[k], jsonx_copy(jsonx_get(from, writable[k])));
-    }
-}
-
-static bool put(struct sim_call *c, struct json_object *request)
+bool sim_request_put(struct sim_call *c, struct json_object *request)
 {
     struct json_object *given = jsonx_array(jsonx_get(c->body, "asset"), "params");
     struct json_object *params = jsonx_array(jsonx_get(request, "asset"), "params");
-    if (!json_object_is_type(c->body, json_type_object))
-        return sim_error(c, 400, "VAL_001", "An object is needed.");
-    if (!all_known(c, "params", given, params))
+    if (!sim_all_known(c, "asset.params", given, params))
         return true;
-    write_params(given, params);
+    sim_write_params(given, params);
     if (jsonx_str(c->body, "note", NULL) != NULL)
         jsonx_add_text(request, "note", jsonx_str(c->body, "note", ""));
     jsonx_add(request, "updated", sim_now());
@@ -60,18 +26,9 @@ static bool put(struct sim_call *c, struct json_object *request)
 static struct json_object *open_request(struct store *s, const char *asset_id)
 {
     struct json_object *r = store_newest(s, STORE_REQUESTS, asset_id);
-    while (r != NULL && sim_is_over(r))
+    while (r != NULL && sim_is_over(&sim_kind_requests, r))
         r = store_older(s, STORE_REQUESTS, r);
     return r;
-}
-
-/* The asset as the last request that went through left it. */
-static struct json_object *present_asset(struct store *s, const char *asset_id)
-{
-    struct json_object *newest = store_newest(s, STORE_REQUESTS, asset_id), *r = newest;
-    while (r != NULL && strcmp(jsonx_str(r, "status", ""), "approved") != 0)
-        r = store_older(s, STORE_REQUESTS, r);
-    return jsonx_object(r != NULL ? r : newest, "asset");
 }
 
 static bool conflict(struct sim_call *c, const struct json_object *open)
@@ -113,13 +70,13 @@ static bool write_items(struct sim_call *c, struct json_object *given, struct js
     bool is_change = false;
     if (given == NULL || json_object_array_length(given) == 0)
         return !sim_error(c, 400, "VAL_001", "asset.items: This list may not be empty.");
-    if (!all_known(c, "items", given, items))
+    if (!sim_all_known(c, "asset.items", given, items))
         return false;
     for (size_t i = 0; items != NULL && i < json_object_array_length(items); i++) {
         struct json_object *item = json_object_array_get_idx(items, i);
         struct json_object *present = jsonx_copy(jsonx_get(item, "quantity"));
         struct json_object *wanted = jsonx_copy(
-            jsonx_get(element_of(given, jsonx_str(item, "id", "")), "quantity"));
+            jsonx_get(sim_element(given, jsonx_str(item, "id", "")), "quantity"));
         if (wanted != NULL) {
             /* As texts: clients send numbers and strings. */
             is_change = is_change || present == NULL ||
@@ -133,21 +90,13 @@ static bool write_items(struct sim_call *c, struct json_object *given, struct js
            !sim_error(c, 400, "VAL_001", "asset.items: Item quantities are not changed.");
 }
 
-/* The word, among words separated by spaces. */
-static bool has_word(const char *words, const char *word)
-{
-    size_t len = strlen(word);
-    const char *at = len > 0 ? strstr(words, word) : NULL;
-    return at != NULL && (at == words || at[-1] == ' ') && (at[len] == ' ' || at[len] == '\0');
-}
-
 /* The asset of another request than a purchase; NULL, and the answer says why. */
 static struct json_object *known_asset(struct sim_call *c, const struct json_object *given,
                                        const char *type, const char *on)
 {
     struct store *s = c->sim->store;
     const char *id = jsonx_str(given, "id", "");
-    struct json_object *known = present_asset(s, id), *open = open_request(s, id);
+    struct json_object *known = sim_present_asset(s, id), *open = open_request(s, id);
     if (known == NULL) {
         sim_error(c, 400, "VAL_001", "asset.id: no such asset.");
         return NULL;
@@ -157,31 +106,21 @@ static struct json_object *known_asset(struct sim_call *c, const struct json_obj
         return NULL;
     }
     const char *status = jsonx_str(known, "status", "");
-    if (!has_word(on, status)) {
+    if (!sim_has_word(on, status)) {
         sim_error(c, 400, "VAL_001", "Request type %s is not allowed when asset state is %.40s",
                   type, status);
         return NULL;
     }
     struct json_object *asset = jsonx_copy(known), *params = jsonx_array(given, "params");
-    bool fits = all_known(c, "params", params, jsonx_array(asset, "params")) &&
+    bool fits = sim_all_known(c, "asset.params", params, jsonx_array(asset, "params")) &&
                 (strcmp(type, "change") != 0 ||
                  write_items(c, jsonx_array(given, "items"), jsonx_array(asset, "items")));
     if (!fits) {
         json_object_put(asset);
         return NULL;
     }
-    write_params(params, jsonx_array(asset, "params"));
+    sim_write_params(params, jsonx_array(asset, "params"));
     return asset;
-}
-
-/* "PR-6990-1715-4162-001": the asset's id, and which of its requests it is. */
-static void name_request(struct sim *s, const char *asset_id, char ret_id[80])
-{
-    const char *stem = strncmp(asset_id, "AS-", 3) == 0 ? asset_id + 3 : asset_id;
-    int n = 0;
-    do
-        snprintf(ret_id, 80, "PR-%.60s-%03d", stem, ++n);
-    while (store_find(s->store, STORE_REQUESTS, ret_id) != NULL);
 }
 
 /* Who can see what is said about a request: its vendor and its provider, as far as it tells. */
@@ -214,7 +153,7 @@ static bool add_conversation(struct sim_call *c, const struct json_object *reque
     return sim_add(c, STORE_CONVERSATIONS, one);
 }
 
-static bool create(struct sim_call *c)
+bool sim_request_create(struct sim_call *c)
 {
     const char *type = jsonx_str(c->body, "type", ""), *on = "";
     const char *status = jsonx_str(c->body, "status", "pending");
@@ -234,7 +173,7 @@ static bool create(struct sim_call *c)
         jsonx_add_text(asset, "status", is_draft ? "draft" : pending);
     struct json_object *request = json_object_new_object();
     char id[80];
-    name_request(c->sim, jsonx_str(asset, "id", ""), id);
+    sim_name_after(c, STORE_REQUESTS, "PR", jsonx_str(asset, "id", ""), id);
     jsonx_add_text(request, "id", id);
     jsonx_add_text(request, "type", type);
     jsonx_add_text(request, "status", status);
@@ -252,29 +191,6 @@ static bool create(struct sim_call *c)
         json_object_put(answer);
         return true;
     }
+    sim_asset_follows(c->sim->store, answer);
     return sim_ok(c, 201, answer);
-}
-
-bool sim_requests(struct sim_call *c)
-{
-    if (c->parts[0] == NULL || strcmp(c->parts[0], "requests") != 0)
-        return false;
-    if (sim_is(c, "GET", 1))
-        return sim_list(c, STORE_REQUESTS, NULL);
-    if (sim_is(c, "POST", 1))
-        return create(c);
-    if (c->parts[1] == NULL)
-        return sim_no_method(c);
-    struct json_object *request = store_find(c->sim->store, STORE_REQUESTS, c->parts[1]);
-    if (request == NULL)
-        return sim_error(c, 404, "REQ_404", "Not found.");
-    if (sim_is(c, "GET", 2))
-        return sim_ok(c, 200, json_object_get(request));
-    if (sim_is(c, "PUT", 2))
-        return put(c, request);
-    if (sim_is(c, "POST", 3))
-        return sim_verb(c, request);
-    if (c->parts[2] == NULL)
-        return sim_no_method(c);
-    return sim_error(c, 404, "SYS_404", "Not found.");
 }

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "cmd/cmd.h"
+#include "sim/requests.h"
 #include "sim/rooms.h"
 
 struct options {
@@ -28,9 +29,8 @@ static const struct cmd program = {
     .program = "connect-sim",
     .help =
         "Usage: connect-sim --listen 127.0.0.1:PORT [OPTION]...\n"
-        "Stand in for CloudBlue Connect on this machine: its REST API for fulfillment requests, "
-        "and\n"
-        "its webhooks, signed and called for real.\n"
+        "Stand in for CloudBlue Connect on this machine: its REST API for the six classes of\n"
+        "objects that have queues, and its webhooks, signed and called for real.\n"
         "\n"
         "  --listen ADDRESS:PORT  where to serve; port 0 is any free one\n"
         "  --seed FILE            begin with these objects instead of the built-in ones\n"
@@ -91,6 +91,8 @@ static enum err load(struct sim *s, const char *file, struct why *why)
         return e; /* the story names the file */
     e = store_new(seed, &s->store, why);
     json_object_put(seed); /* the store has its share of it */
+    for (size_t i = 0; e == ERR_OK && i < store_count(s->store, STORE_REQUESTS); i++)
+        sim_asset_follows(s->store, store_at(s->store, STORE_REQUESTS, i));
     return e == ERR_OK ? e : why_prefix(why, e, "--seed %s", file != NULL ? file : "(built-in)");
 }
 

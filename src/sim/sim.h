@@ -2,8 +2,8 @@
  * sim.h - connect-sim: a stand-in for Connect on your own machine.
  *
  *     sim.c       options and seed            store.c, list.c  the objects, and their lists
- *     server.c    HTTP: bytes in, bytes out   requests.c       fulfillment requests: made, changed
- *     call.c      the life of one call        verbs.c          ... and what is done with them
+ *     server.c    HTTP: bytes in, bytes out   kind.c           what has a life: states and verbs
+ *     call.c      the life of one call        requests.c ...   ... and each kind: its own file
  *     reply.c     the ground of every room    webhooks.c       webhooks: made, changed
  *     calls.c     what /_sim/calls shows      trigger.c        ... and called
  *     faults.c    what goes wrong on purpose  catalog.c        what processing looks up

@@ -101,6 +101,16 @@ struct json_object *store_first(const struct store *s, enum store_name n)
     return NULL;
 }
 
+size_t store_count(const struct store *s, enum store_name n)
+{
+    return s->collections[n].count;
+}
+
+struct json_object *store_at(const struct store *s, enum store_name n, size_t i)
+{
+    return s->collections[n].places[i].object;
+}
+
 struct json_object *store_newest(const struct store *s, enum store_name n, const char *key)
 {
     const struct collection *c = &s->collections[n];
@@ -121,6 +131,23 @@ void store_changed(struct store *s, enum store_name n, const struct json_object 
     uint32_t place = place_of(c->by_id, jsonx_str(object, "id", ""));
     if (place != NOWHERE)
         c->places[place].changed = ++c->version;
+}
+
+enum err store_replace(struct store *s, enum store_name n, struct json_object *object)
+{
+    struct collection *c = &s->collections[n];
+    const char *id = jsonx_str(object, "id", "");
+    uint32_t place = place_of(c->by_id, id);
+    if (place == NOWHERE)
+        return store_add(s, n, object);
+    struct json_object *old = c->places[place].object;
+    c->places[place].object = json_object_get(object);
+    c->places[place].changed = ++c->version;
+    /* The table's key is a text of the document that goes. */
+    lh_table_delete(c->by_id, id);
+    enum err e = note(c->by_id, id, place);
+    json_object_put(old);
+    return e;
 }
 
 /* Only of collections without a second key: their objects need not be found by it any more. */
@@ -171,6 +198,7 @@ enum err store_new(struct json_object *seed, struct store **ret, struct why *why
     struct store *s = calloc(1, sizeof *s);
     enum err e = s != NULL ? ERR_OK : ERR_NOMEM;
     for (int n = 0; e == ERR_OK && n < STORE__COUNT; n++) {
+        s->collections[n].name = (enum store_name)n;
         s->collections[n].by_id = lh_kchar_table_new(TABLE_FIRST, NULL);
         s->collections[n].newest = lh_kchar_table_new(TABLE_FIRST, NULL);
         if (s->collections[n].by_id == NULL || s->collections[n].newest == NULL)

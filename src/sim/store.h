@@ -20,14 +20,22 @@
 #include "base/err.h"
 
 /* The name in a seed, and the path of the second key. */
-#define STORE_LIST(X)                                      \
-    X(STORE_ACCOUNTS, "accounts", NULL)                    \
-    X(STORE_PRODUCTS, "products", NULL)                    \
-    X(STORE_TEMPLATES, "templates", "product_id")          \
-    X(STORE_CONVERSATIONS, "conversations", "instance_id") \
-    X(STORE_MESSAGES, "messages", "conversation")          \
-    X(STORE_WEBHOOKS, "webhooks", NULL)                    \
-    X(STORE_REQUESTS, "requests", "asset.id")
+#define STORE_LIST(X)                                             \
+    X(STORE_ACCOUNTS, "accounts", NULL)                           \
+    X(STORE_PRODUCTS, "products", NULL)                           \
+    X(STORE_TEMPLATES, "templates", "product_id")                 \
+    X(STORE_CONVERSATIONS, "conversations", "instance_id")        \
+    X(STORE_MESSAGES, "messages", "conversation")                 \
+    X(STORE_WEBHOOKS, "webhooks", NULL)                           \
+    X(STORE_REQUESTS, "requests", "asset.id")                     \
+    X(STORE_ASSETS, "assets", NULL)                               \
+    X(STORE_TIER_ACCOUNTS, "tier_accounts", NULL)                 \
+    X(STORE_TIER_CONFIGS, "tier_configs", NULL)                   \
+    X(STORE_TIER_CONFIG_REQUESTS, "tier_config_requests", NULL)   \
+    X(STORE_TIER_ACCOUNT_REQUESTS, "tier_account_requests", NULL) \
+    X(STORE_LISTING_REQUESTS, "listing_requests", NULL)           \
+    X(STORE_BILLING_REQUESTS, "billing_requests", NULL)           \
+    X(STORE_USAGE_FILES, "usage_files", NULL)
 
 enum store_name {
 #define X(code, name, key) code,
@@ -55,8 +63,15 @@ struct json_object *store_newest(const struct store *s, enum store_name n, const
 struct json_object *store_older(const struct store *s, enum store_name n,
                                 const struct json_object *object);
 
+/* All of them, in the order in which they came: the i-th, NULL if it was removed. */
+size_t store_count(const struct store *s, enum store_name n);
+struct json_object *store_at(const struct store *s, enum store_name n, size_t i);
+
 /* Takes a reference on success. ERR_TYPE (it has no id), ERR_DUPLICATE, ERR_NOMEM. */
 enum err store_add(struct store *s, enum store_name n, struct json_object *object);
+/* In the place of the one with its id, or as a new one; of collections without a second key. As
+ * store_add(). */
+enum err store_replace(struct store *s, enum store_name n, struct json_object *object);
 void store_changed(struct store *s, enum store_name n, const struct json_object *object);
 void store_remove(struct store *s, enum store_name n, const struct json_object *object);
 

@@ -33,6 +33,7 @@ struct view {
 };
 
 struct collection {
+    enum store_name name;
     struct place *places;
     size_t count, cap;
     uint64_t version;

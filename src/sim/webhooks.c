@@ -90,12 +90,7 @@ static bool create(struct sim_call *c)
         return true;
     }
     write_fields(c, hook);
-    struct json_object *answer = json_object_get(hook);
-    if (!sim_add(c, STORE_WEBHOOKS, hook)) {
-        json_object_put(answer);
-        return true;
-    }
-    return sim_ok(c, 201, answer);
+    return sim_created(c, STORE_WEBHOOKS, hook);
 }
 
 bool sim_webhooks(struct sim_call *c)

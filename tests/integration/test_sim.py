@@ -472,7 +472,7 @@ def test_every_verb_in_every_state(api_with):
         path = f"/requests/{before['id']}"
         answer = api.call("POST", f"{path}/{verb}", body)
         if state not in allowed:
-            refused(answer, 400, "REQ_003", f"a request that is {state} has no {verb}")
+            refused(answer, 400, "REQ_003", f"what is {state} has no {verb}")
             assert api.get(path) == before
             continue
         assert answer.status == 200, before["id"]

@@ -139,6 +139,7 @@ integration_tests = \
 	tests/integration/test_signals.py \
 	tests/integration/test_sim.py \
 	tests/integration/test_sim_faults.py \
+	tests/integration/test_sim_kinds.py \
 	tests/integration/test_sim_openapi.py \
 	tests/integration/test_tls.py \
 	tests/integration/test_token.py

@@ -1,4 +1,5 @@
 /* assets.c - assets (subscriptions): each is what its last request made of it. */
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/jsonx.h"
@@ -12,28 +13,38 @@ struct json_object *sim_present_asset(const struct store *s, const char *asset_i
     return jsonx_object(r != NULL ? r : newest, "asset");
 }
 
-/* With another status than it has in its request; NULL: out of memory. */
-static struct json_object *with_status(struct json_object *asset, const char *status)
+/* {"id","type","status","template"} of a request; NULL for NULL. */
+static struct json_object *brief_of(const struct json_object *request)
 {
-    struct json_object *copy = json_object_new_object();
-    struct json_object_iterator it = json_object_iter_begin(asset),
-                                end = json_object_iter_end(asset);
-    for (; copy != NULL && !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
-        jsonx_share(copy, json_object_iter_peek_name(&it), json_object_iter_peek_value(&it));
-    jsonx_add_text(copy, "status", status);
-    return copy;
+    static const char *const members[] = {"id", "type", "status", "template"};
+    struct json_object *brief = request != NULL ? json_object_new_object() : NULL;
+    for (size_t i = 0; brief != NULL && i < sizeof members / sizeof *members; i++)
+        jsonx_share(brief, members[i], jsonx_get(request, members[i]));
+    return brief;
+}
+
+/* What is present, as it is while the newest request is under way. */
+static struct json_object *listed_asset(struct json_object *present, struct json_object *newest)
+{
+    struct json_object *asset = json_object_new_object();
+    bool over = sim_is_over(&sim_kind_requests, newest);
+    struct json_object_iterator it = json_object_iter_begin(present),
+                                end = json_object_iter_end(present);
+    for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
+        jsonx_share(asset, json_object_iter_peek_name(&it), json_object_iter_peek_value(&it));
+    jsonx_share(asset, "status", jsonx_at(newest, "asset.status"));
+    jsonx_share(asset, "template", jsonx_get(newest, "template"));
+    json_object_object_add(asset, "pending_request", over ? NULL : brief_of(newest));
+    return asset;
 }
 
 void sim_asset_follows(struct store *s, const struct json_object *request)
 {
     const char *id = jsonx_str(jsonx_get(request, "asset"), "id", "");
     struct json_object *present = sim_present_asset(s, id);
-    struct json_object *newest = jsonx_object(store_newest(s, STORE_REQUESTS, id), "asset");
     if (present == NULL)
         return;
-    struct json_object *asset = present == newest
-                                    ? json_object_get(present)
-                                    : with_status(present, jsonx_str(newest, "status", ""));
+    struct json_object *asset = listed_asset(present, store_newest(s, STORE_REQUESTS, id));
     (void)store_replace(s, STORE_ASSETS, asset);
     json_object_put(asset);
 }

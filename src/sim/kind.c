@@ -168,29 +168,32 @@ static bool serve_below(struct sim_call *c, const struct sim_kind *k, struct jso
     return sim_error(c, 404, "SYS_404", "Not found.");
 }
 
-/* The parts of the path behind the kind's own; NULL if it is another's. */
-static const char *const *parts_behind(const struct sim_call *c, const struct sim_kind *k)
+/* How many parts of the path are the kind's own; 0 if it is another's. */
+static size_t own_parts(const char *const *parts, const struct sim_kind *k)
 {
     size_t n = 0;
     for (; n < 2 && k->path[n] != NULL; n++)
-        if (c->parts[n] == NULL || strcmp(c->parts[n], k->path[n]) != 0)
-            return NULL;
-    return c->parts + n;
+        if (parts[n] == NULL || strcmp(parts[n], k->path[n]) != 0)
+            return 0;
+    return n;
+}
+
+static bool serve(struct sim_call *c, const struct sim_kind *k, const char *const *parts)
+{
+    if (parts[0] == NULL)
+        return serve_collection(c, k);
+    struct json_object *object = store_find(c->sim->store, k->store, parts[0]);
+    if (object == NULL)
+        return not_found(c, k);
+    return parts[1] == NULL ? serve_object(c, k, object) : serve_below(c, k, object, parts + 1);
 }
 
 bool sim_kinds(struct sim_call *c)
 {
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        const char *const *parts = parts_behind(c, kinds[i]);
-        if (parts == NULL)
-            continue;
-        if (parts[0] == NULL)
-            return serve_collection(c, kinds[i]);
-        struct json_object *object = store_find(c->sim->store, kinds[i]->store, parts[0]);
-        if (object == NULL)
-            return not_found(c, kinds[i]);
-        return parts[1] == NULL ? serve_object(c, kinds[i], object)
-                                : serve_below(c, kinds[i], object, parts + 1);
+    for (const struct sim_kind *const *k = kinds; *k != NULL; k++) {
+        size_t own = own_parts(c->parts, *k);
+        if (own > 0)
+            return serve(c, *k, c->parts + own);
     }
     return false;
 }

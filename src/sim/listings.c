@@ -21,7 +21,12 @@ static void effect(struct sim_call *c, struct json_object *request, const struct
 {
     struct json_object *listing = jsonx_object(request, "listing");
     (void)c;
-    if (listing == NULL || v->to == NULL || !sim_is_over(&sim_kind_listing_requests, request))
+    if (listing == NULL || v->to == NULL)
+        return;
+    struct json_object *pending = jsonx_object(listing, "pending_request");
+    if (pending != NULL)
+        jsonx_add_text(pending, "status", v->to);
+    if (!sim_is_over(&sim_kind_listing_requests, request))
         return;
     bool remove = strcmp(jsonx_str(request, "type", ""), "remove") == 0;
     if (strcmp(v->to, "completed") == 0)

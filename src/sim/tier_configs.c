@@ -142,6 +142,15 @@ static void free_first_tier(struct sim_call *c, const struct json_object *config
 
 /* ------------------------------------------------------------------------- what it does */
 
+/* What the reseller is shown, and from when on it counts: the API has both in one place. */
+static void show(struct json_object *request, const struct json_object *body)
+{
+    struct json_object *template = jsonx_copy(jsonx_object(body, "template"));
+    jsonx_share(request, "effective_date", jsonx_get(template, "effective_date"));
+    json_object_object_del(template, "effective_date");
+    jsonx_add(request, "template", template);
+}
+
 /* The configuration is what its request was about. */
 static void activate(struct sim_call *c, struct json_object *request,
                      struct json_object *configuration)
@@ -165,15 +174,12 @@ static void effect(struct sim_call *c, struct json_object *request, const struct
         json_object_object_add(request, "assignee", NULL);
     if (strcmp(v->name, "assign") == 0)
         json_object_object_add(request, "assignee", jsonx_copy(c->body));
+    if (approved)
+        show(request, c->body);
     if (configuration == NULL || (!approved && !failed))
         return;
-    if (approved) {
-        struct json_object *template = jsonx_copy(jsonx_object(c->body, "template"));
-        jsonx_share(request, "effective_date", jsonx_get(template, "effective_date"));
-        json_object_object_del(template, "effective_date");
-        jsonx_add(request, "template", template);
+    if (approved)
         activate(c, request, configuration);
-    }
     if (jsonx_int(configuration, "tier_level", 0) == 2)
         free_first_tier(c, configuration, failed);
     free_requests(c, configuration, failed);

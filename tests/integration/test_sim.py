@@ -19,6 +19,7 @@ import servers
 PENDING = "PR-7957-9623-8221-001"  # of the built-in seed: a purchase
 CHANGE = "PR-6990-1715-4162-001"
 DRAFT_AND_BACK = "PR-6990-1715-4171-001"  # inquiring
+SEEDED = 18  # requests
 REVOKING = "PR-6990-1715-4169-001"
 ACTIVE = "AS-6990-1715-4170"  # of an approved purchase
 OTHER_PRODUCT = "PRD-910-114-336"
@@ -204,7 +205,7 @@ def find(everything, holds):
     ("status=nothing", lambda r: False)])
 def test_lists_what_a_query_finds(api, query, holds):
     everything = api.get("/requests?limit=1000")
-    assert len(everything) == 16
+    assert len(everything) == SEEDED
     answer = api.call("GET", f"/requests?{query}")
     assert answer.status == 200, answer
     found = [r["id"] for r in answer.json()]
@@ -226,13 +227,13 @@ def test_orders(api, ordering, key, reverse):
 
 
 @pytest.mark.parametrize("limit,offset,first,last,count", [
-    (5, 0, 0, 4, 5), (5, 5, 5, 9, 5), (5, 14, 14, 15, 2), (1, 15, 15, 15, 1), (5, 16, 16, 16, 0),
-    (5, 99, 99, 99, 0), (0, 0, 0, 0, 0), (0, 3, 0, 0, 0), (100000, 0, 0, 15, 16),
+    (5, 0, 0, 4, 5), (5, 5, 5, 9, 5), (5, 16, 16, 17, 2), (1, 17, 17, 17, 1), (5, 18, 18, 18, 0),
+    (5, 99, 99, 99, 0), (0, 0, 0, 0, 0), (0, 3, 0, 0, 0), (100000, 0, 0, 17, SEEDED),
     (10**15, 10**15, 10**15, 10**15, 0)])
 def test_pages(api, limit, offset, first, last, count):
     everything = api.get("/requests?ordering(-created)")
     answer = api.call("GET", f"/requests?ordering(-created)&limit={limit}&offset={offset}")
-    assert answer.headers["Content-Range"] == f"items {first}-{last}/16"
+    assert answer.headers["Content-Range"] == f"items {first}-{last}/{SEEDED}"
     assert answer.json() == everything[offset:offset + count]
 
 
@@ -281,7 +282,8 @@ def test_more_queries_than_are_kept(api):
 
 def test_every_answer_says_the_version(api):
     assert api.call("GET", "/accounts").headers["Connect-Version"].split(".")[0].isdigit()
-    assert [a["id"] for a in api.get("/accounts")] == [calls.ACCOUNT]
+    assert [a["id"] for a in api.get("/accounts")] == [calls.ACCOUNT, "PA-425-033"]
+    assert api.get(f"/accounts/{calls.ACCOUNT}")["type"] == "vendor"
 
 
 # ------------------------------------------------------------------- one request
@@ -323,7 +325,7 @@ def test_put_changes_parameters_and_nothing_else(api):
 def test_refuses_a_wrong_purchase(api, change, text):
     body = {k: v for k, v in {**purchase(), **change}.items() if v is not None}
     refused(api.call("POST", "/requests", body), 400, "VAL_001", text)
-    assert changes(api) == [] and len(api.get("/requests")) == 16
+    assert changes(api) == [] and len(api.get("/requests")) == SEEDED
 
 
 def test_a_purchase_makes_an_asset(api):
@@ -427,7 +429,7 @@ def test_a_change_that_fails_leaves_the_asset_as_it_was(api):
 ])
 def test_refuses_a_wrong_request_for_an_asset(api, body, status, text):
     refused(api.call("POST", "/requests", body), status, text=text)
-    assert changes(api) == [] and len(api.get("/requests")) == 16
+    assert changes(api) == [] and len(api.get("/requests")) == SEEDED
 
 
 # ----------------------------------------------------------------------- actions
@@ -547,10 +549,12 @@ def test_templates_are_a_products_own(api):
     assert [p["id"] for p in api.get("/products")] == [calls.PRODUCT, OTHER_PRODUCT]
     assert api.get(f"/products/{calls.PRODUCT}")["id"] == calls.PRODUCT
     path = f"/products/{calls.PRODUCT}/templates"
-    assert [t["type"] for t in api.get(path)] == ["fulfillment", "inquire", "pending"]
+    assert [(t["scope"], t["type"]) for t in api.get(path)] == [
+        ("asset", "fulfillment"), ("asset", "inquire"), ("asset", "pending"), ("tier1", "fulfillment"),
+        ("tier2", "fulfillment")]
     assert [t["id"] for t in api.get(path + "?scope=asset&type=inquire")] == ["TL-505-021-118"]
-    assert [t["id"] for t in api.get(path + "?ordering(-id)&limit=1")] == ["TL-662-870-204"]
-    assert api.call("GET", path + "?limit=1&offset=1").headers["Content-Range"] == "items 1-1/3"
+    assert [t["id"] for t in api.get(path + "?ordering(-id)&limit=1")] == ["TL-712-480-662"]
+    assert api.call("GET", path + "?limit=1&offset=1").headers["Content-Range"] == "items 1-1/5"
     assert api.get(f"/products/{OTHER_PRODUCT}/templates") == []
     refused(api.call("GET", path + "?eq("), 400, "VAL_001", "query: ")
 
@@ -613,7 +617,8 @@ def test_webhooks_are_made_changed_and_deleted(api):
     assert hook["product"]["id"] == calls.PRODUCT and hook["data"] == {"a": 1} and hook["headers"] == {"X-A": "b"}
     path = f"{HOOKS}/{hook['id']}"
     assert api.get(path) == hook
-    assert [h["id"] for h in api.get(HOOKS + "?product.id=" + calls.PRODUCT)] == [calls.WEBHOOK, hook["id"]]
+    listed = [h["id"] for h in api.get(HOOKS + "?product.id=" + calls.PRODUCT)]
+    assert (listed[0], listed[-1]) == (calls.WEBHOOK, hook["id"])
     changed = api.put(path, {"active": False, "label": "Other", "data": {}})
     assert (changed["active"], changed["label"], changed["data"]) == (False, "Other", {})
     assert changed["headers"] == {"X-A": "b"} and changed["jwt_secret"] == HOOK["jwt_secret"]
@@ -622,7 +627,7 @@ def test_webhooks_are_made_changed_and_deleted(api):
     assert gone.status == 204 and gone.body == b""
     for method in ("GET", "PUT", "DELETE"):
         refused(api.call(method, path, {} if method == "PUT" else None), 404)
-    assert [h["id"] for h in api.get(HOOKS)] == [calls.WEBHOOK]
+    assert hook["id"] not in [h["id"] for h in api.get(HOOKS)]
     assert api.get(HOOKS + "?active=false") == []
 
 

@@ -11,7 +11,11 @@ import calls
 TYPES = {"string": str, "object": dict, "array": list, "boolean": bool, "number": (int, float), "integer": int}
 LISTS = {"/requests": "/requests", f"/products/{calls.PRODUCT}/templates": None, "/products": "/products",
          "/notifications/webhooks": "/notifications/webhooks", "/conversations": "/conversations",
-         "/accounts": "/accounts"}
+         "/accounts": "/accounts", "/assets": "/assets", "/subscriptions/assets": "/subscriptions/assets",
+         "/tier/accounts": "/tier/accounts", "/tier/configs": "/tier/configs",
+         "/tier/config-requests": "/tier/config-requests", "/tier/account-requests": "/tier/account-requests",
+         "/listing-requests": "/listing-requests", "/subscriptions/requests": "/subscriptions/requests",
+         "/usage/files": "/usage/files"}
 TEMPLATES = "dp.ProductTemplates"
 
 # Where Connect itself does not keep to the description.
@@ -21,6 +25,10 @@ KNOWN = [
     ("asset.status", "terminating"),
     ("assignee", dict),  # a user, or "" for none
     ("effective_date", None), ("asset.items[].period", None), ("last_success", None), ("last_failure", None),
+    ("asset.status", "draft"), ("pending_request", None), ("items[].period", None),
+    ("connection.type", "preview"), ("pending_request.type", "transfer"),
+    ("params", list), ("params[]", dict), ("attributes", dict),  # said to be a text, of texts, a list
+    ("items[].quantity", str), ("template", None),  # "unlimited"; none yet
 ]
 
 

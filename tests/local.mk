@@ -121,6 +121,7 @@ check_SCRIPTS += tests/integration/run-pytest
 integration_tests = \
 	tests/integration/test_cgi.py \
 	tests/integration/test_check.py \
+	tests/integration/test_classes.py \
 	tests/integration/test_contrib.py \
 	tests/integration/test_end_to_end.py \
 	tests/integration/test_fcgi.py \
@@ -199,7 +200,12 @@ contrib_files = \
 	contrib/packages \
 	contrib/quickstart.py \
 	contrib/quickstart.sh \
+	contrib/rules/billing.rules.yaml \
 	contrib/rules/fulfillment.rules.yaml \
+	contrib/rules/listing.rules.yaml \
+	contrib/rules/tier-account.rules.yaml \
+	contrib/rules/tier-config.rules.yaml \
+	contrib/rules/usage.rules.yaml \
 	contrib/systemd/connect-webhook.service \
 	contrib/systemd/connect-webhook.socket \
 	contrib/systemd/connect-webhook.sysusers.conf

@@ -41,12 +41,14 @@ static int64_t before_call(const struct json_object *claims)
     return us - DAY_US;
 }
 
-/* Where the queue begins. */
+/* Where the queue begins; in whole seconds, for Connect's times may be cut to them. */
 static struct inbox_mark first_mark(int64_t since_us, const struct json_object *claims)
 {
-    int64_t from_us = since_us != INBOX_MARK_NEVER ? since_us
-                      : claims != NULL             ? before_call(claims)
-                                                   : clk_wall_us();
+    int64_t from_us = clk_wall_s() * 1000000;
+    if (since_us != INBOX_MARK_NEVER)
+        from_us = since_us;
+    else if (claims != NULL)
+        from_us = before_call(claims);
     return (struct inbox_mark){from_us, since_us, claims != NULL};
 }
 

@@ -1,9 +1,9 @@
-# For developers: make format, check-format, lint, coverage.
+# For developers: make format, check-format, lint, manual, coverage.
 
 c_files = find $(srcdir)/src $(srcdir)/tests -name '*.[ch]'
 lint_flags = $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS)
 
-.PHONY: format check-format lint clang-tidy cppcheck coverage
+.PHONY: format check-format lint clang-tidy cppcheck manual coverage
 
 format:
 	$(c_files) -exec clang-format -i {} +
@@ -23,6 +23,10 @@ cppcheck: config.h
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 	    --suppress=missingIncludeSystem --suppress=varFuncNullUB --error-exitcode=1 -j "$$(nproc)" \
 	    --include=config.h -D_GNU_SOURCE -DSYSCONFDIR='""' -I $(srcdir)/src $(srcdir)/src
+
+# What the manual says of the classes, from their descriptors. A test compares.
+manual: connect-webhook$(EXEEXT)
+	$(srcdir)/doc/actions.py ./connect-webhook$(EXEEXT)
 
 # After configure --enable-coverage: what the tests reach, as coverage/index.html.
 coverage: check

@@ -119,6 +119,7 @@ connect_webhook_SOURCES = \
 	src/cmd/cmd.c src/cmd/cmd.h \
 	src/cmd/connect-webhook.c \
 	src/cmd/policy.c \
+	src/cmd/policy_actions.c src/cmd/policy_actions.h \
 	src/cmd/poll.c \
 	src/cmd/send.c \
 	src/cmd/signing.c src/cmd/signing.h \
@@ -171,5 +172,6 @@ src/sim/seed_json.c: src/sim/seed.json
 	  echo ';'; } >$@.new && mv $@.new $@
 
 # The manual.
+EXTRA_DIST += doc/actions.py
 dist_man_MANS += doc/connect-sim.1 doc/connect-webhook.1 doc/connect-webhook.rules.5 doc/connect-webhook.yaml.5 \
 	doc/connect-webhook.fcgi.8

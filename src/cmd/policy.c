@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/clk.h"
 #include "base/jsonx.h"
+#include "cmd/policy_actions.h"
 #include "conf/conf.h"
 #include "policy/passwords.h"
 #include "policy/policy.h"
@@ -30,13 +31,17 @@ static int test(const struct cmd *self, void *options, char **arguments);
 
 const struct cmd cmd_policy = {
     .name = "policy",
-    .summary = "show what a webhook's policy decides about an object",
+    .summary = "show what a policy decides about an object, and what it may decide",
     .help =
         "Usage: connect-webhook policy test [-c FILE] --webhook ID --object FILE [options]\n"
         "       connect-webhook policy test --rules FILE --class CLASS --object FILE [options]\n"
-        "Ask the policy as the handler would, show which rule matches and what is decided, and\n"
+        "       connect-webhook policy actions [--class CLASS] [--json]\n"
+        "test: ask the policy as the handler would, show which rule matches and what is decided, "
+        "and\n"
         "whether that is allowed in the object's state. Nothing is called, nothing is changed.\n"
         "Exit status: 0 if the decision could be carried out, 1 if not.\n"
+        "actions: list what may be done with objects of each class, by which side and in which\n"
+        "state; what is marked pending is worked on unless a webhook's `states` say otherwise.\n"
         "\n"
         "  -c, --config FILE  the configuration (default: $CONNECT_WEBHOOK_CONFIG, then the\n"
         "                     installed one)\n"
@@ -48,14 +53,15 @@ const struct cmd cmd_policy = {
         "  --object FILE      the object as Connect's API gives it, as JSON; - is standard input\n"
         "  --event FILE       the claims of the event ($event); default: found by polling, none\n"
         "  --attempt N        which attempt this is ($attempt); default: 1\n"
-        "  --json             one JSON object\n"
+        "  --json             one JSON object; actions: one a line\n"
         "  -h, --help         show this help\n"
         "\n"
         "Examples:\n"
         "  curl -s -H \"Authorization: $KEY\" $API/requests/PR-7957-9623-8221-001 |\n"
         "      connect-webhook policy test --webhook WH-623-978-334 --object -\n"
         "  connect-webhook policy test --rules fulfillment.rules.yaml \\\n"
-        "      --class fulfillment_request --object request.json --json\n",
+        "      --class fulfillment_request --object request.json --json\n"
+        "  connect-webhook policy actions --class usage_file\n",
     .verbs =
         (const struct cmd_verb[]){
             {"test",
@@ -75,6 +81,15 @@ const struct cmd cmd_policy = {
               .defaults = &(const struct options){.attempt = 1},
               .size = sizeof(struct options),
               .run = test}},
+            {"actions",
+             {.options =
+                  (const struct cmd_option[]){
+                      CMD_TEXT("class", 0, struct actions_options, class),
+                      CMD_FLAG("json", struct actions_options, json),
+                      {0},
+                  },
+              .size = sizeof(struct actions_options),
+              .run = policy_actions}},
             {0},
         },
 };

@@ -218,15 +218,41 @@ def test_the_manuals_example_is_good(policy):
     assert json.loads(policy(request, "--json").stdout)["decision"]["action"] == "skip"
 
 
-def test_the_manual_names_every_action_and_field(policy):
-    manual = (servers.SOURCE / "doc/connect-webhook.rules.5").read_text()
-    policy.conf.write("test.rules.yaml", "- then: { action: sing }\n")
-    told = policy(request_of("change")).stderr
-    actions = told.partition("there are: ")[2].strip().split(", ")
-    assert len(actions) == 9 and all(f".TP\n.B {a}\n" in manual for a in actions)
-    for action in actions:
-        policy.conf.write("test.rules.yaml", f"- then: {{ action: {action}, song: x }}\n")
-        fields = policy(request_of("change")).stderr.partition(" takes ")[2].strip().split(", ")
-        assert fields[-2:] == ["params", "message"]
-        for field in fields:
-            assert re.search(rf"^\.BR? .*\b{field}\b", manual, re.M), field
+MANUAL = servers.SOURCE / "doc/connect-webhook.rules.5"
+
+
+def actions(build, *options):
+    ran = subprocess.run([build / "connect-webhook", "policy", "actions", *options], capture_output=True, text=True,
+                         timeout=TIMEOUT)
+    servers.check_log(ran.stderr)
+    return ran
+
+
+def test_lists_the_actions_of_each_class(build):
+    for options, text in (["--class", "nothing"], "there are tier_config_request"), (["--object", "x"], "--help"):
+        ran = actions(build, *options)
+        assert ran.returncode != 0 and ran.stdout == "" and text in ran.stderr
+    rows = [json.loads(line) for line in actions(build, "--json").stdout.splitlines()]
+    assert len({r["object_class"] for r in rows}) == 6
+    assert len({(r["object_class"], r["side"], r["state"], r["action"]) for r in rows}) == len(rows)
+    listing = actions(build, "--class", "listing_requests").stdout.splitlines()
+    assert listing[0].split() == ["CLASS", "SIDE", "STATE", "PENDING", "ACTION", "NEEDS", "TAKES"]
+    assert [line.split()[1:5] for line in listing[1:]] == [
+        ["distributor", "reviewing", "yes", verb] for verb in ("deploy", "refine", "cancel")] + [
+        ["distributor", "deploying", "yes", verb] for verb in ("complete", "cancel")]
+
+
+def test_the_manuals_table_of_actions_is_the_programs(build):
+    ran = subprocess.run([servers.SOURCE / "doc/actions.py", "--print", build / "connect-webhook"], capture_output=True,
+                         text=True, timeout=TIMEOUT)
+    assert ran.returncode == 0 and ran.stdout in MANUAL.read_text(), "run `make manual`"
+
+
+def test_the_manual_explains_every_action_and_field(build):
+    manual = MANUAL.read_text()
+    rows = [json.loads(line) for line in actions(build, "--json").stdout.splitlines()]
+    words = {r["action"] for r in rows} | {"skip", "reschedule"}
+    assert len(words) > 20 and all(f".TP\n.B {word}\n" in manual for word in words)
+    fields = {f for r in rows for f in r["needs"] + r["takes"]} | {"params", "message", "after"}
+    explained = manual.partition('.\\" actions: end')[2]
+    assert len(fields) > 8 and all(re.search(rf"^\.BR? .*\b{f}\b", explained, re.M) for f in fields)

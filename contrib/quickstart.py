@@ -18,16 +18,38 @@ sys.path.insert(0, str(ROOT / "tests" / "integration"))
 import calls  # noqa: E402
 import servers  # noqa: E402
 
-RULES = ROOT / "contrib/rules/fulfillment.rules.yaml"
+RULES = ROOT / "contrib/rules"
 TRIGGER_TIMEOUT = 60  # seconds for the handler to answer Connect
+DISTRIBUTOR = "PA-425-033"
+SUBSCRIPTION = "AS-6990-1715-4170"  # that a distributor bills
+
+
+class Hook:
+    """A webhook of connect-sim's: whose, of which class, with which rules, and where its objects are."""
+
+    def __init__(self, webhook_id, account, object_class, rules, path):
+        self.id, self.account, self.object_class, self.rules, self.path = (
+            webhook_id, account, object_class, rules, path)
+
+
+# In the order in which they are triggered. What waits for a tier configuration is decided with it.
+VENDORS_DAY = [
+    Hook("WH-415-806-227", calls.ACCOUNT, "tier_config_request", "tier-config", "/tier/config-requests"),
+    Hook(calls.WEBHOOK, calls.ACCOUNT, "fulfillment_request", "fulfillment", "/requests"),
+    Hook("WH-632-725-169", calls.ACCOUNT, "tier_account_request", "tier-account", "/tier/account-requests"),
+    Hook("WH-744-019-582", calls.ACCOUNT, "usage_file", "usage", "/usage/files"),
+]
+DISTRIBUTORS_DAY = [
+    Hook("WH-833-608-476", DISTRIBUTOR, "listing_request", "listing", "/listing-requests"),
+    Hook("WH-850-127-604", DISTRIBUTOR, "billing_request", "billing", "/subscriptions/requests"),
+    Hook("WH-867-330-915", DISTRIBUTOR, "usage_file", "usage", "/usage/files"),
+]
 
 CONFIGURATION = """\
 # What quickstart.sh runs. Everything that is not here has its default:
 #   connect-webhook check -c {path} --print
 accounts:
-  - id: {account}
-    api_url: {api_url}
-    api_key: {{ file: {folder}/api.key }}
+{accounts}
 inbox:
   url: sqlite:{state}/inbox.db
 processing:
@@ -36,37 +58,40 @@ web:
   listen: unix:{socket}
   group: {group}
 webhooks:
-  - id: {webhook}
-    account: {account}
-    product: {product}
-    object_class: fulfillment_request
-    type: event
-    secrets: [ {{ file: {folder}/webhook.secret }} ]
-    policy: {{ rules: {folder}/fulfillment.rules.yaml }}
+{webhooks}
 """
-
-# The status a request has after each action; any other action leaves it as it was.
-AFTER = {"approve": ("approved", "scheduled"), "fail": ("failed",), "inquire": ("inquiring",),
-         "schedule": ("scheduled",), "confirm": ("revoked",), "pend": ("pending",)}
+ACCOUNT = """\
+  - id: {account}
+    api_url: {api_url}
+    api_key: {{ file: {folder}/api.key }}"""
+WEBHOOK = """\
+  - id: {hook.id}
+    account: {hook.account}
+    product: {product}
+    object_class: {hook.object_class}
+    type: event
+    secrets: [ {{ file: {folder}/{hook.id}.secret }} ]
+    policy: {{ rules: {folder}/{hook.rules}.rules.yaml }}"""
 
 
 class Configuration:
     """The configuration, its secrets and its rules, in a folder of their own."""
 
-    def __init__(self, tmp, sim, secret):
+    def __init__(self, tmp, sim, hooks, secrets):
         self.folder = tmp / "conf"
         self.folder.mkdir(mode=0o700)
         (tmp / "state").mkdir(mode=0o700)
         self.path = self.folder / "connect-webhook.yaml"
-        self.rules = self.folder / "fulfillment.rules.yaml"
         self.socket = tmp / "fcgi.sock"
         self.write("api.key", sim.api_key)
-        self.write("webhook.secret", secret)
-        shutil.copy(RULES, self.rules)
+        for hook in hooks:
+            self.write(f"{hook.id}.secret", secrets[hook.id])
+            shutil.copy(RULES / f"{hook.rules}.rules.yaml", self.folder)
+        accounts = dict.fromkeys(hook.account for hook in hooks)
         self.path.write_text(CONFIGURATION.format(
-            path=self.path, folder=self.folder, state=tmp / "state", socket=self.socket,
-            api_url=sim.url, group=calls.web_group(), account=calls.ACCOUNT, product=calls.PRODUCT,
-            webhook=calls.WEBHOOK))
+            path=self.path, state=tmp / "state", socket=self.socket, group=calls.web_group(),
+            accounts="\n".join(ACCOUNT.format(account=a, api_url=sim.url, folder=self.folder) for a in accounts),
+            webhooks="\n".join(WEBHOOK.format(hook=h, product=calls.PRODUCT, folder=self.folder) for h in hooks)))
 
     def write(self, name, secret):
         path = self.folder / name
@@ -75,91 +100,112 @@ class Configuration:
 
 
 class Quickstart:
-    def __init__(self, build, tmp, stack):
+    def __init__(self, build, tmp, hooks, stack):
         self.tmp = tmp
         self.build = build
+        self.hooks = hooks
         self.sim = stack.enter_context(servers.Sim(build, tmp, api_key="quickstart-key"))
         self.api = calls.Api(self.sim.url, self.sim.api_key)
-        self.configuration = Configuration(tmp, self.sim, self.webhook()["jwt_secret"])
+        secrets = {hook.id: self.webhook(hook)["jwt_secret"] for hook in hooks}
+        self.configuration = Configuration(tmp, self.sim, hooks, secrets)
         self.handler = stack.enter_context(servers.Handler(build, tmp, self.configuration))
         self.nginx = stack.enter_context(servers.Nginx(tmp, self.configuration.socket))
+        for hook in hooks:
+            self.point_here(hook)
 
-    def webhook(self):
-        return self.api.get(f"/notifications/webhooks/{calls.WEBHOOK}")
+    def webhook(self, hook):
+        return self.api.get(f"/notifications/webhooks/{hook.id}")
 
-    def point_webhook_here(self):
+    def point_here(self, hook):
         keys = ("object_class", "type", "label", "description", "jwt_secret", "http_method", "data", "headers")
-        hook = self.webhook()
-        body = {k: hook[k] for k in keys if k in hook}
-        body.update(product_id=hook["product"]["id"], external_url=self.nginx.url, active=True)
-        self.api.put(f"/notifications/webhooks/{calls.WEBHOOK}", body)
+        known = self.webhook(hook)
+        body = {k: known[k] for k in keys if k in known}
+        body.update(product_id=known["product"]["id"], external_url=self.nginx.url, active=True)
+        self.api.put(f"/notifications/webhooks/{hook.id}", body)
 
-    def requests(self):
-        listed = self.api.get(f"/requests?asset.product.id={calls.PRODUCT}&limit=1000")
-        return {r["id"]: r for r in listed}
+    def states(self):
+        """The state of every object, by its id; a billing request has none."""
+        paths = dict.fromkeys(hook.path for hook in self.hooks)
+        return {o["id"]: o.get("state", o.get("status", "")) for path in paths
+                for o in self.api.get(f"{path}?limit=1000")}
 
-    def trigger(self):
+    def trigger(self, hook):
         """Press "Trigger Now"; what the handler answered."""
-        before = self.webhook()["stats"]["triggers"]
-        self.api.post(f"/notifications/webhooks/{calls.WEBHOOK}/trigger")
-        self.handler.wait_until(lambda: self.webhook()["stats"]["triggers"] > before, TRIGGER_TIMEOUT)
-        hook = self.webhook()
-        last = [t for t in (hook.get("last_success"), hook.get("last_failure")) if t]
-        newest = max(last, key=lambda t: t["time"])
-        answer = newest["response"]
+        before = self.webhook(hook)["stats"]["triggers"]
+        self.api.post(f"/notifications/webhooks/{hook.id}/trigger")
+        self.handler.wait_until(lambda: self.webhook(hook)["stats"]["triggers"] > before, TRIGGER_TIMEOUT)
+        now = self.webhook(hook)
+        last = [t for t in (now.get("last_success"), now.get("last_failure")) if t]
+        answer = max(last, key=lambda t: t["time"])["response"]
         return json.loads(answer) if isinstance(answer, str) else answer
 
 
-def is_as_decided(entry, now):
-    """Did the request end as its rule says?"""
-    if entry["result"] not in ("done", "skip", "reschedule"):
-        return False
-    wanted = AFTER.get(entry["action"], (entry["before"],))
-    return now == entry["after"] and now in wanted
-
-
 def print_table(rows):
-    head = ("REQUEST", "TYPE", "BEFORE", "AFTER", "ACTION", "RULE", "")
+    head = ("OBJECT", "TYPE", "BEFORE", "AFTER", "ACTION", "RULE", "")
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     for row in [head, *rows]:
         print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
 
 
-def show_first(quickstart, answer):
-    """The table; returns whether every pending request ended as its rule says."""
-    statuses = {i: r["status"] for i, r in quickstart.requests().items()}
-    objects = answer.get("objects", [])
-    rows, well = [], bool(objects)
-    for entry in objects:
-        good = is_as_decided(entry, statuses.get(entry["object_id"]))
-        well = well and good
-        rows.append((entry["object_id"], entry["type"], entry["before"], entry["after"], entry["action"], entry["rule"],
-                     "" if good else f"NOT AS DECIDED: {entry['result']} {entry.get('reason', '')}"))
+def trouble_of(entry, now):
+    """Why an object is not as its rule says; "" if it is."""
+    if entry["result"] not in ("done", "skip", "reschedule"):
+        return f"NOT AS DECIDED: {entry['result']} {entry.get('reason', '')}"
+    left = entry["result"] != "done" and now != entry["before"]
+    return f"NOT AS DECIDED: is {now}" if now != entry["after"] or left else ""
+
+
+def show_first(quickstart, hooks):
+    """The table of what a first call of each webhook did; returns whether all is as the rules say."""
+    rows, well = [], True
+    for hook in hooks:
+        answer = quickstart.trigger(hook)
+        states = quickstart.states()
+        objects = answer.get("objects", [])
+        for entry in objects:
+            trouble = trouble_of(entry, states.get(entry["object_id"]))
+            well = well and trouble == ""
+            if entry["object_id"] not in [row[0] for row in rows]:
+                rows.append((entry["object_id"], entry["type"] or "-", entry["before"] or "-", entry["after"] or "-",
+                             entry["action"], entry["rule"], trouble))
+        if answer.get("status") != "done" or not objects:
+            print(f"{hook.object_class}: the handler answered: {json.dumps(answer)}")
+            well = False
     print_table(rows)
-    return well and answer["status"] == "done"
+    return well
 
 
-def show_second(quickstart, before, answer):
-    """A second call must change nothing."""
-    left = [e for e in answer.get("objects", []) if e["result"] in ("skip", "reschedule")]
-    changed = [i for i, r in quickstart.requests().items() if r["status"] != before[i]["status"]]
-    if changed or len(left) != len(answer.get("objects", [])):
-        print(f"The second call changed what the first had finished: {', '.join(changed) or answer}")
+def show_second(quickstart, hooks):
+    """A second call must change nothing but what the first has made pending for us."""
+    before, left = quickstart.states(), set()
+    for hook in hooks:
+        left |= {e["object_id"] for e in quickstart.trigger(hook).get("objects", [])
+                 if e["result"] in ("skip", "reschedule")}
+    after = quickstart.states()
+    changed = [i for i in after if after[i] != before[i]]
+    if changed:
+        print(f"The second calls changed what the first had finished: {', '.join(changed)}")
         return False
     note = f" ({len(left)} left alone on purpose)" if left else ""
     print(f"Triggered again: nothing left to do{note}.")
     return True
 
 
+def show_day(quickstart, title, hooks):
+    pending = ", ".join(dict.fromkeys(hook.object_class for hook in hooks))
+    print(f"{title}: Connect calls {quickstart.nginx.url} for each {pending}\n")
+    return show_first(quickstart, hooks)
+
+
 def show_next_steps(q):
     sample = q.tmp / "request.json"
-    sample.write_text(json.dumps(next(iter(q.requests().values())), indent=2) + "\n")
+    sample.write_text(json.dumps(q.api.get("/requests?limit=1")[0], indent=2) + "\n")
     command = q.build / "connect-webhook"
     conf = q.configuration
     print(f"""
 What to look at:
   configuration   {conf.path}
-  rules           {conf.rules}   (change them, then: kill -HUP {q.handler.pid})
+  rules           {conf.folder}/*.rules.yaml   (change them, then: kill -HUP {q.handler.pid})
   handler's log   {q.handler.log_path}
   nginx           {q.nginx.directory}
   hook's address  {q.nginx.url}
@@ -168,31 +214,32 @@ What to look at:
 What to try:
   ask the rules about a request; nothing is changed:
     {command} policy test -c {conf.path} --webhook {calls.WEBHOOK} --object {sample}
+  what may be decided about which objects:
+    {command} policy actions
   call the hook as Connect does:
-    {command} send -c {conf.path} {q.nginx.url}
+    {command} send -c {conf.path} --webhook {calls.WEBHOOK} {q.nginx.url}
   the same by hand:
-    curl -i -X POST -H "Authentication: Bearer $({command} token sign -c {conf.path})" {q.nginx.url}
+    curl -i -X POST -H "Authentication: Bearer $({command} token sign -c {conf.path} --webhook {calls.WEBHOOK})" \\
+      {q.nginx.url}
   press Trigger Now:
     curl -X POST -H "Authorization: ApiKey {q.sim.api_key}" \\
       {q.sim.url}/notifications/webhooks/{calls.WEBHOOK}/trigger
 """)
 
 
-def run(build, tmp, once):
+def run(build, tmp, once, distributor):
+    hooks = VENDORS_DAY + (DISTRIBUTORS_DAY if distributor else [])
     with contextlib.ExitStack() as stack:
-        q = Quickstart(build, tmp, stack)
-        q.point_webhook_here()
-        pending = [r for r in q.requests().values() if r["status"] in ("pending", "revoking")]
-        print(f"Connect has {len(pending)} requests to decide, and calls {q.nginx.url}:\n")
-        answer = q.trigger()
-        well = show_first(q, answer)
-        missed = {r["id"] for r in pending} - {e["object_id"] for e in answer.get("objects", [])}
-        if missed or not pending:
-            print(f"Not dealt with: {', '.join(sorted(missed)) or 'there was nothing to decide'}")
-            print(f"The handler answered: {json.dumps(answer)}")
-            well = False
+        q = Quickstart(build, tmp, hooks, stack)
+        well = show_day(q, "A vendor's day", VENDORS_DAY)
         print()
-        well = show_second(q, q.requests(), q.trigger()) and well
+        well = show_second(q, VENDORS_DAY) and well
+        if distributor:
+            q.api.post("/subscriptions/requests", {
+                "type": "provider", "asset": {"id": SUBSCRIPTION}, "items": [], "attributes": {}, "period": {
+                    "from": "2026-12-01T00:00:00+00:00", "to": "2027-01-01T00:00:00+00:00", "delta": 1, "uom": "monthly"}})
+            print()
+            well = show_day(q, "A distributor's day", DISTRIBUTORS_DAY) and well
         if not once:
             show_next_steps(q)
             print("Running. Ctrl-C stops everything.", flush=True)
@@ -203,13 +250,13 @@ def run(build, tmp, once):
 
 
 def main():
-    build, once = pathlib.Path(sys.argv[1]).resolve(), "--once" in sys.argv[2:]
+    build, options = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:]
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     tmp = pathlib.Path(tempfile.mkdtemp(prefix="connect-webhook-"))
     tmp.chmod(0o711)  # nginx's workers have to get through
     well = False
     try:
-        well = run(build, tmp, once)
+        well = run(build, tmp, "--once" in options, "--distributor" in options)
     except RuntimeError as e:
         print(f"quickstart: {e}", file=sys.stderr)
     except KeyboardInterrupt:

@@ -6,13 +6,16 @@ set -eu
 
 usage() {
     cat <<'END'
-Usage: contrib/quickstart.sh [--once]
+Usage: contrib/quickstart.sh [--once] [--distributor]
 Build connect-webhook, start a stand-in for Connect, nginx and the handler on free ports under a
-temporary folder, press "Trigger Now", and show what became of every pending request. Stays until
-Ctrl-C and leaves nothing behind but the build. Nothing outside this machine is called.
+temporary folder, press "Trigger Now", and show what became of everything that was pending: a
+vendor's day, from a reseller's tier configuration and the purchase that waits for it to a usage
+file. Stays until Ctrl-C and leaves nothing behind but the build. Nothing outside this machine is
+called.
 
-  --once   end afterwards: with 0 only if every request ended as its rule says
-  --help   show this help
+  --once         end afterwards: with 0 only if every object ended as its rule says
+  --distributor  a distributor's day as well: listings, billing, usage files to accept
+  --help         show this help
 
 Missing packages are installed as root, and named otherwise. The build is kept in
 build-quickstart/ of the clone, or in $CW_BUILD_DIR.
@@ -23,7 +26,7 @@ END
 
 for argument; do
     case $argument in
-    --once) ;;
+    --once | --distributor) ;;
     -h | --help)
         usage
         exit 0

@@ -39,6 +39,7 @@ INLINE = {
     "connect-webhook check --print": "run_command",
     "connect-webhook check --keys": "run_command",
     "connect-webhook policy test": "shows_help",  # ask_rules runs it
+    "connect-webhook policy actions": "run_without_configuration",
     "processing: { dry_run: true }": "add_to_configuration",
     "processing.mode: inline": "is_printed",
     "man connect-webhook.fcgi": "open_manual",
@@ -147,6 +148,10 @@ class Reader:
         conf = self.save(configuration_of(servers.SOURCE / "README.md"))
         program, *arguments = text.split()
         assert len(self.run(self.build / program, *arguments, "-c", conf).splitlines()) > 20
+
+    def run_without_configuration(self, text):
+        program, *arguments = text.split()
+        assert len(self.run(self.build / program, *arguments).splitlines()) > 20
 
     def shows_help(self, text):
         program, *arguments = text.split()

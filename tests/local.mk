@@ -143,7 +143,8 @@ integration_tests = \
 	tests/integration/test_sim_kinds.py \
 	tests/integration/test_sim_openapi.py \
 	tests/integration/test_tls.py \
-	tests/integration/test_token.py
+	tests/integration/test_token.py \
+	tests/integration/test_verbs.py
 
 # What they share, and what they talk to.
 integration_helpers = \
@@ -153,6 +154,7 @@ integration_helpers = \
 	tests/integration/fcgi_client.py \
 	tests/integration/gate.py \
 	tests/integration/http_server.py \
+	tests/integration/openapi.py \
 	tests/integration/powerloss.py \
 	tests/integration/responder.py \
 	tests/integration/servers.py \

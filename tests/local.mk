@@ -131,6 +131,7 @@ integration_tests = \
 	tests/integration/test_handler.py \
 	tests/integration/test_hook.py \
 	tests/integration/test_new_class.py \
+	tests/integration/test_odd_shapes.py \
 	tests/integration/test_policy.py \
 	tests/integration/test_poll.py \
 	tests/integration/test_quickstart.py \

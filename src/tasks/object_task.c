@@ -121,7 +121,10 @@ static enum outcome read_object(struct task *t)
     snprintf(t->job.state, sizeof t->job.state, "%s", state);
     if (w->object_class->state == NULL || state_is_among(w->states, state))
         return OUTCOME_GO_ON;
-    result_set(&t->job.result, ERR_OK, "is %s now: dealt with elsewhere", state);
+    if (state[0] != '\0')
+        result_set(&t->job.result, ERR_OK, "is %s now: dealt with elsewhere", state);
+    else
+        result_set(&t->job.result, ERR_OK, "does not say its %s", w->object_class->state);
     return OUTCOME_SKIP;
 }
 

@@ -143,6 +143,7 @@ integration_tests = \
 	tests/integration/test_sim_faults.py \
 	tests/integration/test_sim_kinds.py \
 	tests/integration/test_sim_openapi.py \
+	tests/integration/test_sim_sdk.py \
 	tests/integration/test_tls.py \
 	tests/integration/test_token.py \
 	tests/integration/test_verbs.py
@@ -158,6 +159,7 @@ integration_helpers = \
 	tests/integration/openapi.py \
 	tests/integration/powerloss.py \
 	tests/integration/responder.py \
+	tests/integration/sdk.js \
 	tests/integration/servers.py \
 	tests/integration/small_connect.py
 

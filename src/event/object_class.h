@@ -76,6 +76,7 @@ struct object_class {
     const char *first;   /* what they are ordered by before that, "-configuration.tier_level"; NULL:
                             nothing */
     const char *params;  /* the path of parameters, in an object and in a PUT; NULL: no such */
+    size_t params_max;   /* of one PUT; 0: any number */
     const char *template_scope; /* "asset": of templates for its verbs */
     const char *template_level; /* the path of a number that the scope ends with; NULL: none */
     class_states pending[SIDE__COUNT]; /* what waits for that side */

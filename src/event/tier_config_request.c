@@ -39,6 +39,7 @@ const struct object_class class_tier_config_request = {
     .created = "created",
     .first = "-configuration.tier_level",
     .params = "params",
+    .params_max = 50,
     .template_scope = "tier",
     .template_level = "configuration.tier_level",
     .pending = {[SIDE_VENDOR] = {"pending"}},

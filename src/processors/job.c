@@ -185,14 +185,31 @@ static bool holds_params(const struct job *job, const struct json_object *object
     return holds;
 }
 
+/* In as many calls as the class needs for them. */
+static enum err put_params(struct job *job, struct api_call *call, struct json_object *changed)
+{
+    const struct object_class *c = job->object_class;
+    size_t n = json_object_array_length(changed), max = c->params_max > 0 ? c->params_max : n;
+    enum err e = ERR_OK;
+    for (size_t i = 0; e == ERR_OK && i < n; i += max) {
+        struct json_object *some = json_object_new_array();
+        bool ok = some != NULL;
+        for (size_t k = i; ok && k < n && k < i + max; k++)
+            ok = jsonx_append(some, json_object_get(json_object_array_get_idx(changed, k)));
+        e = ok ? api_put_params(job->api, call, c, job->object_id, some)
+               : result_no_memory(&call->result);
+        json_object_put(some);
+    }
+    return e;
+}
+
 /* DONE: another has carried the verb out meanwhile. */
 static enum outcome write_params(struct job *job, struct json_object *changed,
                                  struct json_object *body)
 {
     struct api_call call = {.deadline = job->deadline};
     struct json_object *object;
-    if (json_object_array_length(changed) == 0 ||
-        api_put_params(job->api, &call, job->object_class, job->object_id, changed) == ERR_OK)
+    if (put_params(job, &call, changed) == ERR_OK)
         return OUTCOME_GO_ON;
     if (recheck(job, &call, &object) != ERR_OK)
         return job_fail_call(job, &call);

@@ -51,6 +51,15 @@ def test_layers_are_kept():
     assert wrong == []
 
 
+def test_what_is_particular_to_a_class_stands_in_its_descriptor():
+    """Rooms that serve all classes name none of them."""
+    name = re.compile(r"\bclass_\w+_(?:request|file)\b")
+    rooms = [f for f in SOURCES if f.relative_to(SRC).parts[0] in
+             ("api", "conf", "inbox", "policy", "processors", "tasks", "web")]
+    assert len(rooms) > 50
+    assert [name_of(f) for f in rooms if name.search(f.read_text())] == []
+
+
 def test_headers_stand_by_themselves():
     compiler = os.environ["CW_COMPILE"].split()
     wrong = []

@@ -152,6 +152,25 @@ static void writes_parameters_of_the_request_itself(void **state)
                 "{'params':[{'id':'p','value_error':'no'}]}");
 }
 
+/* Connect takes 50 of them at once. */
+static void writes_many_parameters_in_several_calls(void **state)
+{
+    (void)state;
+    char decision[4096] = "{'action':'inquire','params':[", *end = decision + strlen(decision);
+    for (int i = 0; i < 101; i++)
+        end += sprintf(end, "%s{'id':'p%d','value':'x'}", i > 0 ? "," : "", i);
+    strcpy(end, "]}");
+    for (int i = 0; i < 3; i++)
+        answer(200, "{}");
+    answer(204, "");
+    assert_outcome(carry_out_on(&class_tier_config_request, tcr("1"), decision, false),
+                   OUTCOME_DONE);
+    assert_int_equal(fake_requests(fake), 4);
+    assert_null(strstr(fake_request(fake, 0), "\"p50\""));
+    assert_non_null(strstr(fake_request(fake, 1), "\"p50\""));
+    assert_sent(2, "PUT /tier/config-requests/" REQUEST, "{'params':[{'id':'p100','value':'x'}]}");
+}
+
 /* A note of 201 characters, each of three bytes but the last two. */
 static void cuts_a_note_at_a_character(void **state)
 {
@@ -275,6 +294,7 @@ int main(void)
         TEST(needs_a_template_of_the_objects_tier),
         TEST(finds_the_template_of_the_objects_tier),
         TEST(writes_parameters_of_the_request_itself),
+        TEST(writes_many_parameters_in_several_calls),
         TEST(cuts_a_note_at_a_character),
         TEST(leaves_a_note_that_just_fits),
         TEST(annotates_what_does_not_hold_the_values_yet),

@@ -55,7 +55,7 @@ struct job {
     /* Filled in. */
     char state[32];       /* the object's afterwards, "" if not known */
     struct result result; /* what failed, though it be the message alone; else the reason of a skip
-                             or a reschedule */
+                             or a reschedule, or what was cut of a text */
 };
 
 /* Never OUTCOME_GO_ON. */

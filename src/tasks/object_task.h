@@ -35,8 +35,9 @@ struct object_report {
     const char *action; /* decided; "" if none */
     const char *rule;   /* which rule said so; "" if none */
     enum outcome outcome;
-    const struct result *result; /* its story is there for anything but done, and for a message that
-                                    was not posted, or "": without the object's passwords */
+    const struct result *result; /* its story: of what did not end with done, of a message that was
+                                    not posted or a text that was cut, or "": without the object's
+                                    passwords */
     int64_t retry_after_s;       /* retry or reschedule: how long to wait; -1 if not said */
 };
 

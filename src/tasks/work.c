@@ -102,11 +102,11 @@ static bool has_work(const struct conf_webhook *w)
     return w->object_class->state == NULL || w->states[0] != NULL;
 }
 
-/* May one of `c` that has been decided free one of `freed`? */
-static bool frees(const struct object_class *c, const struct object_class *freed)
+/* May one that has been decided make others of its own class pending? */
+static bool frees_its_own(const struct object_class *c)
 {
     const struct object_class *const *f = c->frees;
-    while (*f != NULL && *f != freed)
+    while (*f != NULL && *f != c)
         f++;
     return *f != NULL;
 }
@@ -123,23 +123,23 @@ static bool make_pass(struct run *r)
     struct result listed;
     struct sweep_count count;
     int64_t done = sum->ended[OUTCOME_DONE];
-    enum err e = sweep_queue(r->queue, &sweep, &count, &listed);
-    if (e != ERR_OK) {
+    if (sweep_queue(r->queue, &sweep, &count, &listed) != ERR_OK) {
         note_wait(&sum->result, listed.retry_after_s);
         result_set(&sum->result, listed.err, "%s", listed.why.text);
     }
     r->passes++;
     sum->count.listed += count.listed;
     sum->count.left += count.left;
-    return e == ERR_OK && sum->result.err == ERR_OK && sum->count.left == 0 &&
-           sum->ended[OUTCOME_DONE] > done && r->passed != NULL && clk_mono_ms() < r->deadline;
+    bool in_time = sum->count.left == 0 && clk_mono_ms() < r->deadline;
+    return sum->result.err == ERR_OK && in_time && r->passed != NULL &&
+           sum->ended[OUTCOME_DONE] > done;
 }
 
 static void run_locked(struct run *r)
 {
     const struct object_class *c = r->queue->webhook->object_class;
     struct result *result = &r->summary.result;
-    if (frees(c, c) && (r->passed = json_object_new_object()) == NULL)
+    if (frees_its_own(c) && (r->passed = json_object_new_object()) == NULL)
         result_no_memory(result);
     if (result->err == ERR_OK && c->state == NULL)
         result->err = mark_open(r->queue, r->inbox, r->terms->claims, &r->mark, &result->why);

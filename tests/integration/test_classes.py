@@ -265,6 +265,20 @@ def test_an_annotation_that_took_effect_without_an_answer_is_not_repeated(sim, a
     assert len([c for c in changes(sim) if c.endswith("/attributes")]) == 1
 
 
+def test_a_kill_between_the_annotation_and_the_mark_repeats_nothing(build, sim, api, conf, poll):
+    own = conf("WH-850-127-604")
+    poll(own)
+    made = bill(api)
+    calls.http("POST", sim.url.replace("/public/v1", "/_sim/faults"), json.dumps(
+        {"method": "PUT", "path": f"{BILLING}/{made}/attributes", "delay_ms": 600000, "effect": True}).encode())
+    killed = servers.Server([build / "connect-webhook", "poll", "--once", "-c", own.path], own.folder / "killed.log")
+    killed.wait_until(lambda: f"{BILLING}/{made}/attributes" in changes(sim))
+    killed.kill()
+    assert decided(poll(own)) == {made: ("annotate", "")}
+    assert poll(own) == []
+    assert len([c for c in changes(sim) if c.endswith("/attributes")]) == 1
+
+
 # ---------------------------------------------------------------------------------- rules
 
 

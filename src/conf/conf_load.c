@@ -407,6 +407,10 @@ static enum err read_states(struct load *l, const struct yamlx_node *n, struct c
         const char *const *pending = w->object_class->pending[w->account->side];
         for (; count < CONF_STATES_MAX && pending[count] != NULL; count++)
             w->states[count] = pending[count];
+        if (count == 0 && w->object_class->state != NULL && w->type == TYPE_EVENT)
+            log_warn("%s:%d: webhook %s: nothing of a %s is pending for a %s, so nothing will be "
+                     "done (is it the other side's account, or are `states` missing?)",
+                     w->file, w->line, w->id, w->object_class->name, side_name(w->account->side));
         return ERR_OK;
     }
     enum err e = count_items(l, list, "webhooks.states", CONF_STATES_MAX, &count);

@@ -151,6 +151,17 @@ def test_a_group_that_is_not_there_is_warned_of(check, conf):
     assert ran.returncode == 0 and "there is no group no-such-group" in ran.stderr
 
 
+def test_a_queue_in_which_nothing_can_be_pending_is_warned_of(check, conf):
+    conf.webhook(calls.WEBHOOK).update({"object_class": "listing_request"})
+    conf.save()
+    ran = check("-c", conf.path)
+    assert ran.returncode == 0
+    assert f"webhook {calls.WEBHOOK}: nothing of a listing_request is pending for a vendor" in ran.stderr
+    conf.webhook(calls.WEBHOOK).update({"object_class": "billing_request"})
+    conf.save()
+    assert "pending for" not in check("-c", conf.path).stderr
+
+
 @pytest.mark.parametrize("change, told", [
     ({"type": "validator"}, "does not answer validator webhooks")])
 def test_what_this_version_cannot_serve_is_wrong_and_warned_of(check, handler, conf, change, told):

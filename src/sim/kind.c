@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "sim/rooms.h"
 
+/* Ends with a NULL. */
 static const struct sim_kind *const kinds[] = {
     &sim_kind_requests,
     &sim_kind_tier_config_requests,
@@ -20,6 +21,7 @@ static const struct sim_kind *const kinds[] = {
     &sim_kind_assets,
     &sim_kind_billed_assets,
     &sim_kind_accounts,
+    NULL,
 };
 
 bool sim_has_word(const char *words, const char *word)

@@ -34,6 +34,12 @@ SECOND, FIRST, UPDATE = "TCR-908-022-156-001", "TCR-331-277-401-001", "TCR-448-7
 WANTED = {
     "WH-415-806-227": {SECOND: ("approve", "approved"), FIRST: ("approve", "approved"), UPDATE: ("approve", "approved"),
                        PURCHASE: ("approve", "approved")},
+    "WH-623-978-334": {
+        **{f"PR-7957-9623-82{n}-001": ("approve", "approved") for n in (21, 22)},
+        "PR-7957-9623-8223-001": ("inquire", "inquiring"), "PR-7957-9623-8224-001": ("fail", "failed"),
+        "PR-7957-9623-8225-001": ("skip", "pending"), "PR-6990-1715-4162-001": ("skip", "pending"),
+        **{f"PR-6990-1715-41{n}-001": ("approve", "approved") for n in range(63, 68)},
+        "PR-6990-1715-4168-001": ("skip", "pending"), "PR-6990-1715-4169-001": ("confirm", "revoked")},
     "WH-632-725-169": {"TAR-6458-9737-0065-003-001": ("accept", "accepted"),
                        "TAR-4487-1987-3778-002-001": ("accept", "accepted"),
                        "TAR-5520-1184-0037-002-001": ("ignore", "ignored")},
@@ -130,7 +136,7 @@ def test_one_poll_brings_everything_to_its_end(sim, api, conf, poll):
     objects = poll(conf())
     for webhook, wanted in WANTED.items():
         got = [o for o in objects if o["object_id"] in wanted
-               and (o["webhook_id"] == webhook or o["object_class"] == "fulfillment_request")]
+               and (o["webhook_id"] == webhook or o["object_id"] == PURCHASE)]
         # What the vendor submits, the distributor decides in the same round.
         if webhook == "WH-744-019-582":
             assert decided(got) == wanted

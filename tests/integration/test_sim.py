@@ -19,7 +19,7 @@ import servers
 PENDING = "PR-7957-9623-8221-001"  # of the built-in seed: a purchase
 CHANGE = "PR-6990-1715-4162-001"
 DRAFT_AND_BACK = "PR-6990-1715-4171-001"  # inquiring
-SEEDED = 18  # requests
+SEEDED = 21  # requests
 REVOKING = "PR-6990-1715-4169-001"
 ACTIVE = "AS-6990-1715-4170"  # of an approved purchase
 OTHER_PRODUCT = "PRD-910-114-336"
@@ -227,8 +227,8 @@ def test_orders(api, ordering, key, reverse):
 
 
 @pytest.mark.parametrize("limit,offset,first,last,count", [
-    (5, 0, 0, 4, 5), (5, 5, 5, 9, 5), (5, 16, 16, 17, 2), (1, 17, 17, 17, 1), (5, 18, 18, 18, 0),
-    (5, 99, 99, 99, 0), (0, 0, 0, 0, 0), (0, 3, 0, 0, 0), (100000, 0, 0, 17, SEEDED),
+    (5, 0, 0, 4, 5), (5, 5, 5, 9, 5), (5, 19, 19, 20, 2), (1, 20, 20, 20, 1), (5, 21, 21, 21, 0),
+    (5, 99, 99, 99, 0), (0, 0, 0, 0, 0), (0, 3, 0, 0, 0), (100000, 0, 0, 20, SEEDED),
     (10**15, 10**15, 10**15, 10**15, 0)])
 def test_pages(api, limit, offset, first, last, count):
     everything = api.get("/requests?ordering(-created)")

@@ -312,6 +312,8 @@ def test_an_asset_is_what_its_requests_make_of_it(api):
 def test_the_seed_has_every_state(api):
     for path, (key, states, _) in VERBS.items():
         assert {o[key] for o in api.get(f"{path}?limit=1000")} == set(states.split())
+    assert {r["status"] for r in api.get("/requests")} == {
+        "draft", "tiers_setup", "pending", "inquiring", "approved", "failed", "scheduled", "revoking", "revoked"}
 
 
 def test_each_class_can_be_triggered(api):

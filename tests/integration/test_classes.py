@@ -58,7 +58,7 @@ def conf(sim, api, configuration):
     def make(*ids, **more):
         made = configuration(sim)
         key = {"file": str(made.folder / "api.key")}
-        made.document["accounts"] = [{"id": a, "api_url": sim.url, "api_key": key}
+        made.document["accounts"] = [{"id": a, "api_url": sim.url, "api_key": key, "rate_limit": 0}
                                      for a in (calls.ACCOUNT, DISTRIBUTOR)]
         made.document["webhooks"] = [
             {"id": i, "account": account, "product": calls.PRODUCT, "object_class": name,
@@ -178,16 +178,18 @@ def test_without_a_webhook_for_them_no_purchase_is_decided(sim, conf, handler, n
 
 
 def test_the_time_of_a_call_holds_for_all_its_queues(sim, api, conf, handler, nginx, trigger):
-    """An answer that takes longer than the call: the next call goes on."""
+    """The list of what was freed takes longer than the call may: the next one goes on."""
     calls.http("POST", sim.url.replace("/public/v1", "/_sim/faults"),
-               json.dumps({"path": f"{TCR}/{UPDATE}/approve", "delay_ms": 2500, "effect": True}).encode())
+               json.dumps({"method": "GET", "path": "/requests", "delay_ms": 2500}).encode())
     own = conf("WH-415-806-227", "WH-623-978-334")
     own.document["processing"] = {"inline_deadline": "2s"}
     own.save()
     server = nginx(handler(own))
-    trigger(server.url, "WH-415-806-227")
-    assert api.get(f"/requests/{PURCHASE}")["status"] in ("tiers_setup", "pending")
+    answer = trigger(server.url, "WH-415-806-227")
     assert api.get("/notifications/webhooks/WH-415-806-227")["last_failure"]["status_code"] == 503
+    assert set(decided(answer["objects"])) == {SECOND, FIRST, UPDATE}
+    assert api.get(f"/requests/{PURCHASE}")["status"] == "pending"
+    assert PURCHASE in decided(trigger(server.url, "WH-623-978-334")["objects"])
 
 
 def test_a_dry_run_goes_nowhere(sim, api, conf, handler, nginx, trigger, poll):

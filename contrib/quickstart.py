@@ -236,8 +236,8 @@ def run(build, tmp, once, distributor):
         well = show_second(q, VENDORS_DAY) and well
         if distributor:
             q.api.post("/subscriptions/requests", {
-                "type": "provider", "asset": {"id": SUBSCRIPTION}, "items": [], "attributes": {}, "period": {
-                    "from": "2026-12-01T00:00:00+00:00", "to": "2027-01-01T00:00:00+00:00", "delta": 1, "uom": "monthly"}})
+                "type": "provider", "asset": {"id": SUBSCRIPTION}, "items": [], "attributes": {},
+                "period": {"from": "2026-12-01", "to": "2027-01-01", "delta": 1, "uom": "monthly"}})
             print()
             well = show_day(q, "A distributor's day", DISTRIBUTORS_DAY) and well
         if not once:

@@ -49,7 +49,8 @@ PLAIN = {
             "pricelist": {"id": "PL-1"}}},
     "billing_request": {
         "type": "provider", "events": EVENTS, "attributes": {}, "items": [{"id": "I1", "quantity": 8.0}],
-        "asset": {"id": "AS-1-2-3", "status": "active", "product": PRODUCT}, "period": {"delta": 1.0, "uom": "monthly"}},
+        "asset": {"id": "AS-1-2-3", "status": "active", "product": PRODUCT},
+        "period": {"delta": 1.0, "uom": "monthly"}},
     "usage_file": {
         "status": "ready", "name": "f", "product": PRODUCT, "created_at": "2026-11-20T10:00:00Z", "events": EVENTS,
         "stats": {"uploaded": 1}, "records": {"valid": 1, "invalid": 0}},
@@ -80,7 +81,8 @@ EVERYWHERE = {
 }
 SHAPES = {
     "fulfillment_request": {
-        "tiers null": {"asset.tiers": None}, "no tiers": {"asset.tiers": GONE}, "tier2 absent": {"asset.tiers.tier2": GONE},
+        "tiers null": {"asset.tiers": None}, "no tiers": {"asset.tiers": GONE},
+        "tier2 absent": {"asset.tiers.tier2": GONE},
         "unlimited": {"asset.items.0.quantity": "unlimited", "asset.items.0.old_quantity": -1},
         "quantity number": {"asset.items.0.quantity": 8.0}, "period null": {"asset.items.0.period": None},
         "items null": {"asset.items": None}, "params null": {"asset.params": None}, "no params": {"asset.params": GONE},
@@ -94,13 +96,15 @@ SHAPES = {
         "tiers null": {"tiers": None}, "params empty": {"params": []}, "params null": {"params": None},
         "params text": {"params": ""}, "level text": {"configuration.tier_level": "2"},
         "level absent": {"configuration.tier_level": GONE}, "account null": {"configuration.account": None},
-        "account external id": {"configuration.account.external_id": 92979}, "connection absent": {"configuration.connection": GONE},
+        "account external id": {"configuration.account.external_id": 92979},
+        "connection absent": {"configuration.connection": GONE},
         "nested configuration": {"configuration.configuration": {"params": [{"id": "x", "value": None}]}},
         "open request": {"configuration.open_request": {"id": "TCR-9"}}, "unknown status": {"status": "resting"},
         "activation": {"activation": {"link": "https://x.example"}}, "no product": {"configuration.product": GONE}},
     "tier_account_request": {
         "account null": {"account": None}, "no contact": {"account.contact_info": GONE},
-        "contact null": {"account.contact_info.contact": None}, "email empty": {"account.contact_info.contact.email": ""},
+        "contact null": {"account.contact_info.contact": None},
+        "email empty": {"account.contact_info.contact.email": ""},
         "scopes text": {"account.scopes": "customer"}, "scopes null": {"account.scopes": None},
         "version text": {"account.version": "5"}, "external id": {"account.external_id": HUGE},
         "environment null": {"account.environment": None}, "vendor absent": {"vendor": GONE, "provider": None},
@@ -108,22 +112,28 @@ SHAPES = {
     "listing_request": {
         "old, without product": {"product": GONE}, "product null": {"product": None}, "listing null": {"listing": None},
         "contract null": {"listing.contract": None}, "no pricelist": {"listing.pricelist": GONE},
-        "pricelist null": {"listing.pricelist": {"id": None, "name": ""}}, "status of the listing": {"status": "listed"},
+        "pricelist null": {"listing.pricelist": {"id": None, "name": ""}},
+        "status of the listing": {"status": "listed"},
         "deploying": {"state": "deploying"}, "unknown state": {"state": "dreaming"}, "state null": {"state": None},
         "creator text": {"creator": "x"}, "version text": {"product.version": "1"}},
     "billing_request": {
-        "attributes null": {"attributes": None}, "attributes list": {"attributes": []}, "attributes absent": {"attributes": GONE},
+        "attributes null": {"attributes": None}, "attributes list": {"attributes": []},
+        "attributes absent": {"attributes": GONE},
         "items null": {"items": None}, "quantity text": {"items.0.quantity": "4.0"},
         "quantity unlimited": {"items.0.quantity": "unlimited"}, "period null": {"period": None},
-        "uom year": {"period.uom": "year"}, "delta text": {"period.delta": "1.0"}, "asset without tiers": {"asset.tiers": GONE},
+        "uom year": {"period.uom": "year"}, "delta text": {"period.delta": "1.0"},
+        "asset without tiers": {"asset.tiers": GONE},
         "asset tiers null": {"asset.tiers": None}, "asset status null": {"asset.status": None},
-        "created without zone": {"events.created.at": "2026-11-20T10:00:00"}, "created nonsense": {"events.created.at": "soon"},
+        "created without zone": {"events.created.at": "2026-11-20T10:00:00"},
+        "created nonsense": {"events.created.at": "soon"},
         "created null": {"events.created": None}, "vendor": {"type": "vendor"}},
     "usage_file": {
         "READY": {"status": "READY"}, "uploaded": {"status": "uploaded"}, "Uploaded": {"status": "Uploaded"},
         "unknown status": {"status": "processed"}, "stats null": {"stats": None}, "records null": {"records": None},
-        "records texts": {"records.invalid": "2"}, "old error key": {"error_details": "x"}, "uri": {"usage_file_uri": "<x>"},
-        "sub status": {"sub_status": "processing"}, "no environment": {"environment": None}, "name null": {"name": None},
+        "records texts": {"records.invalid": "2"}, "old error key": {"error_details": "x"},
+        "uri": {"usage_file_uri": "<x>"},
+        "sub status": {"sub_status": "processing"}, "no environment": {"environment": None},
+        "name null": {"name": None},
         "provider null": {"provider": None, "marketplace": None, "contract": {"id": "CRD-00000-00000-00000"}}},
 }
 
@@ -196,8 +206,8 @@ def test_rules_are_asked_about_each(build, tmp, name):
         path = tmp / "object.json"
         path.write_text(json.dumps(thing, ensure_ascii=False))
         ran = subprocess.run(
-            [build / "connect-webhook", "policy", "test", "--rules", RULES / f"{rules}.rules.yaml", "--class", name, "--side",
-             side, "--object", path, "--json"], capture_output=True, text=True, timeout=TIMEOUT)
+            [build / "connect-webhook", "policy", "test", "--rules", RULES / f"{rules}.rules.yaml", "--class", name,
+             "--side", side, "--object", path, "--json"], capture_output=True, text=True, timeout=TIMEOUT)
         servers.check_log(ran.stderr)
         shown = json.loads(ran.stdout)
         state = thing.get(key)

@@ -70,10 +70,12 @@ static bool is_wanted(void *ctx, const struct swept *s)
            (r->mark == NULL || s->unusable != NULL || mark_is_new(r->mark, s));
 }
 
-/* A skip is an answer, too; what has to be tried again, or looked at, stays new. */
-static bool is_settled(enum outcome o)
+/* A skip is an answer, too, where there is somebody to give one; what has to be tried again, or
+ * looked at, stays new. */
+static bool is_settled(const struct run *r)
 {
-    return o == OUTCOME_DONE || o == OUTCOME_SKIP;
+    bool answered = r->queue->webhook->policy.kind != CONF_POLICY_NONE;
+    return r->outcome == OUTCOME_DONE || (r->outcome == OUTCOME_SKIP && answered);
 }
 
 static enum err remember(struct run *r, const struct swept *s, struct why *why)
@@ -82,7 +84,7 @@ static enum err remember(struct run *r, const struct swept *s, struct why *why)
         return why_no_memory(why);
     if (r->mark == NULL || s->unusable != NULL || r->terms->dry_run)
         return ERR_OK;
-    return mark_note(r->mark, s, is_settled(r->outcome), why);
+    return mark_note(r->mark, s, is_settled(r), why);
 }
 
 static bool on_swept(void *ctx, const struct swept *s)

@@ -79,6 +79,7 @@ static int set_up(void **state)
                                     .product = PRODUCT,
                                     .object_class = &class_fulfillment_request,
                                     .type = TYPE_EVENT,
+                                    .policy = {.kind = CONF_POLICY_RULES},
                                     .states = {"pending", "revoking"}};
     queue = (struct queue){
         .conf = &conf, .webhook = &webhook, .api = connect.api, .policy = &policy};
@@ -478,6 +479,7 @@ static void changes_nothing_in_a_dry_run(void **state)
 static void skips_all_without_a_policy(void **state)
 {
     (void)state;
+    webhook.policy.kind = CONF_POLICY_NONE;
     assert_err(policy_open(&webhook.policy, webhook.object_class, &queue.policy, NULL), ERR_OK);
     list(1);
     object(1, "pending", APPROVE);
@@ -548,6 +550,23 @@ static void remembers_nothing_of_a_dry_run(void **state)
     assert_result("objects 1: 1 skip");
     assert_int_equal(inbox.seen_count, 0);
     assert_int_equal(inbox.mark.from_us, 0);
+}
+
+/* Until there is a policy, nobody has decided to leave them. */
+static void keeps_what_no_policy_was_asked_about(void **state)
+{
+    (void)state;
+    webhook.object_class = &class_billing_request;
+    webhook.states[0] = NULL;
+    webhook.since_us = 0;
+    webhook.policy.kind = CONF_POLICY_NONE;
+    for (int i = 0; i < 2; i++) {
+        fake_api_answer(&connect, 200, "[{'id':'BRV-1','events':{'created':{'at':'2026-11-20'}}}]");
+        fake_answer(fake, 200, "", "{\"id\":\"BRV-1\",\"note\":\"{'action':'skip'}\"}");
+        assert_err(run(), ERR_OK);
+        assert_result("objects 1: 1 skip");
+    }
+    assert_int_equal(inbox.seen_count, 0);
 }
 
 /* It would be asked about again and again. */
@@ -635,6 +654,7 @@ static void tells_a_call_what_became_of_each(void **state)
     struct clients *clients = clients_new();
     struct queues *queues;
     struct result r;
+    webhook.policy.kind = CONF_POLICY_NONE;
     assert_err(queues_new(&one, clients, &queues, NULL), ERR_OK);
     list(1);
     object(1, "pending", APPROVE);
@@ -693,6 +713,7 @@ int main(void)
         TEST(skips_all_without_a_policy),
         TEST(works_on_classes_without_a_state),
         TEST(remembers_nothing_of_a_dry_run),
+        TEST(keeps_what_no_policy_was_asked_about),
         TEST(ends_when_it_cannot_remember),
         TEST(lists_again_what_was_freed_in_the_same_queue),
         TEST(ends_when_it_is_stopped),

@@ -669,3 +669,16 @@ struct json_object *jsonx_copy(const struct json_object *root)
         return NULL;
     return copy;
 }
+
+struct json_object *jsonx_shallow(const struct json_object *object)
+{
+    struct json_object *copy = json_object_new_object();
+    struct json_object *from = (struct json_object *)(uintptr_t)object;
+    struct json_object_iterator it = json_object_iter_begin(from), end = json_object_iter_end(from);
+    for (; copy != NULL && !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
+        if (!jsonx_share(copy, json_object_iter_peek_name(&it), json_object_iter_peek_value(&it))) {
+            json_object_put(copy);
+            copy = NULL;
+        }
+    return copy;
+}

@@ -100,6 +100,9 @@ bool jsonx_share(struct json_object *object, const char *key, struct json_object
 
 /* A deep copy, owned by the caller; NULL for NULL or when memory ran out. */
 struct json_object *jsonx_copy(const struct json_object *root);
+/* An object of its own that shares the members of another, owned by the caller. NULL: out of
+ * memory. */
+struct json_object *jsonx_shallow(const struct json_object *object);
 
 /* Called with each value of a tree, NULL for a null; false to stop. True: nobody did. */
 typedef bool jsonx_visit_fn(void *ctx, struct json_object *at);

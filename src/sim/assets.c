@@ -26,12 +26,8 @@ static struct json_object *brief_of(const struct json_object *request)
 /* What is present, as it is while the newest request is under way. */
 static struct json_object *listed_asset(struct json_object *present, struct json_object *newest)
 {
-    struct json_object *asset = json_object_new_object();
+    struct json_object *asset = jsonx_shallow(present);
     bool over = sim_is_over(&sim_kind_requests, newest);
-    struct json_object_iterator it = json_object_iter_begin(present),
-                                end = json_object_iter_end(present);
-    for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
-        jsonx_share(asset, json_object_iter_peek_name(&it), json_object_iter_peek_value(&it));
     jsonx_share(asset, "status", jsonx_at(newest, "asset.status"));
     jsonx_share(asset, "template", jsonx_get(newest, "template"));
     json_object_object_add(asset, "pending_request", over ? NULL : brief_of(newest));

@@ -53,14 +53,8 @@ static struct json_object *with_aliases(enum store_name n, struct json_object *o
         struct json_object *value = aliases[i].store == n ? jsonx_at(o, aliases[i].path) : NULL;
         if (value == NULL || json_object_object_get_ex(o, aliases[i].name, NULL))
             continue;
-        if (view == NULL) {
-            struct json_object_iterator it = json_object_iter_begin(o),
-                                        end = json_object_iter_end(o);
-            view = json_object_new_object();
-            for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
-                jsonx_share(view, json_object_iter_peek_name(&it),
-                            json_object_iter_peek_value(&it));
-        }
+        if (view == NULL)
+            view = jsonx_shallow(o);
         jsonx_share(view, aliases[i].name, value);
     }
     return view != NULL ? view : json_object_get(o);

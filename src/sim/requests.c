@@ -17,6 +17,7 @@ bool sim_request_put(struct sim_call *c, struct json_object *request)
         jsonx_add_text(request, "note", jsonx_str(c->body, "note", ""));
     jsonx_add(request, "updated", sim_now());
     sim_changed(c, STORE_REQUESTS, request);
+    sim_asset_follows(c->sim->store, request);
     return sim_ok(c, 200, json_object_get(request));
 }
 

@@ -312,6 +312,10 @@ def test_an_asset_is_what_its_requests_make_of_it(api):
     api.post(f"/requests/{made['id']}/approve", {"activation_tile": "# Hi"})
     after = api.get(path)
     assert after["items"][0]["quantity"] == "77" and after["pending_request"] is None
+    assert [a["id"] for a in api.get("/assets?params.value=S-1")] == [before["id"]]
+    api.put(f"/requests/{made['id']}", {"asset": {"params": [{"id": "subscription_id", "value": "S-2"}]}})
+    assert [a["id"] for a in api.get("/assets?params.value=S-2")] == [before["id"]]
+    assert api.get("/assets?params.value=S-1") == []
     assert [r["id"] for r in api.get(f"{path}/requests?ordering(id)")] == ["PR-6990-1715-4170-001", made["id"]]
 
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/jsonx.h"
+#include "json_text.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
@@ -628,6 +629,18 @@ static void makes_leaves_anew(void **state)
     buf_free(&b);
 }
 
+static void copies_an_object_and_shares_its_members(void **state)
+{
+    (void)state;
+    struct json_object *o = json("{'a':{'b':1},'n':null}"), *copy = jsonx_shallow(o);
+    assert_ptr_equal(jsonx_get(copy, "a"), jsonx_get(o, "a"));
+    assert_int_equal(json_object_object_length(copy), 2);
+    json_object_object_del(copy, "a");
+    assert_non_null(jsonx_get(o, "a"));
+    json_object_put(o);
+    json_object_put(copy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -650,6 +663,7 @@ int main(void)
         cmocka_unit_test(prints_within_the_ceiling),
         cmocka_unit_test(reads_files),
         cmocka_unit_test(makes_leaves_anew),
+        cmocka_unit_test(copies_an_object_and_shares_its_members),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

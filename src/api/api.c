@@ -101,10 +101,11 @@ static enum err object_path(struct api_call *call, const struct object_class *c,
 }
 
 /* eq(asset.product.id,PRD-1) */
-static enum err add_product(struct buf *path, const char *filter, const char *product_id)
+static enum err add_comparison(struct buf *path, const char *op, const char *filter,
+                               const char *value)
 {
-    buf_printf(path, "eq(%s,", filter);
-    enum err e = rql_add_value(path, product_id);
+    buf_printf(path, "%s(%s,", op, filter);
+    enum err e = rql_add_value(path, value);
     buf_addc(path, ')');
     return e;
 }
@@ -126,11 +127,8 @@ static enum err add_states(struct buf *path, const char *filter, const char *con
 static enum err add_since(struct buf *path, const char *filter, int64_t since_us)
 {
     char text[CLK_ISO_MAX];
-    clk_iso(since_us / 1000000 - (since_us % 1000000 < 0), text);
-    buf_printf(path, "ge(%s,", filter);
-    enum err e = rql_add_value(path, text);
-    buf_addc(path, ')');
-    return e;
+    clk_iso(clk_second(since_us), text);
+    return add_comparison(path, "ge", filter, text);
 }
 
 /* /requests?and(eq(asset.product.id,PRD-1),in(status,(pending,revoking)))&ordering(created), or as
@@ -141,7 +139,7 @@ static enum err list_path(const struct object_class *c, const struct api_filter 
     enum err e = ERR_OK;
     buf_printf(path, "%s?%s", c->list, c->product != NULL ? "and(" : "");
     if (c->product != NULL) {
-        e = add_product(path, c->product, f->product_id);
+        e = add_comparison(path, "eq", c->product, f->product_id);
         buf_addc(path, ',');
     }
     if (e == ERR_OK)

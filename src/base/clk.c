@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#define US_PER_S 1000000
-
 static int64_t read_clock(clockid_t id, int64_t per_s)
 {
     struct timespec ts;
@@ -28,7 +26,7 @@ int64_t clk_wall_s(void)
 
 int64_t clk_wall_us(void)
 {
-    return read_clock(CLOCK_REALTIME, US_PER_S);
+    return read_clock(CLOCK_REALTIME, CLK_S_US);
 }
 
 int clk_left_ms(int64_t deadline)
@@ -53,6 +51,11 @@ void clk_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until)
     const struct timespec ts = {.tv_sec = (time_t)(until / 1000),
                                 .tv_nsec = (long)(until % 1000) * 1000000};
     pthread_cond_timedwait(cond, lock, &ts);
+}
+
+int64_t clk_second(int64_t wall_us)
+{
+    return wall_us / CLK_S_US - (wall_us % CLK_S_US < 0);
 }
 
 void clk_iso(int64_t wall_s, char ret[CLK_ISO_MAX])
@@ -93,7 +96,7 @@ static bool take(struct cursor *c, char ch)
 /* ".814429": digits beyond microseconds are cut. */
 static bool fraction(struct cursor *c, int64_t *ret_us)
 {
-    int64_t us = 0, unit = US_PER_S / 10;
+    int64_t us = 0, unit = CLK_S_US / 10;
     const char *start = c->at;
     for (; c->at < c->end && isdigit((unsigned char)*c->at); c->at++, unit /= 10)
         us += unit * (*c->at - '0');
@@ -158,6 +161,6 @@ enum err clk_parse_iso(const char *s, size_t len, int64_t *ret_us)
         return ERR_RANGE;
     if (month < 1 || month > 12 || day < 1 || day > 31)
         return ERR_RANGE;
-    *ret_us = ((int64_t)t - (int64_t)offset * 60) * US_PER_S + us;
+    *ret_us = ((int64_t)t - (int64_t)offset * 60) * CLK_S_US + us;
     return ERR_OK;
 }

@@ -14,7 +14,9 @@
 #include "base/err.h"
 
 #define CLK_NEVER   INT64_MAX /* a deadline that does not come */
-#define CLK_ISO_MAX 32        /* bytes of clk_iso()'s text, with the NUL */
+#define CLK_UNKNOWN INT64_MIN /* a wall time that nobody has told */
+#define CLK_S_US    INT64_C(1000000)
+#define CLK_ISO_MAX 32 /* bytes of clk_iso()'s text, with the NUL */
 
 int64_t clk_mono_ms(void); /* since some moment in the past; never steps */
 int64_t clk_wall_s(void);  /* UTC, seconds since the epoch */
@@ -29,6 +31,8 @@ void clk_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until);
 
 /* "2026-11-23T10:04:56+00:00", the form that Connect writes. */
 void clk_iso(int64_t wall_s, char ret[CLK_ISO_MAX]);
+/* The whole second, as it has begun. */
+int64_t clk_second(int64_t wall_us);
 
 /*
  * Read an ISO 8601 instant in the shapes that Connect sends: 'T' or a space between

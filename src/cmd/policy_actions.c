@@ -4,12 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/jsonx.h"
 #include "cmd/table.h"
 #include "event/object_class.h"
-
-#define FIELDS_TEXT_MAX 256 /* bytes of the names of a verb's fields */
 
 static const struct table_column columns[] = {
     {"object_class", "CLASS"}, {"side", "SIDE"},   {"state", "STATE"}, {"pending", "PENDING"},
@@ -18,37 +15,28 @@ static const struct table_column columns[] = {
 
 /* ------------------------------------------------------------------------- one row */
 
-/* The fields that are needed, or that are not: a list for programs, a text for people. */
-static struct json_object *names_of(const struct verb_field *f, bool needed, bool json)
+/* The fields that are needed, or that are not. */
+static struct json_object *names_of(const struct verb_field *f, bool needed)
 {
     struct json_object *list = json_object_new_array();
-    struct buf text;
-    buf_init(&text, FIELDS_TEXT_MAX);
     for (; f->name != NULL; f++)
-        if (f->needed == needed) {
+        if (f->needed == needed)
             jsonx_append(list, json_object_new_string(f->name));
-            buf_printf(&text, "%s%s", text.len > 0 ? ", " : "", f->name);
-        }
-    struct json_object *names = json ? json_object_get(list) : json_object_new_string(text.data);
-    json_object_put(list);
-    buf_free(&text);
-    return names;
+    return list;
 }
 
 static bool add_row(struct table *t, const struct object_class *c, enum side side,
-                    const char *state, const struct object_verb *v, bool json)
+                    const char *state, const struct object_verb *v)
 {
     bool pending = c->state == NULL || state_is_among(c->pending[side], state);
     struct json_object *row = json_object_new_object();
     bool ok = jsonx_add_text(row, "object_class", c->name) &&
               jsonx_add_text(row, "side", side_name(side)) &&
               jsonx_add_text(row, "state", state[0] != '\0' ? state : NULL) &&
-              jsonx_add(row, "pending",
-                        json ? json_object_new_boolean(pending)
-                             : json_object_new_string(pending ? "yes" : "")) &&
+              jsonx_add(row, "pending", json_object_new_boolean(pending)) &&
               jsonx_add_text(row, "action", v->name) &&
-              jsonx_add(row, "needs", names_of(v->fields, true, json)) &&
-              jsonx_add(row, "takes", names_of(v->fields, false, json));
+              jsonx_add(row, "needs", names_of(v->fields, true)) &&
+              jsonx_add(row, "takes", names_of(v->fields, false));
     if (ok)
         return table_row(t, row) == ERR_OK;
     json_object_put(row);
@@ -58,12 +46,12 @@ static bool add_row(struct table *t, const struct object_class *c, enum side sid
 /* ------------------------------------------------------------------------ the order */
 
 static bool add_state(struct table *t, const struct object_class *c, enum side side,
-                      const char *state, bool json)
+                      const char *state)
 {
     bool ok = true;
     for (const struct object_verb *v = c->verbs; ok && v->name != NULL; v++)
         if (object_verb_allowed(v, side, state))
-            ok = add_row(t, c, side, state, v, json);
+            ok = add_row(t, c, side, state, v);
     return ok;
 }
 
@@ -80,14 +68,14 @@ static bool is_repeated(const struct object_class *c, enum side side, const char
     return false;
 }
 
-static bool add_class(struct table *t, const struct object_class *c, bool json)
+static bool add_class(struct table *t, const struct object_class *c)
 {
     bool ok = true;
     for (unsigned side = 0; side < SIDE__COUNT; side++)
         for (const struct object_verb *v = c->verbs; v->name != NULL; v++)
             for (const char *const *s = v->from[side]; ok && *s != NULL; s++)
                 if (!is_repeated(c, (enum side)side, s))
-                    ok = add_state(t, c, (enum side)side, *s, json);
+                    ok = add_state(t, c, (enum side)side, *s);
     return ok;
 }
 
@@ -105,7 +93,7 @@ int policy_actions(const struct cmd *self, void *options, char **arguments)
         return cmd_failed(self, "%s", err_text(ERR_NOMEM));
     for (const struct object_class *const *c = object_classes; ok && *c != NULL; c++)
         if (only == NULL || only == *c)
-            ok = add_class(t, *c, o->json);
+            ok = add_class(t, *c);
     if (ok)
         table_print(t);
     table_free(t);

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/jsonx.h"
+#include "base/utf8.h"
 
 #define ROW_MAX (1024 * 1024) /* bytes of a row as JSON */
 
@@ -64,24 +65,26 @@ static size_t width(const char *s)
     return n;
 }
 
-/* Bytes of the first `columns` characters. */
-static int prefix(const char *s, size_t columns)
+/* A value in words: a list with commas, a boolean as yes or nothing. */
+static void add_words(struct buf *b, struct json_object *value)
 {
-    const char *at = s;
-    for (; *at != '\0'; at++)
-        if (((unsigned char)*at & 0xc0) != 0x80 && columns-- == 0)
-            break;
-    return (int)(at - s);
+    size_t n = json_object_is_type(value, json_type_array) ? json_object_array_length(value) : 0;
+    for (size_t i = 0; i < n; i++)
+        buf_printf(b, "%s%s", i > 0 ? ", " : "",
+                   json_object_get_string(json_object_array_get_idx(value, i)));
+    if (json_object_is_type(value, json_type_boolean))
+        buf_addstr(b, json_object_get_boolean(value) ? "yes" : "");
+    else if (value != NULL && !json_object_is_type(value, json_type_array))
+        buf_addstr(b, json_object_get_string(value));
 }
 
 /* What a cell says to people: on one line, without control characters. */
 static const char *cell(struct buf *b, const struct json_object *row, const char *key)
 {
-    struct json_object *value = jsonx_get(row, key);
-    const char *s = value == NULL ? "-" : json_object_get_string(value);
     buf_reset(b);
-    for (; *s != '\0'; s++)
-        buf_addc(b, (unsigned char)*s < 0x20 || *s == 0x7f ? ' ' : *s);
+    add_words(b, jsonx_get(row, key));
+    for (char *c = b->data; *c != '\0'; c++)
+        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? ' ' : *c;
     return b->len > 0 ? b->data : "-";
 }
 
@@ -92,7 +95,7 @@ static void print_cell(FILE *out, const char *text, size_t columns, bool last)
     if (last) {
         fputs(text, out);
     } else if (w > TABLE_CELL_MAX) {
-        fprintf(out, "%.*s...%*s", prefix(text, TABLE_CELL_MAX - 3), text,
+        fprintf(out, "%.*s...%*s", (int)utf8_prefix(text, TABLE_CELL_MAX - 3), text,
                 (int)(columns - TABLE_CELL_MAX) + 2, "");
     } else {
         fprintf(out, "%s%*s", text, (int)(columns - w) + 2, "");

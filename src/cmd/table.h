@@ -2,8 +2,8 @@
  * table.h - rows for people, or one JSON object a line.
  *
  * Columns are named once; a row is given cell by cell. As a table it is printed by
- * table_print() when all rows are known, aligned, with a bold head on a terminal; as JSON each
- * row is one object whose keys are the columns' keys.
+ * table_print() when all rows are known, aligned, with a bold head on a terminal, lists with commas
+ * and booleans as yes or nothing; as JSON each row is one object whose keys are the columns' keys.
  */
 #ifndef CMD_TABLE_H
 #define CMD_TABLE_H

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/clk.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/secret.h"
@@ -22,7 +23,6 @@
 #define CONF_WEBHOOKS_MAX 4096
 #define CONF_SECRETS_MAX  16 /* of one webhook, while rotating */
 #define CONF_STATES_MAX   16
-#define CONF_SINCE_NONE   INT64_MIN
 #define CONF_INCLUDE      "webhooks.d/*.yaml" /* unless `include` says otherwise */
 
 /* A secret as configured: where it is, and what it was when the snapshot was made. */
@@ -61,7 +61,7 @@ struct conf_webhook {
     const char *states[CONF_STATES_MAX + 1]; /* what is swept, NULL-terminated; the class's
                                                 pending ones unless configured */
     int64_t since_us; /* of classes without states: what was made then or later is looked at first;
-                         CONF_SINCE_NONE: not configured */
+                         CLK_UNKNOWN: not configured */
     struct conf_policy policy;
     const char *file; /* where it was written, for errors */
     int line;

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clk.h"
 #include "base/yamlx.h"
 #include "conf/keys.h"
 #include "conf/owner.h"
@@ -429,7 +428,7 @@ static enum err read_since(struct load *l, const struct yamlx_node *n, struct co
     const struct yamlx_node *since = yamlx_get(n, "since");
     const char *text = NULL;
     int64_t us;
-    w->since_us = CONF_SINCE_NONE;
+    w->since_us = CLK_UNKNOWN;
     if (since == NULL)
         return ERR_OK;
     if (w->object_class->state != NULL)
@@ -443,7 +442,7 @@ static enum err read_since(struct load *l, const struct yamlx_node *n, struct co
         return yamlx_fail(since, l->why, ERR_INVALID,
                           "webhooks.since: %.64s: a time like 2026-11-01T00:00:00Z is needed",
                           text);
-    w->since_us = us - us % 1000000;
+    w->since_us = clk_second(us) * CLK_S_US;
     return ERR_OK;
 }
 
@@ -456,12 +455,14 @@ static enum err check_twins(struct load *l, const struct yamlx_node *n,
             return yamlx_fail(n, l->why, ERR_DUPLICATE,
                               "webhooks.id: %s: given twice, first at %s:%d", w->id, other->file,
                               other->line);
-        if (conf_same_queue(w, other) && !conf_same_policy(&w->policy, &other->policy))
+        if (!conf_same_queue(w, other))
+            continue;
+        if (!conf_same_policy(&w->policy, &other->policy))
             return yamlx_fail(n, l->why, ERR_CONFIG,
                               "webhooks.policy: %s and %s (%s:%d) watch the same queue: they must "
                               "name the same policy",
                               w->id, other->id, other->file, other->line);
-        if (conf_same_queue(w, other) && w->since_us != other->since_us)
+        if (w->since_us != other->since_us)
             return yamlx_fail(n, l->why, ERR_CONFIG,
                               "webhooks.since: %s and %s (%s:%d) watch the same queue: they must "
                               "begin with the same time",

@@ -1,7 +1,6 @@
 /* conf_print.c - the configuration as YAML, and the table of its keys. */
 #include <string.h>
 
-#include "base/clk.h"
 #include "base/yamlx.h"
 #include "conf/conf.h"
 #include "conf/keys.h"
@@ -58,9 +57,9 @@ static void webhook(struct buf *b, const struct conf_webhook *w)
     } else {
         buf_addstr(b, "    policy: none\n");
     }
-    if (w->since_us != CONF_SINCE_NONE) {
+    if (w->since_us != CLK_UNKNOWN) {
         char text[CLK_ISO_MAX];
-        clk_iso(w->since_us / 1000000, text);
+        clk_iso(clk_second(w->since_us), text);
         buf_printf(b, "    since: \"%s\"\n", text);
     }
     if (w->states[0] == NULL)

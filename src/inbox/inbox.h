@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/clk.h"
 #include "base/err.h"
 #include "event/object_class.h"
 
@@ -110,11 +111,9 @@ void inbox_unlock_sweep(struct inbox_lock *lock); /* NULL is fine */
  * which they were made, and the ids of those above it. Nothing ever takes them away but a mark
  * that rises.
  */
-#define INBOX_MARK_NEVER INT64_MIN
-
 struct inbox_mark {
     int64_t from_us;  /* what was made before is not looked at */
-    int64_t since_us; /* what the configuration had it begin with; INBOX_MARK_NEVER: nothing */
+    int64_t since_us; /* what the configuration had it begin with; CLK_UNKNOWN: nothing */
     bool called;      /* a call has told of the queue; else polling alone has begun it */
 };
 

@@ -390,14 +390,14 @@ void sqlite_db_put(struct sqlite_db *d, struct sqlite_item *item)
     pthread_mutex_unlock(&d->lock);
 }
 
-enum err sqlite_db_do(struct sqlite_db *d, struct sqlite_item *item)
+enum err sqlite_db_do(struct sqlite_db *d, struct sqlite_item *item, struct why *why)
 {
     sqlite_db_put(d, item);
     pthread_mutex_lock(&d->lock);
     while (!item->over)
         pthread_cond_wait(&d->told, &d->lock);
     pthread_mutex_unlock(&d->lock);
-    return item->err;
+    return item->err == ERR_OK ? ERR_OK : why_set(why, item->err, "%s", item->why.text);
 }
 
 /* ------------------------------------------------------------- open and close */

@@ -59,7 +59,7 @@ struct sqlite_item {
 /* Have a change made; `done` runs exactly once, in the writer's thread. Any thread. */
 void sqlite_db_put(struct sqlite_db *d, struct sqlite_item *item);
 /* ... and wait for it. Returns item->err. Not from within `done`. */
-enum err sqlite_db_do(struct sqlite_db *d, struct sqlite_item *item);
+enum err sqlite_db_do(struct sqlite_db *d, struct sqlite_item *item, struct why *why);
 
 /*
  * For `apply`: a statement, ready to be bound; prepared when it is asked for first, and known by

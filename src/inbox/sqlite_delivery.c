@@ -100,6 +100,5 @@ static enum err set_state(struct sqlite_db *db, struct sqlite_item *item, struct
 enum err sqlite_set_state(struct inbox *i, int64_t id, enum delivery_state state, struct why *why)
 {
     struct change c = {.head = {.apply = set_state}, .id = id, .state = state};
-    enum err e = sqlite_db_do((struct sqlite_db *)i, &c.head);
-    return e == ERR_OK ? e : why_set(why, e, "%s", c.head.why.text);
+    return sqlite_db_do((struct sqlite_db *)i, &c.head, why);
 }

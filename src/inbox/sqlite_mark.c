@@ -100,17 +100,11 @@ static enum err note_seen(struct sqlite_db *db, struct sqlite_item *item, struct
     return run(db, q, why);
 }
 
-static enum err make(struct inbox *i, struct visit *v, struct why *why)
-{
-    enum err e = sqlite_db_do((struct sqlite_db *)i, &v->head);
-    return e == ERR_OK ? e : why_set(why, e, "%s", v->head.why.text);
-}
-
 enum err sqlite_mark_read(struct inbox *i, const struct inbox_queue *q, struct inbox_mark *ret,
                           inbox_seen_fn *fn, void *ctx, struct why *why)
 {
     struct visit v = {.head = {.apply = read_mark}, .queue = q, .fn = fn, .ctx = ctx};
-    enum err e = make(i, &v, why);
+    enum err e = sqlite_db_do((struct sqlite_db *)i, &v.head, why);
     if (e == ERR_OK)
         *ret = v.mark;
     return e;
@@ -120,7 +114,7 @@ enum err sqlite_mark_write(struct inbox *i, const struct inbox_queue *q, const s
                            struct why *why)
 {
     struct visit v = {.head = {.apply = write_mark}, .queue = q, .mark = *m};
-    return make(i, &v, why);
+    return sqlite_db_do((struct sqlite_db *)i, &v.head, why);
 }
 
 enum err sqlite_mark_seen(struct inbox *i, const struct inbox_queue *q, const char *object_id,
@@ -128,5 +122,5 @@ enum err sqlite_mark_seen(struct inbox *i, const struct inbox_queue *q, const ch
 {
     struct visit v = {
         .head = {.apply = note_seen}, .queue = q, .object_id = object_id, .created_us = created_us};
-    return make(i, &v, why);
+    return sqlite_db_do((struct sqlite_db *)i, &v.head, why);
 }

@@ -7,7 +7,7 @@
 #include "base/clk.h"
 #include "base/jsonx.h"
 
-#define DAY_US (24 * 3600 * INT64_C(1000000))
+#define DAY_US (24 * 3600 * CLK_S_US)
 
 struct mark {
     struct inbox *inbox;
@@ -44,8 +44,8 @@ static int64_t before_call(const struct json_object *claims)
 /* Where the queue begins; in whole seconds, for Connect's times may be cut to them. */
 static struct inbox_mark first_mark(int64_t since_us, const struct json_object *claims)
 {
-    int64_t from_us = clk_wall_s() * 1000000;
-    if (since_us != INBOX_MARK_NEVER)
+    int64_t from_us = clk_wall_s() * CLK_S_US;
+    if (since_us != CLK_UNKNOWN)
         from_us = since_us;
     else if (claims != NULL)
         from_us = before_call(claims);
@@ -56,9 +56,9 @@ static struct inbox_mark first_mark(int64_t since_us, const struct json_object *
 static bool adapt(struct inbox_mark *kept, int64_t since_us, const struct json_object *claims)
 {
     const struct inbox_mark was = *kept;
-    if (since_us != INBOX_MARK_NEVER && since_us != kept->since_us) {
+    if (since_us != CLK_UNKNOWN && since_us != kept->since_us) {
         kept->from_us = since_us;
-    } else if (claims != NULL && !kept->called && since_us == INBOX_MARK_NEVER) {
+    } else if (claims != NULL && !kept->called && since_us == CLK_UNKNOWN) {
         int64_t from_us = before_call(claims);
         kept->from_us = from_us < kept->from_us ? from_us : kept->from_us;
     }
@@ -92,16 +92,15 @@ static void forget(struct mark *m)
 enum err mark_open(const struct queue *q, struct inbox *inbox, struct json_object *claims,
                    struct mark **ret, struct why *why)
 {
-    const struct conf_webhook *w = q->webhook;
     struct mark *m = calloc(1, sizeof *m);
     if (m == NULL)
         return why_no_memory(why);
     m->inbox = inbox;
-    m->queue = (struct inbox_queue){w->account->id, w->product, w->object_class};
+    m->queue = queue_in_inbox(q);
     m->newest_us = INT64_MIN;
     m->oldest_us = INT64_MAX;
     m->seen = json_object_new_object();
-    enum err e = m->seen != NULL ? load(m, w->since_us, claims, why) : why_no_memory(why);
+    enum err e = m->seen != NULL ? load(m, q->webhook->since_us, claims, why) : why_no_memory(why);
     if (e == ERR_OK)
         *ret = m;
     else
@@ -117,7 +116,7 @@ int64_t mark_since(const struct mark *m)
 /* An object that does not say when it was made is held to be as old as any can be. */
 static int64_t created_of(const struct mark *m, const struct swept *s)
 {
-    return s->created_us != SWEPT_UNDATED ? s->created_us : m->kept.from_us;
+    return s->created_us != CLK_UNKNOWN ? s->created_us : m->kept.from_us;
 }
 
 /* Filters of Connect's have been known to be ignored: what is older may be listed, too. */

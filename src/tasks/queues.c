@@ -11,6 +11,12 @@ struct queues {
     struct queue list[]; /* of the configuration's webhooks, in their order */
 };
 
+struct inbox_queue queue_in_inbox(const struct queue *q)
+{
+    const struct conf_webhook *w = q->webhook;
+    return (struct inbox_queue){w->account->id, w->product, w->object_class};
+}
+
 bool queue_is_served(const struct conf_webhook *w, struct why *why)
 {
     if (w->type == TYPE_EVENT)

@@ -13,6 +13,7 @@
 #include "api/clients.h"
 #include "base/err.h"
 #include "conf/conf.h"
+#include "inbox/inbox.h"
 #include "policy/policy.h"
 
 /* The objects of one class, of one product, that wait for one account, and a webhook that tells of
@@ -23,6 +24,9 @@ struct queue {
     struct api *api; /* NULL in a process that must not hold the account's key */
     struct policy *policy;
 };
+
+/* As the inbox knows it. */
+struct inbox_queue queue_in_inbox(const struct queue *q);
 
 struct queues;
 

@@ -54,7 +54,7 @@ static bool pass_unusable(struct listing *l, const struct api_element *element)
                             .type = jsonx_str(object, "type", ""),
                             .state = object_state(l->queue->webhook->object_class, object),
                             .unusable = why.text,
-                            .created_us = SWEPT_UNDATED};
+                            .created_us = CLK_UNKNOWN};
     if (!l->sweep->is_wanted(l->sweep->ctx, &s))
         return true;
     l->unusable++;
@@ -98,8 +98,9 @@ static bool note_element(void *ctx, const struct api_element *element)
     snprintf(one->id, sizeof one->id, "%s", element->id);
     snprintf(one->type, sizeof one->type, "%s", jsonx_str(object, "type", ""));
     snprintf(one->state, sizeof one->state, "%s", object_state(c, object));
-    one->created_us = SWEPT_UNDATED;
-    (void)object_created(c, object, &one->created_us);
+    one->created_us = CLK_UNKNOWN;
+    if (c->state == NULL)
+        (void)object_created(c, object, &one->created_us);
     const struct swept s = swept_of(one);
     if (l->sweep->is_wanted(l->sweep->ctx, &s))
         l->count++;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clk.h"
 #include "base/err.h"
 #include "tasks/queues.h"
 
@@ -16,9 +17,9 @@ struct swept {
     const char *type;     /* of the request: "purchase"; "" if it has none */
     const char *state;    /* "" if it has none */
     const char *unusable; /* why it can be neither read nor changed; NULL if it can */
-    int64_t created_us;   /* when it was made; SWEPT_UNDATED if it does not say */
+    int64_t created_us;   /* when it was made; of classes without states; CLK_UNKNOWN if it does not
+                             say */
 };
-#define SWEPT_UNDATED INT64_MIN
 
 typedef bool swept_fn(void *ctx, const struct swept *s);
 

@@ -172,7 +172,7 @@ enum err work_queue(const struct queue *q, struct inbox *inbox, const struct tas
     if (q->api == NULL) {
         result_set(result, ERR_CONFIG, "account %s: its API key is not loaded", w->account->id);
     } else if (has_work(w)) {
-        const struct inbox_queue name = {w->account->id, w->product, w->object_class};
+        const struct inbox_queue name = queue_in_inbox(q);
         int64_t patience = earlier(deadline, clk_mono_ms() + WORK_LOCK_MS);
         result->err = inbox_lock_sweep(inbox, &name, patience, &lock, &result->why);
         if (result->err == ERR_OK) {

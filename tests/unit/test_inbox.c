@@ -378,7 +378,7 @@ static void keeps_how_far_a_queue_has_been_seen(void **state)
 {
     (void)state;
     struct inbox *i = open_inbox();
-    struct inbox_mark m = {.from_us = 5, .since_us = INBOX_MARK_NEVER, .called = false};
+    struct inbox_mark m = {.from_us = 5, .since_us = CLK_UNKNOWN, .called = false};
     char seen[128] = "";
     assert_err(inbox_mark_read(i, &no_queue, &m, note_seen, seen, NULL), ERR_INVALID);
     assert_err(inbox_mark_write(i, &no_queue, &m, NULL), ERR_INVALID);
@@ -396,7 +396,7 @@ static void keeps_how_far_a_queue_has_been_seen(void **state)
     m = (struct inbox_mark){.called = true};
     assert_err(inbox_mark_read(i, &queue, &m, note_seen, seen, NULL), ERR_OK);
     assert_int_equal(m.from_us, 5);
-    assert_true(m.since_us == INBOX_MARK_NEVER);
+    assert_true(m.since_us == CLK_UNKNOWN);
     assert_false(m.called);
     assert_string_equal(seen, "UF-1@5 UF-2@7 ");
     m = (struct inbox_mark){.from_us = 6, .since_us = 3, .called = true};

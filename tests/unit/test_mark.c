@@ -26,7 +26,7 @@ static int set_up(void **state)
     webhook = (struct conf_webhook){.account = &account,
                                     .product = "PRD-1",
                                     .object_class = &class_billing_request,
-                                    .since_us = CONF_SINCE_NONE};
+                                    .since_us = CLK_UNKNOWN};
     return 0;
 }
 
@@ -132,7 +132,7 @@ static void begins_where_the_configuration_says(void **state)
     assert_true(mark_since(mark) == NOON_US - DAY_US);
     assert_false(is_new("BRV-1", NOON_US + 3 * DAY_US));
     close_mark(false);
-    webhook.since_us = CONF_SINCE_NONE;
+    webhook.since_us = CLK_UNKNOWN;
     open_mark(NULL);
     assert_true(mark_since(mark) == NOON_US - DAY_US);
     close_mark(false);
@@ -189,11 +189,11 @@ static void deals_once_with_what_does_not_say_when_it_was_made(void **state)
 {
     (void)state;
     open_mark(NOON_CALL);
-    assert_true(is_new("BRV-1", SWEPT_UNDATED));
-    note("BRV-1", SWEPT_UNDATED, true);
+    assert_true(is_new("BRV-1", CLK_UNKNOWN));
+    note("BRV-1", CLK_UNKNOWN, true);
     close_mark(true);
     open_mark(NULL);
-    assert_false(is_new("BRV-1", SWEPT_UNDATED));
+    assert_false(is_new("BRV-1", CLK_UNKNOWN));
     close_mark(true);
 }
 

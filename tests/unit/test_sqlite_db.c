@@ -30,7 +30,7 @@ static int set_up(void **state)
     snprintf(path, sizeof path, "%s/inbox.db", folder);
     assert_err(sqlite_open(&options, path, &inbox, NULL), ERR_OK);
     db = (struct sqlite_db *)inbox;
-    assert_err(sqlite_db_do(db, &item), ERR_OK);
+    assert_err(sqlite_db_do(db, &item, NULL), ERR_OK);
     return 0;
 }
 
@@ -164,8 +164,8 @@ static void tells_who_waits(void **state)
     (void)state;
     struct insert good = insert(1, ERR_OK), bad = insert(2, ERR_NOT_FOUND);
     good.head.done = bad.head.done = NULL;
-    assert_err(sqlite_db_do(db, &good.head), ERR_OK);
-    assert_err(sqlite_db_do(db, &bad.head), ERR_NOT_FOUND);
+    assert_err(sqlite_db_do(db, &good.head, NULL), ERR_OK);
+    assert_err(sqlite_db_do(db, &bad.head, NULL), ERR_NOT_FOUND);
     assert_string_equal(bad.head.why.text, "item 2");
     assert_int_equal(rows("n > 0"), 1);
 }

@@ -543,6 +543,12 @@ const char *jsonx_str(const struct json_object *obj, const char *key, const char
     return value != NULL ? json_object_get_string(value) : otherwise;
 }
 
+const char *jsonx_str_at(const struct json_object *obj, const char *path, const char *otherwise)
+{
+    struct json_object *value = jsonx_at(obj, path);
+    return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : otherwise;
+}
+
 const char *jsonx_spelling(const struct json_object *value)
 {
     return json_object_is_type(value, json_type_double)

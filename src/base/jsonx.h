@@ -68,6 +68,8 @@ struct json_object *jsonx_get(const struct json_object *obj, const char *key);
 struct json_object *jsonx_at(const struct json_object *obj, const char *path);
 /* A member that is a string, else `otherwise`. The string is borrowed. */
 const char *jsonx_str(const struct json_object *obj, const char *key, const char *otherwise);
+/* ... of a member of a member: jsonx_str_at(o, "asset.product.id", ""). */
+const char *jsonx_str_at(const struct json_object *obj, const char *path, const char *otherwise);
 /*
  * A number that is a whole one of 64 bits, however it is spelled (1590573843.0); false for any
  * other value, and for one of which a double has not kept every digit.

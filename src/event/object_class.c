@@ -54,27 +54,20 @@ bool object_verb_done(const struct object_verb *v, const char *state)
 
 /* ------------------------------------------------------------------------ objects */
 
-static struct json_object *member(const char *path, const struct json_object *object,
-                                  enum json_type type)
-{
-    struct json_object *value = path != NULL ? jsonx_at(object, path) : NULL;
-    return json_object_is_type(value, type) ? value : NULL;
-}
-
 const char *object_state(const struct object_class *c, const struct json_object *object)
 {
-    struct json_object *state = member(c->state, object, json_type_string);
-    return state != NULL ? json_object_get_string(state) : "";
+    return c->state != NULL ? jsonx_str_at(object, c->state, "") : "";
 }
 
 const char *object_product(const struct object_class *c, const struct json_object *object)
 {
-    return json_object_get_string(member(c->product, object, json_type_string));
+    return c->product != NULL ? jsonx_str_at(object, c->product, NULL) : NULL;
 }
 
 struct json_object *object_params(const struct object_class *c, const struct json_object *object)
 {
-    return member(c->params, object, json_type_array);
+    struct json_object *params = c->params != NULL ? jsonx_at(object, c->params) : NULL;
+    return json_object_is_type(params, json_type_array) ? params : NULL;
 }
 
 bool object_template_scope(const struct object_class *c, const struct json_object *object,
@@ -94,7 +87,6 @@ bool object_template_scope(const struct object_class *c, const struct json_objec
 
 bool object_created(const struct object_class *c, const struct json_object *object, int64_t *ret_us)
 {
-    struct json_object *created = member(c->created, object, json_type_string);
-    const char *text = created != NULL ? json_object_get_string(created) : "";
+    const char *text = jsonx_str_at(object, c->created, "");
     return clk_parse_iso(text, strlen(text), ret_us) == ERR_OK;
 }

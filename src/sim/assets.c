@@ -13,24 +13,15 @@ struct json_object *sim_present_asset(const struct store *s, const char *asset_i
     return jsonx_object(r != NULL ? r : newest, "asset");
 }
 
-/* {"id","type","status","template"} of a request; NULL for NULL. */
-static struct json_object *brief_of(const struct json_object *request)
-{
-    static const char *const members[] = {"id", "type", "status", "template"};
-    struct json_object *brief = request != NULL ? json_object_new_object() : NULL;
-    for (size_t i = 0; brief != NULL && i < sizeof members / sizeof *members; i++)
-        jsonx_share(brief, members[i], jsonx_get(request, members[i]));
-    return brief;
-}
-
 /* What is present, as it is while the newest request is under way. */
 static struct json_object *listed_asset(struct json_object *present, struct json_object *newest)
 {
+    static const char *const brief[] = {"id", "type", "status", "template", NULL};
     struct json_object *asset = jsonx_shallow(present);
     bool over = sim_is_over(&sim_kind_requests, newest);
     jsonx_share(asset, "status", jsonx_at(newest, "asset.status"));
     jsonx_share(asset, "template", jsonx_get(newest, "template"));
-    json_object_object_add(asset, "pending_request", over ? NULL : brief_of(newest));
+    json_object_object_add(asset, "pending_request", over ? NULL : sim_members(newest, brief));
     return asset;
 }
 

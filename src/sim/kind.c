@@ -45,11 +45,6 @@ bool sim_is_over(const struct sim_kind *k, const struct json_object *object)
     return k->last != NULL && sim_has_word(k->last, sim_state(k, object));
 }
 
-static void note_time(struct json_object *object, const char *path)
-{
-    jsonx_add_at(object, path, sim_now());
-}
-
 void sim_move(struct sim_call *c, const struct sim_kind *k, struct json_object *object,
               const char *to, const char *event)
 {
@@ -57,9 +52,9 @@ void sim_move(struct sim_call *c, const struct sim_kind *k, struct json_object *
     jsonx_add_text(object, k->state, to);
     if (event != NULL) {
         snprintf(path, sizeof path, "events.%s.at", event);
-        note_time(object, path);
+        jsonx_add_at(object, path, sim_now());
     }
-    note_time(object, k->touched);
+    jsonx_add_at(object, k->touched, sim_now());
     sim_changed(c, k->store, object);
 }
 
@@ -81,11 +76,8 @@ static bool fits(struct sim_call *c, const struct sim_verb *v)
 static bool has_needed(struct sim_call *c, const struct sim_verb *v)
 {
     bool has = v->needs[0] == NULL;
-    for (size_t i = 0; i < 2 && v->needs[i] != NULL; i++) {
-        struct json_object *value = jsonx_at(c->body, v->needs[i]);
-        has = has || (json_object_is_type(value, json_type_string) &&
-                      json_object_get_string_len(value) > 0);
-    }
+    for (size_t i = 0; i < 2 && v->needs[i] != NULL; i++)
+        has = has || *jsonx_str_at(c->body, v->needs[i], "") != '\0';
     return has || !sim_error(c, 400, "VAL_001", "%s: This field is required.", v->needs[0]);
 }
 
@@ -212,6 +204,16 @@ struct json_object *sim_element(struct json_object *array, const char *id)
     return NULL;
 }
 
+const char *const sim_brief[] = {"id", "name", NULL};
+
+struct json_object *sim_members(const struct json_object *object, const char *const *names)
+{
+    struct json_object *some = json_object_new_object();
+    for (; some != NULL && *names != NULL; names++)
+        jsonx_share(some, *names, jsonx_get(object, *names));
+    return some;
+}
+
 bool sim_all_known(struct sim_call *c, const char *what, struct json_object *given,
                    struct json_object *known)
 {
@@ -223,10 +225,13 @@ bool sim_all_known(struct sim_call *c, const char *what, struct json_object *giv
     return true;
 }
 
-void sim_write_params(struct json_object *given, struct json_object *params)
+bool sim_write_params(struct sim_call *c, const char *what, struct json_object *given,
+                      struct json_object *params)
 {
     static const char *const writable[] = {"value", "structured_value", "value_error",
                                            "structured_error"};
+    if (!sim_all_known(c, what, given, params))
+        return false;
     for (size_t i = 0; given != NULL && i < json_object_array_length(given); i++) {
         struct json_object *from = json_object_array_get_idx(given, i);
         struct json_object *to = sim_element(params, jsonx_str(from, "id", ""));
@@ -234,6 +239,7 @@ void sim_write_params(struct json_object *given, struct json_object *params)
             if (jsonx_get(from, writable[k]) != NULL)
                 json_object_object_add(to, writable[k], jsonx_copy(jsonx_get(from, writable[k])));
     }
+    return true;
 }
 
 const char *sim_missing_param(const struct json_object *params, const char *phase)
@@ -246,6 +252,15 @@ const char *sim_missing_param(const struct json_object *params, const char *phas
             return jsonx_str(p, "id", "?");
     }
     return NULL;
+}
+
+bool sim_may_approve(struct sim_call *c, const struct sim_verb *v, const char *what,
+                     const struct json_object *params)
+{
+    const char *missing = strcmp(v->name, "approve") == 0 ? sim_missing_param(params, "fulfillment")
+                                                          : NULL;
+    return missing == NULL ||
+           !sim_error(c, 400, "VAL_001", "%s: %.80s: a value is required.", what, missing);
 }
 
 void sim_name_after(const struct sim_call *c, enum store_name n, const char *prefix,

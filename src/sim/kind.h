@@ -72,14 +72,22 @@ bool sim_has_word(const char *words, const char *word);
 /* ------------------------------------------------------------------ parameters, items */
 
 struct json_object *sim_element(struct json_object *array, const char *id); /* NULL: none */
+/* An object with these members of another, null where it has none; `names` ends with a NULL. */
+extern const char *const sim_brief[]; /* id and name */
+struct json_object *sim_members(const struct json_object *object, const char *const *names);
 /* Each element of `given` names one of `known` by its id; false, and the answer says so with
  * `what`, if not. Both may be NULL. */
 bool sim_all_known(struct sim_call *c, const char *what, struct json_object *given,
                    struct json_object *known);
-/* Write what may be written of the parameters that are given. */
-void sim_write_params(struct json_object *given, struct json_object *params);
+/* Write what may be written of the parameters that are given, if all of them are there: as above.
+ */
+bool sim_write_params(struct sim_call *c, const char *what, struct json_object *given,
+                      struct json_object *params);
 /* The id of a parameter of a phase that is required and empty; NULL if there is none. */
 const char *sim_missing_param(const struct json_object *params, const char *phase);
+/* For `check`: approving needs the parameters of the vendor. */
+bool sim_may_approve(struct sim_call *c, const struct sim_verb *v, const char *what,
+                     const struct json_object *params);
 
 /* "PR-6990-1715-4162-001": the prefix, what comes behind the owner's, and which one it is. */
 void sim_name_after(const struct sim_call *c, enum store_name n, const char *prefix,

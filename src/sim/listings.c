@@ -64,10 +64,7 @@ static struct json_object *new_listing(struct sim_call *c)
     jsonx_add_text(listing, "status", "unlisted");
     jsonx_add_at(listing, "contract.id",
                  json_object_new_string(jsonx_str(c->body, "contract_id", "")));
-    struct json_object *brief = json_object_new_object();
-    jsonx_share(brief, "id", jsonx_get(product, "id"));
-    jsonx_share(brief, "name", jsonx_get(product, "name"));
-    jsonx_add(listing, "product", brief);
+    jsonx_add(listing, "product", sim_members(product, sim_brief));
     jsonx_share(listing, "vendor", jsonx_object(product, "owner"));
     return listing;
 }

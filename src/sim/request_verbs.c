@@ -102,11 +102,8 @@ static void show(const struct store *s, struct json_object *request, const char 
 
 static bool check(struct sim_call *c, struct json_object *request, const struct sim_verb *v)
 {
-    const struct json_object *params = jsonx_array(jsonx_get(request, "asset"), "params");
-    const char *missing = strcmp(v->name, "approve") == 0 ? sim_missing_param(params, "fulfillment")
-                                                          : NULL;
-    return missing == NULL ||
-           !sim_error(c, 400, "VAL_001", "asset.params: %.80s: a value is required.", missing);
+    return sim_may_approve(c, v, "asset.params",
+                           jsonx_array(jsonx_get(request, "asset"), "params"));
 }
 
 static void effect(struct sim_call *c, struct json_object *request, const struct sim_verb *v)

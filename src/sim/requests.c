@@ -10,9 +10,8 @@ bool sim_request_put(struct sim_call *c, struct json_object *request)
 {
     struct json_object *given = jsonx_array(jsonx_get(c->body, "asset"), "params");
     struct json_object *params = jsonx_array(jsonx_get(request, "asset"), "params");
-    if (!sim_all_known(c, "asset.params", given, params))
+    if (!sim_write_params(c, "asset.params", given, params))
         return true;
-    sim_write_params(given, params);
     if (jsonx_str(c->body, "note", NULL) != NULL)
         jsonx_add_text(request, "note", jsonx_str(c->body, "note", ""));
     jsonx_add(request, "updated", sim_now());
@@ -113,14 +112,13 @@ static struct json_object *known_asset(struct sim_call *c, const struct json_obj
         return NULL;
     }
     struct json_object *asset = jsonx_copy(known), *params = jsonx_array(given, "params");
-    bool fits = sim_all_known(c, "asset.params", params, jsonx_array(asset, "params")) &&
+    bool fits = sim_write_params(c, "asset.params", params, jsonx_array(asset, "params")) &&
                 (strcmp(type, "change") != 0 ||
                  write_items(c, jsonx_array(given, "items"), jsonx_array(asset, "items")));
     if (!fits) {
         json_object_put(asset);
         return NULL;
     }
-    sim_write_params(params, jsonx_array(asset, "params"));
     return asset;
 }
 

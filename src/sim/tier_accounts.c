@@ -51,10 +51,7 @@ static bool create(struct sim_call *c)
     jsonx_add(r, "account", next);
     jsonx_share(r, "vendor", jsonx_object(product, "owner"));
     jsonx_share(r, "provider", jsonx_object(account, "owner"));
-    struct json_object *brief = json_object_new_object();
-    jsonx_share(brief, "id", jsonx_get(product, "id"));
-    jsonx_share(brief, "name", jsonx_get(product, "name"));
-    jsonx_add(r, "product", brief);
+    jsonx_add(r, "product", sim_members(product, sim_brief));
     jsonx_add_at(r, "events.created.at", sim_now());
     (void)store_replace(s, STORE_TIER_ACCOUNTS, next);
     return sim_created(c, STORE_TIER_ACCOUNT_REQUESTS, r);

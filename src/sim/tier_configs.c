@@ -48,28 +48,18 @@ static const struct sim_verb verbs[] = {
 
 static bool check(struct sim_call *c, struct json_object *request, const struct sim_verb *v)
 {
-    const char *missing = strcmp(v->name, "approve") == 0
-                              ? sim_missing_param(jsonx_array(request, "params"), "fulfillment")
-                              : NULL;
-    return missing == NULL ||
-           !sim_error(c, 400, "VAL_001", "params: %.80s: a value is required.", missing);
+    return sim_may_approve(c, v, "params", jsonx_array(request, "params"));
 }
 
 /* ------------------------------------------------------------------ who waits for whom */
-
-static const char *text_at(const struct json_object *object, const char *path)
-{
-    struct json_object *value = jsonx_at(object, path);
-    return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : "";
-}
 
 /* Is the configuration one of this account, of the tier, for the product? */
 static bool is_of(const struct json_object *configuration, const char *product_id, int tier,
                   const char *account_id)
 {
     return jsonx_int(configuration, "tier_level", 0) == tier &&
-           strcmp(text_at(configuration, "product.id"), product_id) == 0 &&
-           strcmp(text_at(configuration, "account.id"), account_id) == 0;
+           strcmp(jsonx_str_at(configuration, "product.id", ""), product_id) == 0 &&
+           strcmp(jsonx_str_at(configuration, "account.id", ""), account_id) == 0;
 }
 
 /* Does a request for that configuration still have to be decided? */
@@ -89,7 +79,8 @@ static bool waits_for(const struct json_object *tiers, const struct json_object 
 {
     char path[16];
     snprintf(path, sizeof path, "tier%d.id", (int)jsonx_int(configuration, "tier_level", 0));
-    return strcmp(text_at(tiers, path), text_at(configuration, "account.id")) == 0;
+    return strcmp(jsonx_str_at(tiers, path, ""), jsonx_str_at(configuration, "account.id", "")) ==
+           0;
 }
 
 /* Where it goes on to once nothing holds it up. */
@@ -101,20 +92,20 @@ static const char *next_state(const struct json_object *params)
 static void free_requests(struct sim_call *c, const struct json_object *configuration, bool failed)
 {
     const struct store *s = c->sim->store;
-    const char *product_id = text_at(configuration, "product.id");
+    const char *product_id = jsonx_str_at(configuration, "product.id", "");
     for (size_t i = 0; i < store_count(s, STORE_REQUESTS); i++) {
         struct json_object *r = store_at(s, STORE_REQUESTS, i);
         const struct json_object *asset = jsonx_object(r, "asset");
         const struct json_object *tiers = jsonx_object(asset, "tiers");
         if (r == NULL || strcmp(jsonx_str(r, "status", ""), waiting) != 0 ||
-            strcmp(text_at(asset, "product.id"), product_id) != 0 ||
+            strcmp(jsonx_str_at(asset, "product.id", ""), product_id) != 0 ||
             !waits_for(tiers, configuration))
             continue;
         if (failed) {
             jsonx_add_text(r, "reason", "A tier configuration request has failed.");
             sim_request_goes(c, r, "failed");
-        } else if (!is_open(s, product_id, 1, text_at(tiers, "tier1.id")) &&
-                   !is_open(s, product_id, 2, text_at(tiers, "tier2.id"))) {
+        } else if (!is_open(s, product_id, 1, jsonx_str_at(tiers, "tier1.id", "")) &&
+                   !is_open(s, product_id, 2, jsonx_str_at(tiers, "tier2.id", ""))) {
             sim_request_goes(c, r, next_state(jsonx_array(asset, "params")));
         }
     }
@@ -129,7 +120,8 @@ static void free_first_tier(struct sim_call *c, const struct json_object *config
         struct json_object *r = store_at(s, STORE_TIER_CONFIG_REQUESTS, i);
         struct json_object *own = jsonx_object(r, "configuration");
         if (r == NULL || strcmp(jsonx_str(r, "status", ""), waiting) != 0 ||
-            strcmp(text_at(own, "product.id"), text_at(configuration, "product.id")) != 0 ||
+            strcmp(jsonx_str_at(own, "product.id", ""),
+                   jsonx_str_at(configuration, "product.id", "")) != 0 ||
             !waits_for(jsonx_object(r, "tiers"), configuration))
             continue;
         const char *to = failed ? "failed" : next_state(jsonx_array(r, "params"));
@@ -161,9 +153,8 @@ static void activate(struct sim_call *c, struct json_object *request,
     jsonx_share(configuration, "params", jsonx_get(request, "params"));
     jsonx_share(configuration, "template", jsonx_get(request, "template"));
     json_object_object_del(configuration, "open_request");
-    if (kept == NULL)
-        return;
-    (void)store_replace(c->sim->store, STORE_TIER_CONFIGS, configuration);
+    if (kept != NULL)
+        (void)store_replace(c->sim->store, STORE_TIER_CONFIGS, configuration);
 }
 
 static void effect(struct sim_call *c, struct json_object *request, const struct sim_verb *v)
@@ -196,9 +187,8 @@ static bool put(struct sim_call *c, struct json_object *request)
                          jsonx_str(request, "status", ""));
     if (given != NULL && json_object_array_length(given) > PARAMS_MAX)
         return sim_error(c, 400, "VAL_001", "params: at most %d.", PARAMS_MAX);
-    if (!sim_all_known(c, "params", given, params))
+    if (!sim_write_params(c, "params", given, params))
         return true;
-    sim_write_params(given, params);
     if (jsonx_str(c->body, "notes", NULL) != NULL)
         jsonx_add_text(request, "notes", jsonx_str(c->body, "notes", ""));
     jsonx_add_at(request, "events.updated.at", sim_now());
@@ -234,7 +224,7 @@ static struct json_object *new_request(struct sim_call *c, struct json_object *c
 
 static bool create(struct sim_call *c)
 {
-    const char *id = text_at(c->body, "configuration.id");
+    const char *id = jsonx_str_at(c->body, "configuration.id", "");
     const char *type = jsonx_str(c->body, "type", "update");
     const char *status = jsonx_str(c->body, "status", "pending");
     struct json_object *configuration = store_find(c->sim->store, STORE_TIER_CONFIGS, id);
@@ -246,11 +236,10 @@ static bool create(struct sim_call *c)
     if (!sim_has_word("draft pending", status))
         return sim_error(c, 400, "VAL_001", "status: \"%.40s\" is not a valid choice.", status);
     struct json_object *request = new_request(c, configuration, status);
-    if (!sim_all_known(c, "params", given, jsonx_array(request, "params"))) {
+    if (!sim_write_params(c, "params", given, jsonx_array(request, "params"))) {
         json_object_put(request);
         return true;
     }
-    sim_write_params(given, jsonx_array(request, "params"));
     return sim_created(c, STORE_TIER_CONFIG_REQUESTS, request);
 }
 

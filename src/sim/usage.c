@@ -71,8 +71,7 @@ static bool create(struct sim_call *c)
     jsonx_add_text(file, "id", id);
     jsonx_add_text(file, "external_id", "");
     jsonx_add_text(file, "status", "draft");
-    jsonx_add_at(file, "product.id", json_object_get(jsonx_get(product, "id")));
-    jsonx_add_at(file, "product.name", json_object_get(jsonx_get(product, "name")));
+    jsonx_add(file, "product", sim_members(product, sim_brief));
     jsonx_add_at(file, "contract.id", json_object_new_string(contract_id));
     jsonx_share(file, "vendor", jsonx_object(product, "owner"));
     jsonx_add_at(file, "events.created.at", sim_now());

@@ -629,6 +629,19 @@ static void makes_leaves_anew(void **state)
     buf_free(&b);
 }
 
+static void reads_a_text_where_a_path_leads(void **state)
+{
+    (void)state;
+    struct json_object *o = json("{'a':{'b':'x','n':7,'o':{}},'t':'y'}");
+    static const char *const nowhere[] = {"a.c", "a.n", "a.o", "a", "t.b", "b", "a.b.c"};
+    for (size_t i = 0; i < sizeof nowhere / sizeof *nowhere; i++)
+        assert_string_equal(jsonx_str_at(o, nowhere[i], "none"), "none");
+    assert_string_equal(jsonx_str_at(o, "a.b", "none"), "x");
+    assert_string_equal(jsonx_str_at(o, "t", "none"), "y");
+    assert_null(jsonx_str_at(NULL, "a.b", NULL));
+    json_object_put(o);
+}
+
 static void copies_an_object_and_shares_its_members(void **state)
 {
     (void)state;
@@ -663,6 +676,7 @@ int main(void)
         cmocka_unit_test(prints_within_the_ceiling),
         cmocka_unit_test(reads_files),
         cmocka_unit_test(makes_leaves_anew),
+        cmocka_unit_test(reads_a_text_where_a_path_leads),
         cmocka_unit_test(copies_an_object_and_shares_its_members),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

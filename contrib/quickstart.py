@@ -19,31 +19,7 @@ import calls  # noqa: E402
 import servers  # noqa: E402
 
 RULES = ROOT / "contrib/rules"
-TRIGGER_TIMEOUT = 60  # seconds for the handler to answer Connect
-DISTRIBUTOR = "PA-425-033"
 SUBSCRIPTION = "AS-6990-1715-4170"  # that a distributor bills
-
-
-class Hook:
-    """A webhook of connect-sim's: whose, of which class, with which rules, and where its objects are."""
-
-    def __init__(self, webhook_id, account, object_class, rules, path):
-        self.id, self.account, self.object_class, self.rules, self.path = (
-            webhook_id, account, object_class, rules, path)
-
-
-# In the order in which they are triggered. What waits for a tier configuration is decided with it.
-VENDORS_DAY = [
-    Hook("WH-415-806-227", calls.ACCOUNT, "tier_config_request", "tier-config", "/tier/config-requests"),
-    Hook(calls.WEBHOOK, calls.ACCOUNT, "fulfillment_request", "fulfillment", "/requests"),
-    Hook("WH-632-725-169", calls.ACCOUNT, "tier_account_request", "tier-account", "/tier/account-requests"),
-    Hook("WH-744-019-582", calls.ACCOUNT, "usage_file", "usage", "/usage/files"),
-]
-DISTRIBUTORS_DAY = [
-    Hook("WH-833-608-476", DISTRIBUTOR, "listing_request", "listing", "/listing-requests"),
-    Hook("WH-850-127-604", DISTRIBUTOR, "billing_request", "billing", "/subscriptions/requests"),
-    Hook("WH-867-330-915", DISTRIBUTOR, "usage_file", "usage", "/usage/files"),
-]
 
 CONFIGURATION = """\
 # What quickstart.sh runs. Everything that is not here has its default:
@@ -106,38 +82,18 @@ class Quickstart:
         self.hooks = hooks
         self.sim = stack.enter_context(servers.Sim(build, tmp, api_key="quickstart-key"))
         self.api = calls.Api(self.sim.url, self.sim.api_key)
-        secrets = {hook.id: self.webhook(hook)["jwt_secret"] for hook in hooks}
+        secrets = {hook.id: self.api.webhook(hook.id)["jwt_secret"] for hook in hooks}
         self.configuration = Configuration(tmp, self.sim, hooks, secrets)
         self.handler = stack.enter_context(servers.Handler(build, tmp, self.configuration))
         self.nginx = stack.enter_context(servers.Nginx(tmp, self.configuration.socket))
         for hook in hooks:
-            self.point_here(hook)
-
-    def webhook(self, hook):
-        return self.api.get(f"/notifications/webhooks/{hook.id}")
-
-    def point_here(self, hook):
-        keys = ("object_class", "type", "label", "description", "jwt_secret", "http_method", "data", "headers")
-        known = self.webhook(hook)
-        body = {k: known[k] for k in keys if k in known}
-        body.update(product_id=known["product"]["id"], external_url=self.nginx.url, active=True)
-        self.api.put(f"/notifications/webhooks/{hook.id}", body)
+            self.api.point_webhook(hook.id, self.nginx.url)
 
     def states(self):
         """The state of every object, by its id; a billing request has none."""
         paths = dict.fromkeys(hook.path for hook in self.hooks)
         return {o["id"]: o.get("state", o.get("status", "")) for path in paths
                 for o in self.api.get(f"{path}?limit=1000")}
-
-    def trigger(self, hook):
-        """Press "Trigger Now"; what the handler answered."""
-        before = self.webhook(hook)["stats"]["triggers"]
-        self.api.post(f"/notifications/webhooks/{hook.id}/trigger")
-        self.handler.wait_until(lambda: self.webhook(hook)["stats"]["triggers"] > before, TRIGGER_TIMEOUT)
-        now = self.webhook(hook)
-        last = [t for t in (now.get("last_success"), now.get("last_failure")) if t]
-        answer = max(last, key=lambda t: t["time"])["response"]
-        return json.loads(answer) if isinstance(answer, str) else answer
 
 
 def print_table(rows):
@@ -159,7 +115,7 @@ def show_first(quickstart, hooks):
     """The table of what a first call of each webhook did; returns whether all is as the rules say."""
     rows, well = [], True
     for hook in hooks:
-        answer = quickstart.trigger(hook)
+        answer = quickstart.api.trigger(hook.id)
         states = quickstart.states()
         objects = answer.get("objects", [])
         for entry in objects:
@@ -179,7 +135,7 @@ def show_second(quickstart, hooks):
     """A second call must change nothing but what the first has made pending for us."""
     before, left = quickstart.states(), set()
     for hook in hooks:
-        left |= {e["object_id"] for e in quickstart.trigger(hook).get("objects", [])
+        left |= {e["object_id"] for e in quickstart.api.trigger(hook.id).get("objects", [])
                  if e["result"] in ("skip", "reschedule")}
     after = quickstart.states()
     changed = [i for i in after if after[i] != before[i]]
@@ -228,18 +184,18 @@ What to try:
 
 
 def run(build, tmp, once, distributor):
-    hooks = VENDORS_DAY + (DISTRIBUTORS_DAY if distributor else [])
+    hooks = calls.VENDORS_HOOKS + (calls.DISTRIBUTORS_HOOKS if distributor else [])
     with contextlib.ExitStack() as stack:
         q = Quickstart(build, tmp, hooks, stack)
-        well = show_day(q, "A vendor's day", VENDORS_DAY)
+        well = show_day(q, "A vendor's day", calls.VENDORS_HOOKS)
         print()
-        well = show_second(q, VENDORS_DAY) and well
+        well = show_second(q, calls.VENDORS_HOOKS) and well
         if distributor:
             q.api.post("/subscriptions/requests", {
                 "type": "provider", "asset": {"id": SUBSCRIPTION}, "items": [], "attributes": {},
                 "period": {"from": "2026-12-01", "to": "2027-01-01", "delta": 1, "uom": "monthly"}})
             print()
-            well = show_day(q, "A distributor's day", DISTRIBUTORS_DAY) and well
+            well = show_day(q, "A distributor's day", calls.DISTRIBUTORS_HOOKS) and well
         if not once:
             show_next_steps(q)
             print("Running. Ctrl-C stops everything.", flush=True)

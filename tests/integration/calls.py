@@ -15,9 +15,33 @@ TIMEOUT = 30  # seconds for an answer
 PROCESSING_TIMEOUT = 600  # seconds that Connect's tokens live
 
 ACCOUNT = "VA-240-990"
+DISTRIBUTOR = "PA-425-033"
 PRODUCT = "PRD-578-226-824"
 WEBHOOK = "WH-623-978-334"
 SECRET = "a secret of at least thirty-two bytes"
+
+
+class Hook:
+    """A webhook of connect-sim's seed: whose, of which class, with which rules of contrib/, and where its
+    objects are."""
+
+    def __init__(self, webhook_id, account, object_class, rules, path):
+        self.id, self.account, self.object_class, self.rules, self.path = (
+            webhook_id, account, object_class, rules, path)
+
+
+# In the order in which Connect's own processors work: what others wait for comes first.
+VENDORS_HOOKS = [
+    Hook("WH-415-806-227", ACCOUNT, "tier_config_request", "tier-config", "/tier/config-requests"),
+    Hook(WEBHOOK, ACCOUNT, "fulfillment_request", "fulfillment", "/requests"),
+    Hook("WH-632-725-169", ACCOUNT, "tier_account_request", "tier-account", "/tier/account-requests"),
+    Hook("WH-744-019-582", ACCOUNT, "usage_file", "usage", "/usage/files"),
+]
+DISTRIBUTORS_HOOKS = [
+    Hook("WH-833-608-476", DISTRIBUTOR, "listing_request", "listing", "/listing-requests"),
+    Hook("WH-850-127-604", DISTRIBUTOR, "billing_request", "billing", "/subscriptions/requests"),
+    Hook("WH-867-330-915", DISTRIBUTOR, "usage_file", "usage", "/usage/files"),
+]
 
 
 class Answer:
@@ -79,6 +103,33 @@ class Api:
 
     def put(self, path, body):
         return self.expect("PUT", path, body)
+
+    def webhook(self, webhook_id):
+        return self.get(f"/notifications/webhooks/{webhook_id}")
+
+    def point_webhook(self, webhook_id, url):
+        self.put(f"/notifications/webhooks/{webhook_id}", {"external_url": url})
+
+    def trigger(self, webhook_id):
+        """Press "Trigger Now"; returns what the webhook's address answered."""
+        before = self.webhook(webhook_id)["stats"]["success_triggers"]
+        after = self.post(f"/notifications/webhooks/{webhook_id}/trigger")
+        went_well = after["stats"]["success_triggers"] > before
+        answer = after["last_success" if went_well else "last_failure"]["response"]
+        return json.loads(answer) if isinstance(answer, str) else answer
+
+    def own(self, method, what, body=None):
+        """What connect-sim tells, or is told, about itself."""
+        return http(method, self.url.replace("/public/v1", f"/_sim/{what}"),
+                    None if body is None else json.dumps(body).encode())
+
+    def received(self):
+        """All calls that connect-sim got."""
+        return self.own("GET", "calls").json()
+
+    def plan(self, *faults):
+        """Have calls go wrong, as connect-sim(1) says."""
+        assert self.own("POST", "faults", [*faults]).status == 201
 
 
 def b64url(data):

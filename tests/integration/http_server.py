@@ -56,6 +56,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
+    def reply_list(self, items):
+        """One page with all of them."""
+        self.reply_json(200, items, [("Content-Range", f"items 0-{max(len(items) - 1, 0)}/{len(items)}")])
+
     def reply_json(self, status, value, headers=()):
         self.reply(status, json.dumps(value).encode(),
                    (("Content-Type", "application/json"), *headers))

@@ -11,22 +11,10 @@ import calls
 import servers
 
 RULES = servers.SOURCE / "contrib/rules"
-DISTRIBUTOR = "PA-425-033"
 TIMEOUT = 60  # seconds
 
-# The webhooks of connect-sim's seed: account, class, rules.
-HOOKS = {
-    "WH-415-806-227": (calls.ACCOUNT, "tier_config_request", "tier-config"),
-    "WH-623-978-334": (calls.ACCOUNT, "fulfillment_request", "fulfillment"),
-    "WH-632-725-169": (calls.ACCOUNT, "tier_account_request", "tier-account"),
-    "WH-744-019-582": (calls.ACCOUNT, "usage_file", "usage"),
-    "WH-833-608-476": (DISTRIBUTOR, "listing_request", "listing"),
-    "WH-850-127-604": (DISTRIBUTOR, "billing_request", "billing"),
-    "WH-867-330-915": (DISTRIBUTOR, "usage_file", "usage"),
-}
-PATHS = {"tier_config_request": "/tier/config-requests", "fulfillment_request": "/requests",
-         "tier_account_request": "/tier/account-requests", "listing_request": "/listing-requests",
-         "billing_request": "/subscriptions/requests", "usage_file": "/usage/files"}
+HOOKS = [*calls.VENDORS_HOOKS, *calls.DISTRIBUTORS_HOOKS]
+PATHS = {hook.object_class: hook.path for hook in HOOKS}
 TCR, PURCHASE, ACTIVE = PATHS["tier_config_request"], "PR-7957-9623-8230-001", "AS-6990-1715-4170"
 SECOND, FIRST, UPDATE = "TCR-908-022-156-001", "TCR-331-277-401-001", "TCR-448-719-877-002"
 
@@ -59,12 +47,12 @@ def conf(sim, api, configuration):
         made = configuration(sim)
         key = {"file": str(made.folder / "api.key")}
         made.document["accounts"] = [{"id": a, "api_url": sim.url, "api_key": key, "rate_limit": 0}
-                                     for a in (calls.ACCOUNT, DISTRIBUTOR)]
+                                     for a in (calls.ACCOUNT, calls.DISTRIBUTOR)]
         made.document["webhooks"] = [
-            {"id": i, "account": account, "product": calls.PRODUCT, "object_class": name,
-             "secrets": [made.add_secret(i, api.get(f"/notifications/webhooks/{i}")["jwt_secret"])],
-             "policy": {"rules": str(RULES / f"{rules}.rules.yaml")}, **more}
-            for i, (account, name, rules) in HOOKS.items() if not ids or i in ids]
+            {"id": hook.id, "account": hook.account, "product": calls.PRODUCT, "object_class": hook.object_class,
+             "secrets": [made.add_secret(hook.id, api.webhook(hook.id)["jwt_secret"])],
+             "policy": {"rules": str(RULES / f"{hook.rules}.rules.yaml")}, **more}
+            for hook in HOOKS if not ids or hook.id in ids]
         made.save()
         return made
     return make
@@ -74,14 +62,8 @@ def conf(sim, api, configuration):
 def trigger(api):
     """trigger(url, webhook): point the webhook there, press Trigger Now, and return the answer."""
     def press(url, webhook):
-        hook = api.get(f"/notifications/webhooks/{webhook}")
-        kept = ("object_class", "type", "label", "description", "jwt_secret", "http_method", "data", "headers")
-        api.put(f"/notifications/webhooks/{webhook}", {**{k: hook[k] for k in kept}, "external_url": url,
-                                                       "product_id": calls.PRODUCT, "active": True})
-        after = api.post(f"/notifications/webhooks/{webhook}/trigger")
-        last = max((t for t in (after["last_success"], after["last_failure"]) if t), key=lambda t: t["time"])
-        answer = last["response"]
-        return json.loads(answer) if isinstance(answer, str) else answer
+        api.point_webhook(webhook, url)
+        return api.trigger(webhook)
     return press
 
 
@@ -99,10 +81,9 @@ def states(api):
     return {o["id"]: o.get("state", o.get("status")) for path in PATHS.values() for o in api.get(f"{path}?limit=1000")}
 
 
-def changes(sim):
+def changes(api):
     """What changed an object, in its order: "/requests/PR-1/approve"."""
-    listed = calls.http("GET", sim.url.replace("/public/v1", "/_sim/calls")).json()
-    return [c["path"] for c in listed if c["effect"] and "/notifications/" not in c["path"]]
+    return [c["path"] for c in api.received() if c["effect"] and "/notifications/" not in c["path"]]
 
 
 def decided(objects):
@@ -132,7 +113,7 @@ def test_trigger_now_brings_each_class_to_its_end(api, conf, handler, nginx, tri
     assert all(o["result"] == "skip" or o["action"] in ("complete", "close") for o in again["objects"])
 
 
-def test_one_poll_brings_everything_to_its_end(sim, api, conf, poll):
+def test_one_poll_brings_everything_to_its_end(api, conf, poll):
     objects = poll(conf())
     for webhook, wanted in WANTED.items():
         got = [o for o in objects if o["object_id"] in wanted
@@ -154,54 +135,53 @@ def test_one_poll_brings_everything_to_its_end(sim, api, conf, poll):
 ORDER = [f"{TCR}/{SECOND}/approve", f"{TCR}/{FIRST}/approve", f"/requests/{PURCHASE}/approve"]
 
 
-def test_one_call_decides_a_purchase_that_waits_for_both_tiers(sim, conf, handler, nginx, trigger):
+def test_one_call_decides_a_purchase_that_waits_for_both_tiers(api, conf, handler, nginx, trigger):
     server = nginx(handler(conf("WH-415-806-227", "WH-623-978-334")))
     trigger(server.url, "WH-415-806-227")
-    assert [c for c in changes(sim) if c in ORDER] == ORDER
+    assert [c for c in changes(api) if c in ORDER] == ORDER
 
 
-def test_one_poll_decides_a_purchase_that_waits_for_both_tiers(sim, conf, poll):
+def test_one_poll_decides_a_purchase_that_waits_for_both_tiers(api, conf, poll):
     poll(conf())
-    assert [c for c in changes(sim) if c in ORDER] == ORDER
+    assert [c for c in changes(api) if c in ORDER] == ORDER
 
 
-def test_one_poll_of_the_tiers_alone_leaves_the_purchase_to_the_others(sim, api, conf, poll):
+def test_one_poll_of_the_tiers_alone_leaves_the_purchase_to_the_others(api, conf, poll):
     poll(conf(), "--webhook", "WH-415-806-227")
-    assert [c for c in changes(sim) if c in ORDER] == ORDER[:2]
+    assert [c for c in changes(api) if c in ORDER] == ORDER[:2]
     assert api.get(f"/requests/{PURCHASE}")["status"] == "pending"
 
 
-def test_without_a_webhook_for_them_no_purchase_is_decided(sim, conf, handler, nginx, trigger):
+def test_without_a_webhook_for_them_no_purchase_is_decided(api, conf, handler, nginx, trigger):
     server = nginx(handler(conf("WH-415-806-227")))
     answer = trigger(server.url, "WH-415-806-227")
-    assert answer["status"] == "done" and [c for c in changes(sim) if c in ORDER] == ORDER[:2]
+    assert answer["status"] == "done" and [c for c in changes(api) if c in ORDER] == ORDER[:2]
 
 
-def test_the_time_of_a_call_holds_for_all_its_queues(sim, api, conf, handler, nginx, trigger):
+def test_the_time_of_a_call_holds_for_all_its_queues(api, conf, handler, nginx, trigger):
     """The list of what was freed takes longer than the call may: the next one goes on."""
-    calls.http("POST", sim.url.replace("/public/v1", "/_sim/faults"),
-               json.dumps({"method": "GET", "path": "/requests", "delay_ms": 2500}).encode())
+    api.plan({"method": "GET", "path": "/requests", "delay_ms": 2500})
     own = conf("WH-415-806-227", "WH-623-978-334")
     own.document["processing"] = {"inline_deadline": "2s"}
     own.save()
     server = nginx(handler(own))
     answer = trigger(server.url, "WH-415-806-227")
-    assert api.get("/notifications/webhooks/WH-415-806-227")["last_failure"]["status_code"] == 503
+    assert api.webhook("WH-415-806-227")["last_failure"]["status_code"] == 503
     assert set(decided(answer["objects"])) == {SECOND, FIRST, UPDATE}
     assert api.get(f"/requests/{PURCHASE}")["status"] == "pending"
     assert PURCHASE in decided(trigger(server.url, "WH-623-978-334")["objects"])
 
 
-def test_a_dry_run_goes_nowhere(sim, api, conf, handler, nginx, trigger, poll):
+def test_a_dry_run_goes_nowhere(api, conf, handler, nginx, trigger, poll):
     own = conf()
     before = states(api)
     assert {o["result"] for o in poll(own, "--dry-run")} == {"skip"}
     own.document["processing"] = {"dry_run": True}
     own.save()
     server = nginx(handler(own))
-    for webhook in HOOKS:
-        assert {o["result"] for o in trigger(server.url, webhook)["objects"]} <= {"skip", "reschedule"}
-    assert states(api) == before and changes(sim) == []
+    for hook in HOOKS:
+        assert {o["result"] for o in trigger(server.url, hook.id)["objects"]} <= {"skip", "reschedule"}
+    assert states(api) == before and changes(api) == []
 
 
 # ------------------------------------------------------------------------------ billing
@@ -217,7 +197,7 @@ def attributes(api):
     return {o["id"]: o["attributes"] for o in api.get(BILLING)}
 
 
-def test_the_request_that_caused_the_first_event_is_annotated_once(sim, api, conf, handler, nginx, trigger, poll):
+def test_the_request_that_caused_the_first_event_is_annotated_once(api, conf, handler, nginx, trigger, poll):
     own = conf("WH-850-127-604")
     server = nginx(handler(own))
     old = attributes(api)
@@ -231,7 +211,7 @@ def test_the_request_that_caused_the_first_event_is_annotated_once(sim, api, con
     third = bill(api, items=[{"quantity": "unlimited"}])
     assert decided(poll(own)) == {second: ("annotate", ""), third: ("skip", "")}
     assert trigger(server.url, "WH-850-127-604")["objects"] == []
-    assert [c for c in changes(sim) if c.endswith("/attributes")] == \
+    assert [c for c in changes(api) if c.endswith("/attributes")] == \
         [f"{BILLING}/{i}/attributes" for i in (first, second)]
 
 
@@ -252,45 +232,42 @@ def test_since_says_where_it_begins_and_another_begins_anew(api, conf, poll):
     assert list(decided(poll(own))) == ["BRV-6990-1715-4170-0001", "BRP-6990-1715-4170-0001", "BRV-6990-1715-4170-0002"]
 
 
-def test_what_went_wrong_comes_again_and_the_others_do_not(sim, api, conf, poll):
+def test_what_went_wrong_comes_again_and_the_others_do_not(api, conf, poll):
     own = conf("WH-850-127-604", since="2026-10-01")
     lost = "BRP-6990-1715-4170-0001"
-    calls.http("POST", sim.url.replace("/public/v1", "/_sim/faults"),
-               json.dumps([{"method": "PUT", "path": f"{BILLING}/{lost}/attributes", "status": 500}]).encode())
+    api.plan({"method": "PUT", "path": f"{BILLING}/{lost}/attributes", "status": 500})
     results = {o["object_id"]: o["result"] for o in poll(own, status=1)}
     assert results.pop(lost) == "retry" and len(results) == 3 and set(results.values()) <= {"done", "skip"}
     assert decided(poll(own)) == {lost: ("annotate", "")}
     assert poll(own) == []
 
 
-def test_an_annotation_that_took_effect_without_an_answer_is_not_repeated(sim, api, conf, poll):
+def test_an_annotation_that_took_effect_without_an_answer_is_not_repeated(api, conf, poll):
     own = conf("WH-850-127-604")
     poll(own)
     made = bill(api)
-    calls.http("POST", sim.url.replace("/public/v1", "/_sim/faults"),
-               json.dumps({"method": "PUT", "path": f"{BILLING}/{made}/attributes", "close": "after"}).encode())
+    api.plan({"method": "PUT", "path": f"{BILLING}/{made}/attributes", "close": "after"})
     assert [o["result"] for o in poll(own)] == ["done"]
-    assert len([c for c in changes(sim) if c.endswith("/attributes")]) == 1
+    assert len([c for c in changes(api) if c.endswith("/attributes")]) == 1
 
 
-def test_a_kill_between_the_annotation_and_the_mark_repeats_nothing(build, sim, api, conf, poll):
+def test_a_kill_between_the_annotation_and_the_mark_repeats_nothing(build, api, conf, poll):
     own = conf("WH-850-127-604")
     poll(own)
     made = bill(api)
-    calls.http("POST", sim.url.replace("/public/v1", "/_sim/faults"), json.dumps(
-        {"method": "PUT", "path": f"{BILLING}/{made}/attributes", "delay_ms": 600000, "effect": True}).encode())
+    api.plan({"method": "PUT", "path": f"{BILLING}/{made}/attributes", "delay_ms": 600000, "effect": True})
     killed = servers.Server([build / "connect-webhook", "poll", "--once", "-c", own.path], own.folder / "killed.log")
-    killed.wait_until(lambda: f"{BILLING}/{made}/attributes" in changes(sim))
+    killed.wait_until(lambda: f"{BILLING}/{made}/attributes" in changes(api))
     killed.kill()
     assert decided(poll(own)) == {made: ("annotate", "")}
     assert poll(own) == []
-    assert len([c for c in changes(sim) if c.endswith("/attributes")]) == 1
+    assert len([c for c in changes(api) if c.endswith("/attributes")]) == 1
 
 
 # ---------------------------------------------------------------------------------- rules
 
 
-@pytest.mark.parametrize("name, object_class", [(r, c) for _, c, r in dict.fromkeys(HOOKS.values())])
+@pytest.mark.parametrize("name, object_class", [*dict.fromkeys((h.rules, h.object_class) for h in HOOKS)])
 def test_the_rules_decide_about_everything_in_the_seed(build, api, tmp, name, object_class):
     """Whatever the state: a decision that is allowed, or a skip."""
     for side in "vendor", "distributor":

@@ -155,10 +155,9 @@ def test_a_name_that_is_no_templates_is_a_policy_error(sim, api, configuration, 
     assert api.get(f"/requests/{INQUIRED}")["status"] == "pending"
 
 
-def test_each_kind_of_templates_is_listed_once_a_sweep(sim, configuration, front):
+def test_each_kind_of_templates_is_listed_once_a_sweep(sim, api, configuration, front):
     conf = configuration(sim, rules="- when: type=purchase\n  then: { action: approve }\n"
                                     "- when: type=change\n  then: { action: inquire }\n")
     document = deliver(front("program", conf), conf).json()
     assert [o["result"] for o in document["objects"]].count("done") > 2
-    listed = calls.http("GET", sim.url.replace("/public/v1", "/_sim/calls")).json()
-    assert len([c for c in listed if c["path"].endswith("/templates")]) == 2
+    assert len([c for c in api.received() if c["path"].endswith("/templates")]) == 2

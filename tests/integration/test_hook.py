@@ -132,8 +132,7 @@ def test_a_message_reaches_the_conversation_of_the_request(hook, connect, api):
 
 def test_a_message_that_is_not_posted_is_told(hook, connect, api, tmp):
     conf, url = hook(rules="- then: { action: fail, reason: 'no', message: bye }\n")
-    calls.http("POST", api.url.replace("/public/v1", "/_sim/faults"),
-               json.dumps({"path": "/conversations/*/messages", "method": "POST", "status": 403}).encode())
+    api.plan({"path": "/conversations/*/messages", "method": "POST", "status": 403})
     answer = connect(url, conf)
     assert answer.status == 200
     told = [e for e in answer.json()["objects"] if "the message was not posted: " in e["reason"]]

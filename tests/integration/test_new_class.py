@@ -113,8 +113,7 @@ class Handler(http_server.Handler):
             return
         found = [o for p, o in self.server.objects.items() if p.rpartition("/")[0] == path]
         self.server.lists.append((path, urllib.parse.unquote(query)))
-        last = max(len(found) - 1, 0)
-        self.reply_json(200, found, [("Content-Range", f"items 0-{last}/{len(found)}")])
+        self.reply_list(found)
 
     def do_POST(self):
         body = json.loads(self.body())

@@ -14,7 +14,6 @@ import servers
 
 RULES = servers.SOURCE / "contrib/rules"
 TIMEOUT = 60  # seconds
-DISTRIBUTOR = "PA-425-033"
 HUGE = 123456789012345678901234567890
 VERBS = {"approve": "approved", "fail": "failed", "inquire": "inquiring", "confirm": "revoked", "accept": "accepted",
          "ignore": "ignored", "deploy": "deploying", "complete": "completed", "refine": "draft", "submit": "pending",
@@ -58,8 +57,8 @@ PLAIN = {
 WHO = {"fulfillment_request": (calls.ACCOUNT, "/requests", "fulfillment", "PR", "status"),
        "tier_config_request": (calls.ACCOUNT, "/tier/config-requests", "tier-config", "TCR", "status"),
        "tier_account_request": (calls.ACCOUNT, "/tier/account-requests", "tier-account", "TAR", "status"),
-       "listing_request": (DISTRIBUTOR, "/listing-requests", "listing", "LSTR", "state"),
-       "billing_request": (DISTRIBUTOR, "/subscriptions/requests", "billing", "BRP", "status"),
+       "listing_request": (calls.DISTRIBUTOR, "/listing-requests", "listing", "LSTR", "state"),
+       "billing_request": (calls.DISTRIBUTOR, "/subscriptions/requests", "billing", "BRP", "status"),
        "usage_file": (calls.ACCOUNT, "/usage/files", "usage", "UF", "status")}
 
 GONE = object()
@@ -174,10 +173,9 @@ class Handler(http_server.Handler):
         things, body = self.server.things, self.body()
         thing_id, _, verb = path.removeprefix(self.server.collection + "/").partition("/")
         if path == self.server.collection:
-            last = max(len(things) - 1, 0)
-            self.reply_json(200, list(things.values()), [("Content-Range", f"items 0-{last}/{len(things)}")])
+            self.reply_list([*things.values()])
         elif path.endswith("/templates"):
-            self.reply_json(200, [{"id": "TL-9-9-9", "name": "Only"}], [("Content-Range", "items 0-0/1")])
+            self.reply_list([{"id": "TL-9-9-9", "name": "Only"}])
         elif path.startswith("/conversations"):
             self.reply_json(200, [])
         else:

@@ -52,8 +52,7 @@ def purchase(product=calls.PRODUCT, quantity="5", **more):
 
 def changes(api):
     """The calls that changed something."""
-    listed = calls.http("GET", api.url.replace("/public/v1", "/_sim/calls")).json()
-    return [c for c in listed if c["effect"]]
+    return [c for c in api.received() if c["effect"]]
 
 
 # ------------------------------------------------------------------- who may call

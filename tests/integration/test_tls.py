@@ -78,7 +78,7 @@ class Handler(http_server.Handler):
         if self.server.redirect:
             self.reply(307, headers=[("Location", self.server.redirect)])
         else:
-            self.reply_json(200, [], [("Content-Range", "items 0-0/0")])
+            self.reply_list([])
 
 
 @pytest.fixture

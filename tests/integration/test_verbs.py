@@ -10,7 +10,6 @@ import http_server
 import openapi
 
 TIMEOUT = 30  # seconds
-DISTRIBUTOR = "PA-425-033"
 LISTED = "limit=100&offset=0"
 
 # class: (path, list's query, where the product stands, an id)
@@ -117,9 +116,9 @@ class Handler(http_server.Handler):
             status, headers, content = server.answer or (200, (), json.dumps(server.thing).encode())
             self.reply(status, content, headers)
         elif path.endswith("/templates"):
-            self.reply_json(200, [], [("Content-Range", "items 0-0/0")])
+            self.reply_list([])
         elif path == server.collection:
-            self.reply_json(200, [server.thing], [("Content-Range", "items 0-0/1")])
+            self.reply_list([server.thing])
         else:
             self.reply_json(200, server.thing)
 
@@ -147,7 +146,7 @@ def run(build, connect, configuration):
         for part in product.split("."):
             inner = inner.setdefault(part, {})
         inner["id"] = calls.PRODUCT
-        account = calls.ACCOUNT if side == "VA" else DISTRIBUTOR
+        account = calls.ACCOUNT if side == "VA" else calls.DISTRIBUTOR
         conf = configuration(api_url=connect.url, rules=json.dumps([{"then": decision}]))
         conf.document["accounts"][0]["id"] = account
         hook = conf.document["webhooks"][0]

@@ -60,7 +60,8 @@ inbox_sources = \
 	src/inbox/inbox_sqlite.c \
 	src/inbox/sqlite_db.c src/inbox/sqlite_db.h \
 	src/inbox/sqlite_delivery.c src/inbox/sqlite_delivery.h \
-	src/inbox/sqlite_mark.c src/inbox/sqlite_mark.h
+	src/inbox/sqlite_mark.c src/inbox/sqlite_mark.h \
+	src/inbox/sqlite_tally.c src/inbox/sqlite_tally.h
 
 api_sources = \
 	src/api/api.c src/api/api.h \
@@ -70,8 +71,11 @@ api_sources = \
 	src/api/rate.c src/api/rate.h
 
 policy_sources = \
+	src/policy/check.c src/policy/check.h \
 	src/policy/decision.c src/policy/decision.h \
+	src/policy/form.c src/policy/form.h \
 	src/policy/passwords.c src/policy/passwords.h \
+	src/policy/pattern.c src/policy/pattern.h \
 	src/policy/policy.c src/policy/policy.h \
 	src/policy/quote.c src/policy/quote.h \
 	src/policy/rules.c src/policy/rules.h
@@ -80,7 +84,8 @@ processors_sources = \
 	src/processors/job.c src/processors/job.h \
 	src/processors/params.c src/processors/params.h \
 	src/processors/same.c src/processors/same.h \
-	src/processors/template.c src/processors/template.h
+	src/processors/template.c src/processors/template.h \
+	src/processors/validation.c src/processors/validation.h
 
 tasks_sources = \
 	src/tasks/mark.c src/tasks/mark.h \
@@ -111,7 +116,7 @@ libconnect_webhook_a_SOURCES = \
 
 # What every program that links the archive links with it.
 archive_libs = libconnect-webhook.a $(FCGI_LIBS) $(JSONC_LIBS) $(CURL_LIBS) $(SODIUM_LIBS) \
-	$(SQLITE_LIBS) $(FYAML_LIBS) $(UNISTRING_LIBS)
+	$(SQLITE_LIBS) $(FYAML_LIBS) $(PCRE2_LIBS) $(UNISTRING_LIBS)
 
 bin_PROGRAMS += connect-webhook
 connect_webhook_SOURCES = \

@@ -676,15 +676,28 @@ struct json_object *jsonx_copy(const struct json_object *root)
     return copy;
 }
 
-struct json_object *jsonx_shallow(const struct json_object *object)
+static struct json_object *shallow(const struct json_object *object, bool nulls)
 {
     struct json_object *copy = json_object_new_object();
     struct json_object *from = (struct json_object *)(uintptr_t)object;
     struct json_object_iterator it = json_object_iter_begin(from), end = json_object_iter_end(from);
-    for (; copy != NULL && !json_object_iter_equal(&it, &end); json_object_iter_next(&it))
-        if (!jsonx_share(copy, json_object_iter_peek_name(&it), json_object_iter_peek_value(&it))) {
+    for (; copy != NULL && !json_object_iter_equal(&it, &end); json_object_iter_next(&it)) {
+        struct json_object *value = json_object_iter_peek_value(&it);
+        if ((value != NULL || nulls) &&
+            !jsonx_share(copy, json_object_iter_peek_name(&it), value)) {
             json_object_put(copy);
             copy = NULL;
         }
+    }
     return copy;
+}
+
+struct json_object *jsonx_shallow(const struct json_object *object)
+{
+    return shallow(object, true);
+}
+
+struct json_object *jsonx_without_nulls(const struct json_object *object)
+{
+    return shallow(object, false);
 }

@@ -59,6 +59,14 @@ enum err jsonx_each(const char *text, size_t len, size_t max, jsonx_element_fn *
  */
 bool jsonx_loose_text(const char *text, size_t len, const char *key, char *ret, size_t size);
 
+/*
+ * For going through the bytes of a document that jsonx_parse() has accepted, beside its tree, which
+ * has everything in the same order: behind the white space at `s`, and behind the value or the key
+ * that begins there.
+ */
+const char *jsonx_behind_space(const char *s, const char *end);
+const char *jsonx_behind_value(const char *s, const char *end);
+
 /* Append `root` to `b` as compact JSON. NULL is `null`. */
 enum err jsonx_print(struct buf *b, const struct json_object *root);
 
@@ -105,6 +113,8 @@ struct json_object *jsonx_copy(const struct json_object *root);
 /* An object of its own that shares the members of another, owned by the caller. NULL: out of
  * memory. */
 struct json_object *jsonx_shallow(const struct json_object *object);
+/* ... but for those that are null. */
+struct json_object *jsonx_without_nulls(const struct json_object *object);
 
 /* Called with each value of a tree, NULL for a null; false to stop. True: nobody did. */
 typedef bool jsonx_visit_fn(void *ctx, struct json_object *at);

@@ -1,4 +1,5 @@
-/* jsonx_each.c - an array element by element, so that one bad element costs no other. */
+/* jsonx_each.c - through the bytes of a document: an array element by element, so that one bad
+ * element costs no other, and what stands between values. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@
  * is its end; in one that is not, it is the best end there is.
  */
 
-static const char *skip_space(const char *s, const char *end)
+const char *jsonx_behind_space(const char *s, const char *end)
 {
     while (s < end && (*s == ' ' || *s == '\n' || *s == '\r' || *s == '\t'))
         s++;
@@ -42,6 +43,30 @@ static const char *skip_element(const char *s, const char *end)
     return end;
 }
 
+const char *jsonx_behind_value(const char *s, const char *end)
+{
+    static const char ends[] = ",]} \t\r\n";
+    int depth = 0;
+    if (*s == '"')
+        return skip_string(s, end);
+    if (*s != '[' && *s != '{') {
+        while (s < end && strchr(ends, *s) == NULL)
+            s++;
+        return s;
+    }
+    while (s < end) {
+        if (*s == '"') {
+            s = skip_string(s, end);
+            continue;
+        }
+        depth += (*s == '[' || *s == '{') - (*s == ']' || *s == '}');
+        s++;
+        if (depth == 0)
+            break;
+    }
+    return s;
+}
+
 static enum err malformed(const char *what, struct why *why)
 {
     return why_set(why, ERR_SYNTAX, "the list %s", what);
@@ -52,10 +77,10 @@ static enum err malformed(const char *what, struct why *why)
 static enum err walk(const char *text, const char *end, jsonx_element_fn *fn, void *ctx,
                      struct why *why)
 {
-    const char *s = skip_space(text, end);
+    const char *s = jsonx_behind_space(text, end);
     if (s == end || *s != '[')
         return malformed("does not begin with '['", why);
-    s = skip_space(s + 1, end);
+    s = jsonx_behind_space(s + 1, end);
     for (bool more = s == end || *s != ']'; more;) {
         const char *start = s, *stop = skip_element(s, end);
         if (stop == end || *stop == '}')
@@ -63,9 +88,10 @@ static enum err walk(const char *text, const char *end, jsonx_element_fn *fn, vo
         if (fn != NULL && !fn(ctx, start, (size_t)(stop - start)))
             return ERR_OK;
         more = *stop == ',';
-        s = more ? skip_space(stop + 1, end) : stop;
+        s = more ? jsonx_behind_space(stop + 1, end) : stop;
     }
-    return skip_space(s + 1, end) == end ? ERR_OK : malformed("has something behind its end", why);
+    return jsonx_behind_space(s + 1, end) == end ? ERR_OK
+                                                 : malformed("has something behind its end", why);
 }
 
 enum err jsonx_each(const char *text, size_t len, size_t max, jsonx_element_fn *fn, void *ctx,
@@ -103,10 +129,10 @@ bool jsonx_loose_text(const char *text, size_t len, const char *key, char *ret, 
         s = skip_string(s, end);
         if (depth != 1 || (size_t)(s - name) != key_len + 1 || memcmp(name, key, key_len) != 0)
             continue;
-        const char *value = skip_space(s, end);
+        const char *value = jsonx_behind_space(s, end);
         if (value == end || *value != ':')
             continue; /* it was a value, not a key */
-        value = skip_space(value + 1, end);
+        value = jsonx_behind_space(value + 1, end);
         if (value == end || *value != '"')
             return false;
         const char *behind = skip_string(value, end);

@@ -1,10 +1,12 @@
-/* utf8.c - what is UTF-8, texts that were cut, and upper and lower case. */
+/* utf8.c - what is UTF-8, texts that were cut, upper and lower case, and white space. */
 #include "base/utf8.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unicase.h>
+#include <unictype.h>
 #include <unistr.h>
 
 size_t utf8_sequence(const char *s, const char *end)
@@ -54,4 +56,32 @@ char *utf8_fold(const char *text)
         return folded;
     free(folded);
     return (char *)u8_casefold((const uint8_t *)text, size, NULL, UNINORM_NFC, NULL, &size);
+}
+
+char *utf8_lower(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return (char *)u8_tolower((const uint8_t *)text, size, NULL, NULL, NULL, &size);
+}
+
+char *utf8_upper(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return (char *)u8_toupper((const uint8_t *)text, size, NULL, NULL, NULL, &size);
+}
+
+char *utf8_trim(const char *text)
+{
+    const char *end = text + strlen(text), *first = end, *last = text;
+    for (const char *s = text; s < end;) {
+        size_t n = utf8_sequence(s, end);
+        bool space = n > 0 && uc_is_property_white_space(utf8_code_point(s, n));
+        n = n > 0 ? n : 1;
+        if (!space) {
+            first = first < s ? first : s;
+            last = s + n;
+        }
+        s += n;
+    }
+    return strndup(first, first < last ? (size_t)(last - first) : 0);
 }

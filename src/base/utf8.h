@@ -1,6 +1,6 @@
 /*
- * utf8.h - what is UTF-8 (RFC 3629; Unicode, table 3-7), texts that were cut, and upper and lower
- * case.
+ * utf8.h - what is UTF-8 (RFC 3629; Unicode, table 3-7), texts that were cut, upper and lower case,
+ * and white space.
  */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H
@@ -30,5 +30,13 @@ size_t utf8_prefix(const char *text, size_t max);
  * "STRASSE" and "stra\u00dfe" give the same). Owned by the caller. NULL: out of memory.
  */
 char *utf8_fold(const char *text);
+
+/* The text in lower and in upper case, in no language's particular way; owned by the caller. NULL:
+ * out of memory. */
+char *utf8_lower(const char *text);
+char *utf8_upper(const char *text);
+/* The text without the white space (Unicode's) around it; owned by the caller. NULL: out of memory.
+ */
+char *utf8_trim(const char *text);
 
 #endif

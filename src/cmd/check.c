@@ -74,17 +74,6 @@ static enum err bring_to_life(struct conf *conf, struct why *why)
     return e;
 }
 
-/* Other webhooks of the same file can be served without it, so the handler starts all the same. */
-static enum err check_served(const struct conf *conf, struct why *why)
-{
-    for (size_t i = 0; i < conf->webhooks_count; i++) {
-        const struct conf_webhook *w = &conf->webhooks[i];
-        if (!queue_is_served(w, why))
-            return why_prefix(why, ERR_CONFIG, "%s:%d: webhook %s", w->file, w->line, w->id);
-    }
-    return ERR_OK;
-}
-
 /* No mistake: a socket that is handed over needs no group. */
 static void warn_of_group(const struct conf *conf)
 {
@@ -138,8 +127,6 @@ static int run(const struct cmd *self, void *options, char **arguments)
     enum err e = conf_load(path, CONF_CHECK, &conf, &why);
     if (e == ERR_OK)
         e = bring_to_life(conf, &why);
-    if (e == ERR_OK)
-        e = check_served(conf, &why);
     if (e == ERR_OK)
         warn_of_group(conf);
     int status = e != ERR_OK ? cmd_failed(self, "%s", *why.text != '\0' ? why.text : err_text(e))

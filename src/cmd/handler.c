@@ -121,14 +121,6 @@ static struct fcgi_limits limits(const struct conf *conf)
                                 .stop_timeout_ms = conf->web.stop_timeout_ms};
 }
 
-static void warn_of_unserved(const struct conf *conf)
-{
-    struct why why;
-    for (size_t i = 0; i < conf->webhooks_count; i++)
-        if (!queue_is_served(&conf->webhooks[i], &why))
-            log_warn("webhook %s: %s: its calls are answered 503", conf->webhooks[i].id, why.text);
-}
-
 static void warn_of_fixed(const struct program *p, const struct conf *fresh)
 {
     struct buf names;
@@ -162,7 +154,6 @@ static void reload(struct program *p)
         p->stop_timeout_ms = conf->web.stop_timeout_ms;
         log_info("configuration %s reloaded", p->conf_path);
         warn_of_fixed(p, conf);
-        warn_of_unserved(conf);
     } else {
         struct why rotated;
         log_discard(sink);
@@ -253,7 +244,6 @@ static int serve_fcgi(struct program *p)
         const char *address;
         for (size_t n = 0; (address = fcgi_address(p->fcgi, n)) != NULL; n++)
             log_info("connect-webhook %s: listening at %s", PACKAGE_VERSION, address);
-        warn_of_unserved(p->conf);
         e = run_fcgi(p, &why);
         /* Handlers may still run, and what they use must stay: the process itself must go. */
         if (e == ERR_TIMEOUT) {

@@ -173,7 +173,7 @@ static enum err set_up(const struct options *o, struct setup *s, struct why *why
     if (o->rules != NULL)
         policy = (struct conf_policy){CONF_POLICY_RULES, o->rules};
     if (e == ERR_OK)
-        e = policy_open(&policy, q->object_class, &s->policy, why);
+        e = policy_open(&policy, q->kind, q->object_class, &s->policy, why);
     if (e == ERR_OK)
         e = load_json(o->object, &s->object, why);
     if (e == ERR_OK && o->event != NULL)

@@ -344,10 +344,15 @@ static enum err read_class_and_type(struct load *l, const struct yamlx_node *n,
     if (webhook_type_parse(type_name, &w->type) != ERR_OK)
         return yamlx_fail(type_node, l->why, ERR_INVALID,
                           "webhooks.type: %.64s: not one of Connect's webhook types", type_name);
-    if (w->object_class->webhooks[w->type] == NULL)
+    if (w->object_class->webhooks[w->type].name == NULL)
         return yamlx_fail(type_node, l->why, ERR_INVALID,
                           "webhooks.type: Connect has no %s webhook for a %s", type_name,
                           w->object_class->name);
+    if (w->type != TYPE_EVENT && w->account->side != SIDE_VENDOR)
+        return yamlx_fail(type_node, l->why, ERR_INVALID,
+                          "webhooks.type: only vendors have validators, and %s is a distributor's "
+                          "account",
+                          w->account->id);
     return ERR_OK;
 }
 
@@ -412,6 +417,10 @@ static enum err read_states(struct load *l, const struct yamlx_node *n, struct c
                      w->file, w->line, w->id, w->object_class->name, side_name(w->account->side));
         return ERR_OK;
     }
+    if (w->type != TYPE_EVENT)
+        return yamlx_fail(list, l->why, ERR_CONFIG,
+                          "webhooks.states: a %s is asked about forms, and works off no queue",
+                          webhook_type_name(w->type));
     enum err e = count_items(l, list, "webhooks.states", CONF_STATES_MAX, &count);
     for (size_t i = 0; i < count && e == ERR_OK; i++) {
         e = text_of(l, yamlx_item(list, i), &w->states[i]);

@@ -66,6 +66,16 @@ struct object_verb {
     const char *template_type; /* "fulfillment"; NULL: none */
 };
 
+/* A type of webhooks that there is for a class. */
+struct class_webhook {
+    const char *name; /* that Connect's user interface has for it; "" where it offers none; NULL:
+                         there is no such type for the class */
+    /* Of a validation: what its documents are. NULL: whatever they are. */
+    const char *type;  /* "purchase" */
+    const char *state; /* "draft" */
+    const char *tier;  /* "1" */
+};
+
 struct object_class {
     const char *name;    /* "fulfillment_request" */
     const char *list;    /* "/requests"; an object's own path is this and its id */
@@ -77,16 +87,16 @@ struct object_class {
                             nothing */
     const char *params;  /* the path of parameters, in an object and in a PUT; NULL: no such */
     size_t params_max;   /* of one PUT; 0: any number */
-    const char *template_scope; /* "asset": of templates for its verbs */
-    const char *template_level; /* the path of a number that the scope ends with; NULL: none */
+    const char *tier;    /* the path of the number of the tier that it is about; NULL: of none */
+    const char *template_scope; /* "asset": of templates for its verbs; the tier's number follows */
+    const char *document; /* the member, an object, by which a document to validate is known; NULL:
+                             there are no validations */
     class_states pending[SIDE__COUNT]; /* what waits for that side */
     const struct object_verb *verbs;   /* ends with a NULL name */
     /* Classes of which more may be pending once one of these objects has been decided, in the order
      * in which they are looked at; ends with a NULL. */
     const struct object_class *frees[CLASS_FREES_MAX + 1];
-    /* The types of webhooks there are for it, each under the name that Connect's user interface
-     * has for it, "" where it offers none. */
-    const char *webhooks[TYPE__COUNT];
+    struct class_webhook webhooks[TYPE__COUNT]; /* the types of webhooks there are for it */
     /* Members that change though nothing has happened, as links do that expire; ends with a NULL.
      */
     const char *volatile_members[CLASS_VOLATILES_MAX + 1];
@@ -127,5 +137,18 @@ bool object_template_scope(const struct object_class *c, const struct json_objec
 /* When it was made, in microseconds since the epoch. False if it does not say. */
 bool object_created(const struct object_class *c, const struct json_object *object,
                     int64_t *ret_us);
+
+/*
+ * Documents to validate are objects in the making, of which anything may be missing. Is this one of
+ * the class?
+ */
+bool object_is_document(const struct object_class *c, const struct json_object *document);
+/* Is it what validations of this type are for, as far as it says? ERR_TYPE: `why` says what it is.
+ */
+enum err object_suits(const struct object_class *c, enum webhook_type t,
+                      const struct json_object *document, struct why *why);
+/* The type of validations that it is for; TYPE__COUNT: none. */
+enum webhook_type object_validator(const struct object_class *c,
+                                   const struct json_object *document);
 
 #endif

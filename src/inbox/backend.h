@@ -43,6 +43,10 @@ struct inbox_backend {
                            struct why *why);
     enum err (*mark_seen)(struct inbox *i, const struct inbox_queue *q, const char *object_id,
                           int64_t created_us, struct why *why);
+
+    void (*tally_add)(struct inbox *i, const char *webhook_id, bool success);
+    enum err (*tally_read)(struct inbox *i, const char *webhook_id, struct inbox_tally *ret,
+                           struct why *why);
 };
 
 extern const struct inbox_backend inbox_backend_sqlite;

@@ -122,3 +122,14 @@ enum err inbox_mark_seen(struct inbox *i, const struct inbox_queue *q, const cha
         e = why_set(why, ERR_INVALID, "an object's id that is not one of Connect's");
     return e == ERR_OK ? i->backend->mark_seen(i, q, object_id, created_us, why) : e;
 }
+
+void inbox_tally_add(struct inbox *i, const char *webhook_id, bool success)
+{
+    i->backend->tally_add(i, webhook_id, success);
+}
+
+enum err inbox_tally_read(struct inbox *i, const char *webhook_id, struct inbox_tally *ret,
+                          struct why *why)
+{
+    return i->backend->tally_read(i, webhook_id, ret, why);
+}

@@ -130,4 +130,18 @@ enum err inbox_mark_write(struct inbox *i, const struct inbox_queue *q, const st
 enum err inbox_mark_seen(struct inbox *i, const struct inbox_queue *q, const char *object_id,
                          int64_t created_us, struct why *why);
 
+/* How the calls of a webhook went that leave nothing else: those of a validator, for forms hold
+ * people's data. */
+struct inbox_tally {
+    int64_t success, failure; /* answered with the document, or not */
+    int64_t failure_since_last_success;
+    int64_t last_success_us, last_failure_us; /* 0: there was none */
+};
+
+/* Count one. It is on stable storage within about a second; what a crash takes is lost. */
+void inbox_tally_add(struct inbox *i, const char *webhook_id, bool success);
+/* ERR_NOT_FOUND: none was counted. ERR_STORE. */
+enum err inbox_tally_read(struct inbox *i, const char *webhook_id, struct inbox_tally *ret,
+                          struct why *why);
+
 #endif

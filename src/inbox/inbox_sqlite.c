@@ -2,6 +2,7 @@
 #include "inbox/sqlite_db.h"
 #include "inbox/sqlite_delivery.h"
 #include "inbox/sqlite_mark.h"
+#include "inbox/sqlite_tally.h"
 
 const struct inbox_backend inbox_backend_sqlite = {
     .scheme = "sqlite",
@@ -15,4 +16,6 @@ const struct inbox_backend inbox_backend_sqlite = {
     .mark_read = sqlite_mark_read,
     .mark_write = sqlite_mark_write,
     .mark_seen = sqlite_mark_seen,
+    .tally_add = sqlite_tally_add,
+    .tally_read = sqlite_tally_read,
 };

@@ -56,6 +56,8 @@ struct sqlite_db {
     pthread_cond_t wake;  /* the writer: there is work, or none will come */
     pthread_cond_t told;  /* those who wait: something is over */
     struct sqlite_item *first, **last;
+    size_t urgent;    /* how many of them cannot wait */
+    int64_t later_by; /* clk_mono_ms: when those that can have waited long enough */
     bool ending;
 };
 
@@ -262,6 +264,15 @@ static const char *const ladder[] = {
     "  created_us INTEGER NOT NULL,"
     "  PRIMARY KEY (account_id, product_id, object_class, object_id)"
     ") STRICT, WITHOUT ROWID;",
+
+    "CREATE TABLE tally ("
+    "  webhook_id TEXT PRIMARY KEY,"
+    "  success INTEGER NOT NULL,"
+    "  failure INTEGER NOT NULL,"
+    "  failure_since_last_success INTEGER NOT NULL,"
+    "  last_success_us INTEGER NOT NULL,"
+    "  last_failure_us INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;",
 };
 #define SCHEMA_VERSION ((int)(sizeof ladder / sizeof *ladder))
 
@@ -331,11 +342,13 @@ static void tell(struct sqlite_db *d, struct sqlite_item *i)
 static struct sqlite_item *take_batch(struct sqlite_db *d)
 {
     pthread_mutex_lock(&d->lock);
-    while (d->first == NULL && !d->ending)
-        pthread_cond_wait(&d->wake, &d->lock);
+    while (d->urgent == 0 && !d->ending && (d->first == NULL || clk_mono_ms() < d->later_by))
+        clk_cond_wait(&d->wake, &d->lock, d->first != NULL ? d->later_by : CLK_NEVER);
     struct sqlite_item *list = d->first, **end = &list;
-    for (int n = 0; *end != NULL && n < BATCH_MAX; n++)
+    for (int n = 0; *end != NULL && n < BATCH_MAX; n++) {
+        d->urgent -= !(*end)->can_wait;
         end = &(*end)->next;
+    }
     d->first = *end;
     if (d->first == NULL)
         d->last = &d->first;
@@ -379,15 +392,31 @@ static void end_writer(struct sqlite_db *d)
     pthread_join(d->writer, NULL);
 }
 
-void sqlite_db_put(struct sqlite_db *d, struct sqlite_item *item)
+static void put(struct sqlite_db *d, struct sqlite_item *item, bool can_wait)
 {
     item->next = NULL;
     item->over = false;
+    item->can_wait = can_wait;
     pthread_mutex_lock(&d->lock);
+    bool is_first = d->first == NULL;
+    if (is_first)
+        d->later_by = clk_mono_ms() + SQLITE_LATER_MS;
     *d->last = item;
     d->last = &item->next;
-    pthread_cond_signal(&d->wake);
+    d->urgent += !can_wait;
+    if (!can_wait || is_first)
+        pthread_cond_signal(&d->wake);
     pthread_mutex_unlock(&d->lock);
+}
+
+void sqlite_db_put(struct sqlite_db *d, struct sqlite_item *item)
+{
+    put(d, item, false);
+}
+
+void sqlite_db_put_later(struct sqlite_db *d, struct sqlite_item *item)
+{
+    put(d, item, true);
 }
 
 enum err sqlite_db_do(struct sqlite_db *d, struct sqlite_item *item, struct why *why)
@@ -521,7 +550,7 @@ enum err sqlite_open(const struct inbox_options *options, const char *path, stru
     d->lock_fd = -1;
     d->last = &d->first;
     pthread_mutex_init(&d->lock, NULL);
-    pthread_cond_init(&d->wake, NULL);
+    clk_cond_init(&d->wake);
     pthread_cond_init(&d->told, NULL);
     d->path = strdup(path);
     enum err e = d->path == NULL ? why_no_memory(why) : choose_mode(d, why);

@@ -53,11 +53,16 @@ struct sqlite_item {
     struct why why; /* its story */
 
     struct sqlite_item *next; /* the writer's, as what follows */
+    bool can_wait;
     bool over;
 };
 
+#define SQLITE_LATER_MS 1000 /* longest wait of a change that can wait */
+
 /* Have a change made; `done` runs exactly once, in the writer's thread. Any thread. */
 void sqlite_db_put(struct sqlite_db *d, struct sqlite_item *item);
+/* ... with the next one that cannot wait, or by itself if none comes for a while. */
+void sqlite_db_put_later(struct sqlite_db *d, struct sqlite_item *item);
 /* ... and wait for it. Returns item->err. Not from within `done`. */
 enum err sqlite_db_do(struct sqlite_db *d, struct sqlite_item *item, struct why *why);
 

@@ -19,6 +19,7 @@ enum field_type {
     FIELD_TIME,   /* ISO 8601 */
     FIELD_SPAN,   /* seconds, or "5m" */
     FIELD_OBJECT, /* any JSON object */
+    FIELD_LIST,
     FIELD_ANY,
     FIELD_PARAMS, /* a list of parameters */
     FIELD_MESSAGE,
@@ -40,15 +41,16 @@ static const struct field fields[] = {
     {"message", FIELD_MESSAGE, false},     {0},
 };
 
-static const struct field param_fields[] = {
-    {"id", FIELD_TEXT, false},
-    {"value", FIELD_TEXT, false},
-    {"value_error", FIELD_TEXT, false},
-    {"structured_value", FIELD_ANY, false},
-    {"constraints", FIELD_OBJECT, false},
-    {"structured_error", FIELD_OBJECT, false},
-    {0},
-};
+/* What may be said about a parameter. */
+#define PARAM_FIELDS                                                                             \
+    {"id", FIELD_TEXT, false}, {"value", FIELD_TEXT, false}, {"value_error", FIELD_TEXT, false}, \
+        {"structured_value", FIELD_ANY, false}, {"constraints", FIELD_OBJECT, false},            \
+    {                                                                                            \
+        "structured_error", FIELD_OBJECT, false                                                  \
+    }
+static const struct field object_param_fields[] = {PARAM_FIELDS, {0}};
+static const struct field form_param_fields[] = {
+    PARAM_FIELDS, {"value_choices", FIELD_LIST, false}, {0}};
 
 /* What any policy may choose for any object, which leaves it alone. */
 static const struct object_verb leaving[] = {
@@ -148,7 +150,8 @@ static enum err check_span(const struct json_object *value, const char *text, in
     return ERR_OK;
 }
 
-static enum err check_params(const struct json_object *params, bool draft, struct why *why);
+static enum err check_params(const struct json_object *params, const struct field *among,
+                             bool draft, struct why *why);
 
 /* `path` names the field for people. A draft's text that quotes may become anything. */
 static enum err check_value(const char *path, enum field_type type, struct json_object *value,
@@ -166,8 +169,12 @@ static enum err check_value(const char *path, enum field_type type, struct json_
         return json_object_is_type(value, json_type_object)
                    ? ERR_OK
                    : why_set(why, ERR_POLICY, "%s: must be an object", path);
+    case FIELD_LIST:
+        return json_object_is_type(value, json_type_array)
+                   ? ERR_OK
+                   : why_set(why, ERR_POLICY, "%s: must be a list", path);
     case FIELD_PARAMS:
-        return check_params(value, draft, why);
+        return check_params(value, object_param_fields, draft, why);
     case FIELD_SPAN:
         return check_span(value, text, &ignored, why);
     default:
@@ -187,24 +194,25 @@ static enum err check_value(const char *path, enum field_type type, struct json_
 
 /* -------------------------------------------------------------------- parameters */
 
-static enum err check_param_field(size_t i, const char *name, struct json_object *value, bool draft,
-                                  struct why *why)
+static enum err check_param_field(size_t i, const char *name, struct json_object *value,
+                                  const struct field *among, bool draft, struct why *why)
 {
     char path[64];
     snprintf(path, sizeof path, "params[%zu].%.40s", i, name);
-    const struct field *field = find_field(param_fields, name);
+    const struct field *field = find_field(among, name);
     if (field != NULL)
         return value == NULL ? ERR_OK : check_value(path, field->type, value, draft, why);
     struct buf list;
     buf_init(&list, WHY_MAX);
-    for (field = param_fields; field->name != NULL; field++)
-        add_word(&list, field->name);
+    for (; among->name != NULL; among++)
+        add_word(&list, among->name);
     why_set(why, ERR_POLICY, "%s: a parameter takes %s", path, list.data);
     buf_free(&list);
     return ERR_POLICY;
 }
 
-static enum err check_param(size_t i, const struct json_object *param, bool draft, struct why *why)
+static enum err check_param(size_t i, const struct json_object *param, const struct field *among,
+                            bool draft, struct why *why)
 {
     size_t set = 0;
     if (!json_object_is_type(param, json_type_object))
@@ -213,7 +221,8 @@ static enum err check_param(size_t i, const struct json_object *param, bool draf
     struct json_object_iterator it = json_object_iter_begin((struct json_object *)param);
     for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it)) {
         struct json_object *value = json_object_iter_peek_value(&it);
-        enum err e = check_param_field(i, json_object_iter_peek_name(&it), value, draft, why);
+        enum err e = check_param_field(i, json_object_iter_peek_name(&it), value, among, draft,
+                                       why);
         if (e != ERR_OK)
             return e;
         set += value != NULL;
@@ -226,7 +235,8 @@ static enum err check_param(size_t i, const struct json_object *param, bool draf
     return ERR_OK;
 }
 
-static enum err check_params(const struct json_object *params, bool draft, struct why *why)
+static enum err check_params(const struct json_object *params, const struct field *among,
+                             bool draft, struct why *why)
 {
     if (!json_object_is_type(params, json_type_array))
         return why_set(why, ERR_POLICY, "params: must be a list");
@@ -235,7 +245,7 @@ static enum err check_params(const struct json_object *params, bool draft, struc
         return why_set(why, ERR_POLICY, "params: more than %d", DECISION_PARAMS_MAX);
     for (size_t i = 0; i < n; i++) {
         const struct json_object *param = json_object_array_get_idx(params, i);
-        enum err e = check_param(i, param, draft, why);
+        enum err e = check_param(i, param, among, draft, why);
         if (e != ERR_OK)
             return e;
         for (size_t j = 0; j < i; j++)
@@ -312,6 +322,16 @@ enum err decision_check_draft(const struct json_object *json, const struct objec
 {
     const struct object_verb *v = find_action(json, c, why);
     return v != NULL ? check_fields(json, v, true, why) : ERR_POLICY;
+}
+
+enum err decision_check_form(const struct json_object *params, struct why *why)
+{
+    return check_params(params, form_param_fields, false, why);
+}
+
+enum err decision_check_form_draft(size_t i, const struct json_object *param, struct why *why)
+{
+    return check_param(i, param, form_param_fields, true, why);
 }
 
 enum err decision_parse(struct json_object *json, const struct object_class *c,

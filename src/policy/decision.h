@@ -7,6 +7,7 @@
 #ifndef POLICY_DECISION_H
 #define POLICY_DECISION_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <json-c/json.h>
@@ -18,6 +19,7 @@
 #define DECISION_AFTER_MAX   2592000 /* s; 30 days */
 #define DECISION_MESSAGE_MAX 4000    /* bytes of a conversation message */
 #define DECISION_PARAMS_MAX  1000    /* parameters of one decision */
+#define DECISION_RULE_MAX    128     /* bytes of the name of a rule, with the NUL */
 
 /* A decision that has been checked; strings are borrowed from `json`. */
 struct decision {
@@ -28,7 +30,7 @@ struct decision {
     const char *reason;             /* NULL if none */
     const char *message;            /* NULL if none */
     struct json_object *params;     /* an array, or NULL */
-    char rule[128];                 /* which rule matched, "rules.yaml:12"; "" if not rules */
+    char rule[DECISION_RULE_MAX];   /* which rule matched, "rules.yaml:12"; "" if not rules */
 };
 
 /*
@@ -42,6 +44,10 @@ enum err decision_parse(struct json_object *json, const struct object_class *c,
 /* The same check of an answer in the making, in which a text with "${" stands for any text. */
 enum err decision_check_draft(const struct json_object *json, const struct object_class *c,
                               struct why *why);
+/* May this be said about the parameters of a form? And about the i-th of them, in the making as
+ * above? ERR_POLICY. */
+enum err decision_check_form(const struct json_object *params, struct why *why);
+enum err decision_check_form_draft(size_t i, const struct json_object *param, struct why *why);
 /* Is the action allowed to this side in the object's state? ERR_STATE if not, with the ones
  * that are. `skip` and `reschedule` always are. */
 enum err decision_allowed(const struct decision *d, const struct object_class *c, enum side s,

@@ -18,12 +18,11 @@ static struct json_object *webhook_json(const struct policy_question *q)
     return NULL;
 }
 
-enum err policy_question_json(enum policy_kind kind, const struct policy_question *q, int64_t id,
-                              struct json_object **ret)
+enum err policy_question_json(const struct policy_question *q, int64_t id, struct json_object **ret)
 {
     struct json_object *root = json_object_new_object();
     if (jsonx_add_int(root, "version", POLICY_VERSION) && jsonx_add_int(root, "id", id) &&
-        jsonx_add_text(root, "kind", kind == POLICY_PROCESS ? "process" : "validate") &&
+        jsonx_add_text(root, "kind", q->kind == POLICY_PROCESS ? "process" : "validate") &&
         jsonx_add_text(root, "object_class", q->object_class->name) &&
         jsonx_add(root, "webhook", webhook_json(q)) && jsonx_share(root, "event", q->claims) &&
         jsonx_share(root, "object", q->object) && jsonx_add_int(root, "attempt", q->attempt)) {
@@ -46,24 +45,25 @@ enum err policy_skip(const char *reason, struct json_object **ret)
 }
 
 static enum err ask_nobody(struct policy *p, const struct policy_question *q,
-                           struct json_object **ret_answer, char ret_rule[128], struct why *why)
+                           struct json_object **ret_answer, char ret_rule[DECISION_RULE_MAX],
+                           struct why *why)
 {
     (void)p;
-    (void)q;
-    if (policy_skip("the webhook has no policy", ret_answer) != ERR_OK)
+    *ret_answer = NULL;
+    if (q->kind == POLICY_PROCESS && policy_skip("the webhook has no policy", ret_answer) != ERR_OK)
         return why_no_memory(why);
     ret_rule[0] = '\0';
     return ERR_OK;
 }
 
-enum err policy_open(const struct conf_policy *conf, const struct object_class *c,
-                     struct policy **ret, struct why *why)
+enum err policy_open(const struct conf_policy *conf, enum policy_kind kind,
+                     const struct object_class *c, struct policy **ret, struct why *why)
 {
     static const struct policy_ops none_ops = {.name = "none", .ask = ask_nobody};
     static struct policy none = {&none_ops};
     switch (conf->kind) {
     case CONF_POLICY_RULES:
-        return rules_load(conf->path, c, ret, why);
+        return rules_load(conf->path, kind, c, ret, why);
     case CONF_POLICY_NONE:
         break;
     }
@@ -85,6 +85,73 @@ enum err policy_ask(struct policy *p, const struct policy_question *q, struct de
         memcpy(ret->rule, rule, sizeof rule);
     else if (rule[0] != '\0')
         why_prefix(why, e, "%s", rule);
+    return e;
+}
+
+/* ------------------------------------------------------------------------- forms */
+
+/* What is said about the parameters alone, where a document of the class has them; owned. */
+static enum err changes_of_params(struct json_object *answer, const struct object_class *c,
+                                  struct json_object **ret, struct why *why)
+{
+    struct json_object *params = jsonx_array(answer, "params"), *said = json_object_new_array();
+    struct json_object *changes = json_object_new_object();
+    enum err e = decision_check_form(params, why);
+    bool ok = said != NULL;
+    for (size_t i = 0; e == ERR_OK && ok && i < json_object_array_length(params); i++)
+        ok = jsonx_append(said, jsonx_without_nulls(json_object_array_get_idx(params, i)));
+    if (e == ERR_OK && !(ok && jsonx_add_at(changes, c->params, json_object_get(said))))
+        e = why_no_memory(why);
+    json_object_put(said);
+    if (e == ERR_OK)
+        *ret = changes;
+    else
+        json_object_put(changes);
+    return e;
+}
+
+/* Is it about the form that was asked about, as far as it says? A session's answer has the id of
+ * its question there, a number. */
+static bool is_about(const struct json_object *answer, const struct json_object *document)
+{
+    const char *said = jsonx_str(answer, "id", NULL), *id = jsonx_str(document, "id", NULL);
+    return said == NULL || id == NULL || strcmp(said, id) == 0;
+}
+
+static enum err changes_of(struct json_object *answer, const struct policy_question *q,
+                           struct json_object **ret, struct why *why)
+{
+    if (!is_about(answer, q->object))
+        return why_set(why, ERR_POLICY, "the answer is about another document: %.64s",
+                       jsonx_str(answer, "id", ""));
+    if (object_is_document(q->object_class, answer)) {
+        *ret = json_object_get(answer);
+        return ERR_OK;
+    }
+    int known = 1 + (jsonx_get(answer, "id") != NULL);
+    if (jsonx_array(answer, "params") == NULL || json_object_object_length(answer) != known)
+        return why_set(why, ERR_POLICY,
+                       "a form is answered with {\"params\":[...]} and nothing else, or with the "
+                       "whole document");
+    return changes_of_params(answer, q->object_class, ret, why);
+}
+
+enum err policy_validate(struct policy *p, const struct policy_question *q,
+                         struct json_object **ret_changes, char ret_rule[DECISION_RULE_MAX],
+                         struct why *why)
+{
+    struct json_object *answer = NULL;
+    char rule[DECISION_RULE_MAX] = "";
+    *ret_changes = NULL;
+    enum err e = p->ops->ask(p, q, &answer, rule, why);
+    if (e == ERR_OK && answer != NULL) {
+        e = changes_of(answer, q, ret_changes, why);
+        if (e != ERR_OK && rule[0] != '\0')
+            why_prefix(why, e, "%s", rule);
+    }
+    json_object_put(answer);
+    if (e == ERR_OK)
+        memcpy(ret_rule, rule, sizeof rule);
     return e;
 }
 

@@ -1,5 +1,5 @@
 /*
- * policy.h - what decides: one question, one decision.
+ * policy.h - what decides: one question, one answer.
  *
  * A policy is asked with one JSON object and answers with one. The words are the same for
  * rules, programs and services; policy/decision.h knows the vocabulary, policy/rules.h and
@@ -19,32 +19,34 @@
 
 #define POLICY_VERSION 1
 
-/* What is to be done about an object? */
+/* What is asked: what to do about an object, or what to say about a form. */
+enum policy_kind { POLICY_PROCESS, POLICY_VALIDATE };
+
 struct policy_question {
+    enum policy_kind kind;
     const struct object_class *object_class;
     enum side side;
     const char *webhook_id;
     enum webhook_type webhook_type;
     struct json_object *claims; /* of the event, NULL when polling found the object; borrowed */
-    struct json_object *object; /* borrowed */
+    struct json_object *object; /* or the document of the form; borrowed */
     int attempt;                /* 1 for the first */
     int64_t deadline;           /* clk_mono_ms */
 };
 
-/* What is asked: which function was called. */
-enum policy_kind { POLICY_PROCESS, POLICY_VALIDATE };
-
 /* The question as the JSON that programs and services get; owned by the caller. */
-enum err policy_question_json(enum policy_kind kind, const struct policy_question *q, int64_t id,
+enum err policy_question_json(const struct policy_question *q, int64_t id,
                               struct json_object **ret);
 
 struct policy;
 
-/* What a kind of policy implements; each is one file (rules.c; later exec.c, remote.c). */
+/* What a way to decide implements; each is one file (rules.c; later exec.c, remote.c). */
 struct policy_ops {
     const char *name; /* "rules" */
+    /* *ret_answer: owned by the caller; NULL if nothing is said about a form. */
     enum err (*ask)(struct policy *p, const struct policy_question *q,
-                    struct json_object **ret_answer, char ret_rule[128], struct why *why);
+                    struct json_object **ret_answer, char ret_rule[DECISION_RULE_MAX],
+                    struct why *why);
     void (*stop)(struct policy *p); /* NULL for one that never waits; see policy_stop() */
     void (*free)(struct policy *p); /* NULL for one that owns nothing */
 };
@@ -57,14 +59,26 @@ struct policy {
 /* The answer that leaves the object alone; owned by the caller. */
 enum err policy_skip(const char *reason, struct json_object **ret);
 
-/* The policy that a configuration names, for objects of one class. *ret is owned: policy_free().
- * What the kind's loader says: rules_load(). Without one everything is skipped, and says so. */
-enum err policy_open(const struct conf_policy *conf, const struct object_class *c,
-                     struct policy **ret, struct why *why);
+/* The policy that a configuration names, for questions of one kind about objects of one class. *ret
+ * is owned: policy_free(). What the loader says: rules_load(). Without one every object is skipped,
+ * and says so, and nothing is said about a form. */
+enum err policy_open(const struct conf_policy *conf, enum policy_kind kind,
+                     const struct object_class *c, struct policy **ret, struct why *why);
 
-/* Ask, parse the answer, check it against the vocabulary (not against the state). */
+/* Ask what to do, parse the answer, check it against the vocabulary (not against the state). */
 enum err policy_ask(struct policy *p, const struct policy_question *q, struct decision *ret,
                     struct why *why);
+
+/*
+ * Ask about a form. *ret_changes: what is said otherwise than in its document: one of the same
+ * shape, of which most may be missing; owned by the caller, NULL if nothing is said. It comes of an
+ * answer that is {"params":[...]} (a member that is null is none), or a whole document.
+ * ERR_POLICY, ERR_TIMEOUT and others; `why` never tells a value.
+ */
+enum err policy_validate(struct policy *p, const struct policy_question *q,
+                         struct json_object **ret_changes, char ret_rule[DECISION_RULE_MAX],
+                         struct why *why);
+
 /* End questions under way with ERR_STOPPED, and those to come: for a stop that cannot wait. Any
  * thread. NULL is fine here and below. */
 void policy_stop(struct policy *p);

@@ -8,11 +8,14 @@
 #include "base/jsonx.h"
 #include "base/rql.h"
 #include "base/yamlx.h"
+#include "policy/form.h"
 #include "policy/quote.h"
 
+/* Of `then` and `form` it has one. */
 struct rule {
     struct rql *when;         /* NULL: always */
-    struct json_object *then; /* as written, quotes unresolved */
+    struct json_object *then; /* a decision as written, quotes unresolved */
+    struct form *form;
     int line;
 };
 
@@ -29,6 +32,7 @@ static void rules_free(struct policy *p)
     for (size_t i = 0; i < r->count; i++) {
         rql_free(r->rules[i].when);
         json_object_put(r->rules[i].then);
+        form_free(r->rules[i].form);
     }
     free(r->rules);
     free(r->name);
@@ -37,10 +41,23 @@ static void rules_free(struct policy *p)
 
 /* ------------------------------------------------------------------------- asking */
 
+/* No rule matches. */
+static enum err answer_nothing(const struct rules *r, const struct policy_question *q,
+                               struct json_object **ret_answer, struct why *why)
+{
+    char text[256];
+    *ret_answer = NULL;
+    if (q->kind == POLICY_VALIDATE)
+        return ERR_OK;
+    snprintf(text, sizeof text, "no rule of %.200s matches", r->name);
+    return policy_skip(text, ret_answer) == ERR_OK ? ERR_OK : why_no_memory(why);
+}
+
 static enum err answer(const struct rules *r, const struct policy_question *q,
                        const struct rql_var *vars, struct json_object **ret_answer,
-                       char ret_rule[128], struct why *why)
+                       char ret_rule[DECISION_RULE_MAX], struct why *why)
 {
+    const struct quote_source from = {q->object, vars, .has_gaps = false};
     for (size_t i = 0; i < r->count; i++) {
         const struct rule *rule = &r->rules[i];
         bool holds = true;
@@ -48,28 +65,26 @@ static enum err answer(const struct rules *r, const struct policy_question *q,
             return why_no_memory(why);
         if (!holds)
             continue;
-        char place[128] = "";
+        char place[DECISION_RULE_MAX] = "";
         snprintf(place, sizeof place, "%.100s:%d", r->name, rule->line);
-        enum err e = quote_expand(rule->then, q->object, vars, ret_answer, why);
+        enum err e = rule->form != NULL ? form_answer(rule->form, q, vars, ret_answer, why)
+                                        : quote_expand(rule->then, &from, ret_answer, why);
         if (e != ERR_OK)
             return why_prefix(why, e, "%s", place);
         memcpy(ret_rule, place, sizeof place);
         return ERR_OK;
     }
-    char text[256];
-    snprintf(text, sizeof text, "no rule of %.200s matches", r->name);
-    if (policy_skip(text, ret_answer) != ERR_OK)
-        return why_no_memory(why);
     ret_rule[0] = '\0';
-    return ERR_OK;
+    return answer_nothing(r, q, ret_answer, why);
 }
 
 /* The rules read what a program would be asked. */
 static enum err rules_ask(struct policy *p, const struct policy_question *q,
-                          struct json_object **ret_answer, char ret_rule[128], struct why *why)
+                          struct json_object **ret_answer, char ret_rule[DECISION_RULE_MAX],
+                          struct why *why)
 {
     struct json_object *question;
-    if (policy_question_json(POLICY_PROCESS, q, 0, &question) != ERR_OK)
+    if (policy_question_json(q, 0, &question) != ERR_OK)
         return why_no_memory(why);
     const struct rql_var vars[] = {{"event", jsonx_get(question, "event")},
                                    {"webhook", jsonx_get(question, "webhook")},
@@ -142,8 +157,8 @@ static enum err load_then(const struct yamlx_node *n, const struct object_class 
 }
 
 /* Fills `ret` as far as it gets: rules_free() frees that, too. */
-static enum err load_rule(const struct yamlx_node *n, const struct object_class *c,
-                          struct rule *ret, struct why *why)
+static enum err load_rule(const struct yamlx_node *n, enum policy_kind kind,
+                          const struct object_class *c, struct rule *ret, struct why *why)
 {
     if (yamlx_type(n) != YAMLX_MAPPING)
         return yamlx_fail(n, why, ERR_CONFIG, "a rule is `when: ...` and `then: {...}`");
@@ -166,11 +181,12 @@ static enum err load_rule(const struct yamlx_node *n, const struct object_class 
     }
     if (then == NULL)
         return yamlx_fail(n, why, ERR_CONFIG, "a rule needs `then`");
-    return load_then(then, c, &ret->then, why);
+    return kind == POLICY_VALIDATE ? form_load(then, &ret->form, why)
+                                   : load_then(then, c, &ret->then, why);
 }
 
-static enum err load_list(const struct yamlx_node *root, const struct object_class *c,
-                          struct rules *r, struct why *why)
+static enum err load_list(const struct yamlx_node *root, enum policy_kind kind,
+                          const struct object_class *c, struct rules *r, struct why *why)
 {
     if (yamlx_type(root) != YAMLX_SEQUENCE)
         return yamlx_fail(root, why, ERR_CONFIG, "a file of rules is a list: - when: ...");
@@ -189,15 +205,15 @@ static enum err load_list(const struct yamlx_node *root, const struct object_cla
                               "never reached: the rule in line %d has no `when` and always matches",
                               r->rules[i - 1].line);
         r->count = i + 1;
-        enum err e = load_rule(item, c, &r->rules[i], why);
+        enum err e = load_rule(item, kind, c, &r->rules[i], why);
         if (e != ERR_OK)
             return e;
     }
     return ERR_OK;
 }
 
-enum err rules_load(const char *path, const struct object_class *c, struct policy **ret,
-                    struct why *why)
+enum err rules_load(const char *path, enum policy_kind kind, const struct object_class *c,
+                    struct policy **ret, struct why *why)
 {
     static const struct policy_ops ops = {.name = "rules", .ask = rules_ask, .free = rules_free};
     struct yamlx *file;
@@ -211,7 +227,7 @@ enum err rules_load(const char *path, const struct object_class *c, struct polic
     else if (yamlx_root(file) == NULL)
         e = why_set(why, ERR_CONFIG, "%s: has no rules", path);
     else
-        e = load_list(yamlx_root(file), c, r, why);
+        e = load_list(yamlx_root(file), kind, c, r, why);
     yamlx_free(file);
     if (e == ERR_OK) {
         r->head.ops = &ops;

@@ -33,25 +33,6 @@ static bool differs(struct json_object *wanted, const struct json_object *presen
     return false;
 }
 
-/* A parameter without the members that are null: to Connect they would be values. NULL: out of
- * memory. */
-static struct json_object *without_nulls(struct json_object *param)
-{
-    struct json_object *copy = json_object_new_object();
-    struct json_object_iterator end = json_object_iter_end(param);
-    struct json_object_iterator it = json_object_iter_begin(param);
-    for (; copy != NULL && !json_object_iter_equal(&it, &end); json_object_iter_next(&it)) {
-        struct json_object *value = json_object_iter_peek_value(&it);
-        if (value == NULL)
-            continue;
-        if (!jsonx_add(copy, json_object_iter_peek_name(&it), json_object_get(value))) {
-            json_object_put(copy);
-            copy = NULL;
-        }
-    }
-    return copy;
-}
-
 enum err params_changed(const struct json_object *wanted, const struct json_object *present,
                         struct json_object **ret)
 {
@@ -63,7 +44,8 @@ enum err params_changed(const struct json_object *wanted, const struct json_obje
         struct json_object *param = json_object_array_get_idx(wanted, i);
         if (!differs(param, find(present, jsonx_str(param, "id", ""))))
             continue;
-        if (!jsonx_append(changed, without_nulls(param))) {
+        /* To Connect a null would be a value. */
+        if (!jsonx_append(changed, jsonx_without_nulls(param))) {
             json_object_put(changed);
             return ERR_NOMEM;
         }

@@ -133,7 +133,7 @@ enum outcome template_find(struct job *job, const char *type, const char **ret)
     if (!object_template_scope(job->object_class, job->object, scope))
         return job_fail(result_set(&job->result, ERR_POLICY,
                                    "%s needs a template_id, as the object does not say its %s",
-                                   job->decision->action, job->object_class->template_level));
+                                   job->decision->action, job->object_class->tier));
     enum outcome o = list_them(job, scope, type, &list);
     if (o != OUTCOME_GO_ON)
         return o;

@@ -37,7 +37,7 @@ static bool check_fields(struct sim_call *c, const struct json_object *hook)
         return !sim_error(c, 400, "VAL_001", "object_class: \"%.40s\" is not a valid choice.",
                           name);
     name = text_of(c, hook, "type");
-    if (webhook_type_parse(name, &type) != ERR_OK || class->webhooks[type] == NULL)
+    if (webhook_type_parse(name, &type) != ERR_OK || class->webhooks[type].name == NULL)
         return !sim_error(c, 400, "VAL_001", "type: \"%.40s\" is not a valid choice.", name);
     name = text_of(c, hook, "http_method");
     if (strcmp(name, "POST") != 0 && strcmp(name, "GET") != 0)

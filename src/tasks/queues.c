@@ -17,22 +17,18 @@ struct inbox_queue queue_in_inbox(const struct queue *q)
     return (struct inbox_queue){w->account->id, w->product, w->object_class};
 }
 
-bool queue_is_served(const struct conf_webhook *w, struct why *why)
+static enum policy_kind kind_of(const struct conf_webhook *w)
 {
-    if (w->type == TYPE_EVENT)
-        return true;
-    why_set(why, ERR_CONFIG, "this version does not answer %s webhooks",
-            webhook_type_name(w->type));
-    return false;
+    return w->type == TYPE_EVENT ? POLICY_PROCESS : POLICY_VALIDATE;
 }
 
-/* Webhooks of one class that name the same policy share it. NULL: nobody has it yet. */
+/* Webhooks of one class that ask the same policy the same share it. NULL: nobody has it yet. */
 static struct policy *find_shared(const struct queues *q, const struct conf_webhook *w)
 {
     for (size_t i = 0; i < q->count; i++) {
         const struct conf_webhook *other = q->list[i].webhook;
         if (q->list[i].policy != NULL && other->object_class == w->object_class &&
-            conf_same_policy(&other->policy, &w->policy))
+            kind_of(other) == kind_of(w) && conf_same_policy(&other->policy, &w->policy))
             return q->list[i].policy;
     }
     return NULL;
@@ -50,12 +46,10 @@ static enum err fill(struct queues *q, struct queue *one, struct why *why)
 {
     const struct conf_webhook *w = one->webhook;
     enum err e = ERR_OK;
-    if (w->type != TYPE_EVENT)
-        return ERR_OK;
-    if (w->account->api_key.value != NULL)
+    if (w->type == TYPE_EVENT && w->account->api_key.value != NULL)
         e = clients_get(q->clients, w->account, &one->api, why);
     if (e == ERR_OK && (one->policy = find_shared(q, w)) == NULL) {
-        e = policy_open(&w->policy, w->object_class, &one->policy, why);
+        e = policy_open(&w->policy, kind_of(w), w->object_class, &one->policy, why);
         if (e != ERR_OK)
             why_prefix(why, e, "webhook %s", w->id);
     }
@@ -108,10 +102,15 @@ enum err queues_find(const struct queues *q, const char *webhook_id, const struc
     const struct conf_webhook *w = conf_webhook(q->conf, webhook_id);
     if (w == NULL)
         return why_set(why, ERR_NOT_FOUND, "the webhook is not configured");
-    if (!queue_is_served(w, why))
-        return ERR_INVALID;
+    if (w->type != TYPE_EVENT)
+        return why_set(why, ERR_INVALID, "a %s has no queue", webhook_type_name(w->type));
     *ret = &q->list[w - q->conf->webhooks];
     return ERR_OK;
+}
+
+struct policy *queues_validator(const struct queues *q, const struct conf_webhook *w)
+{
+    return w->type != TYPE_EVENT ? q->list[w - q->conf->webhooks].policy : NULL;
 }
 
 const struct queue *queues_beside(const struct queues *q, const struct queue *one,

@@ -1,5 +1,6 @@
 /*
- * queues.h - the queues of a configuration: what each event webhook is about, come to life.
+ * queues.h - the queues of a configuration, come to life: what each event webhook is about, and
+ * what answers each validator.
  *
  * Immutable once made, so any number of threads may use them; whoever has the configuration's
  * snapshot has them. A configuration whose rules do not load makes none, so that it never replaces
@@ -7,8 +8,6 @@
  */
 #ifndef TASKS_QUEUES_H
 #define TASKS_QUEUES_H
-
-#include <stdbool.h>
 
 #include "api/clients.h"
 #include "base/err.h"
@@ -21,7 +20,8 @@
 struct queue {
     const struct conf *conf;
     const struct conf_webhook *webhook;
-    struct api *api; /* NULL in a process that must not hold the account's key */
+    struct api
+        *api; /* NULL in a process that must not hold the account's key, and of a validator */
     struct policy *policy;
 };
 
@@ -39,7 +39,7 @@ void queues_stop(struct queues *q);
 
 /*
  * The queue that a webhook tells of. ERR_NOT_FOUND if this configuration has no such webhook,
- * ERR_INVALID if it is none that this version serves. Borrowed.
+ * ERR_INVALID if it tells of none, being a validator. Borrowed.
  */
 enum err queues_find(const struct queues *q, const char *webhook_id, const struct queue **ret,
                      struct why *why);
@@ -49,7 +49,8 @@ enum err queues_find(const struct queues *q, const char *webhook_id, const struc
 const struct queue *queues_beside(const struct queues *q, const struct queue *one,
                                   const struct object_class *c);
 
-/* Can this version do anything for the webhook? If not, `why` says what it cannot do. */
-bool queue_is_served(const struct conf_webhook *w, struct why *why);
+/* What answers the forms of a validator of the configuration; NULL for an event webhook. Borrowed.
+ */
+struct policy *queues_validator(const struct queues *q, const struct conf_webhook *w);
 
 #endif

@@ -10,7 +10,7 @@
 #include "base/err.h"
 
 #define RESPONSE_HEADERS_MAX 4
-#define RESPONSE_BODY_MAX    (8 * 1024 * 1024) /* bytes */
+#define RESPONSE_BODY_MAX    (80 * 1024 * 1024) /* bytes: a form of the largest body, with errors */
 #define RESPONSE_PRINTED_MAX (RESPONSE_BODY_MAX + 4096)
 
 struct response_header {

@@ -3,7 +3,6 @@
 
 #include "base/jsonx.h"
 
-#define JSON_TYPE    "application/json"
 #define PROBLEM_TYPE "application/problem+json"
 
 int answer_status(enum err e)
@@ -97,7 +96,7 @@ static void fill(struct response *res, int status, const char *type, struct json
 
 void answer_json(struct response *res, int status, struct json_object *body)
 {
-    fill(res, status, JSON_TYPE, body);
+    fill(res, status, ANSWER_JSON, body);
 }
 
 /* What Connect's user may read. Stories about this machine, with its paths, are for the log. */

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "transport/response.h"
 
+#define ANSWER_JSON        "application/json"
 #define ANSWER_RETRY_AFTER 30 /* s, when nobody has a better idea */
 
 /* The HTTP status of a failure: 401 for every ERR_TOKEN_..., 503 for what may pass. */

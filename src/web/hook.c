@@ -10,17 +10,21 @@
 #include "base/clk.h"
 #include "base/jsonx.h"
 #include "base/log.h"
+#include "policy/policy.h"
+#include "processors/validation.h"
 #include "tasks/work.h"
 #include "web/answer.h"
 #include "web/pool.h"
 #include "web/snapshot.h"
 
-#define ADMIN_PATH "/-/" /* answered on the admin listener only */
+#define ADMIN_PATH      "/-/" /* answered on the admin listener only */
+#define ANSWERING_SHARE 10    /* this part of a validation's time is for writing the answer */
 
 struct hook {
     struct inbox *inbox;
     struct snapshots *snapshots;
-    struct pool *inline_pool;
+    struct pool *inline_pool;     /* for sweeps */
+    struct pool *validation_pool; /* for forms, of which a customer waits */
 };
 
 /*
@@ -28,13 +32,17 @@ struct hook {
  * has handed the call to somebody else, who goes on with it, so that it may no longer be touched;
  * or it has written the reply, and the call is over.
  */
-#define STEPS(X)                                                                                  \
-    X(ADMIT, admit)               /* method, path, encoding, what the transport found wrong */    \
-    X(AUTHENTICATE, authenticate) /* one bearer token, of a webhook that we know, not expired */  \
-    X(UNDERSTAND, understand)     /* the claims, and whether they are this webhook's business */  \
-    X(STORE, store)               /* into the inbox; goes on when it is on stable storage */      \
-    X(ACKNOWLEDGE, acknowledge)   /* what the inbox said; over, or to a thread that takes time */ \
-    X(WORK, work)                 /* list what is pending, decide, carry out */
+#define STEPS(X)                                                                                 \
+    X(ADMIT, admit)               /* method, path, encoding, what the transport found wrong */   \
+    X(AUTHENTICATE, authenticate) /* one bearer token, of a webhook that we know, not expired */ \
+    X(UNDERSTAND, understand)     /* the claims, and whether they are this webhook's business */ \
+    /* an event */                                                                               \
+    X(STORE, store)             /* into the inbox; goes on when it is on stable storage */       \
+    X(ACKNOWLEDGE, acknowledge) /* what the inbox said; over, or to a thread that takes time */  \
+    X(WORK, work)               /* list what is pending, decide, carry out */                    \
+    /* a validation */                                                                           \
+    X(ACCEPT, accept_form) /* may it be asked so? To a thread that takes time */                 \
+    X(VALIDATE, validate)  /* read the document, ask the policy, give it back */
 
 enum step {
 #define X(name, fn) STEP_##name,
@@ -69,9 +77,17 @@ struct call {
 STEPS(X)
 #undef X
 
+/* Is it a call of a validator? False until its webhook is known. */
+static bool is_validation(const struct call *c)
+{
+    return c->verified.webhook != NULL && c->verified.webhook->type != TYPE_EVENT;
+}
+
 static void finish(struct call *c)
 {
     struct request *request = c->request;
+    if (is_validation(c))
+        inbox_tally_add(c->hook->inbox, c->verified.webhook->id, c->reply.status == 200);
     struct response reply = c->reply;
     buf_free(&c->claims);
     event_free(&c->event);
@@ -230,10 +246,10 @@ static enum step understand(struct call *c)
         return refuse(c, e);
     if (c->verified.secret > 0)
         log_debug("webhook %s: signed with secret %zu of its list", w->id, c->verified.secret + 1);
-    if (w->type != TYPE_EVENT && !queue_is_served(w, why))
-        return refuse(c, why_prefix(why, ERR_POLICY, "webhook %s", w->id));
     c->ignored = hook_ignores(&c->event, w);
     note_endpoint(c);
+    if (is_validation(c))
+        return STEP_ACCEPT;
     note_body(c);
     return STEP_STORE;
 }
@@ -276,11 +292,10 @@ static enum step store(struct call *c)
     return STEP_ELSEWHERE;
 }
 
+/* In a thread that takes time. */
 static void on_thread(void *work)
 {
-    struct call *c = work;
-    c->step = STEP_WORK;
-    go_on(c);
+    go_on(work);
 }
 
 static enum step acknowledge(struct call *c)
@@ -295,7 +310,8 @@ static enum step acknowledge(struct call *c)
                  c->ignored);
         return reply_with(c, "ignored", "reason", json_object_new_string(c->ignored));
     }
-    if (pool_run(c->hook->inline_pool, on_thread, c) != ERR_OK)
+    c->step = STEP_WORK;
+    if (pool_run(c->hook->inline_pool, NULL, on_thread, c) != ERR_OK)
         return refuse(c, result_set(&c->result, ERR_BUSY, "too many calls wait for their sweep"));
     return STEP_ELSEWHERE;
 }
@@ -312,6 +328,106 @@ static enum step work(struct call *c)
         return reply_with(c, c->receipt.seen > 1 ? "duplicate" : "done", "objects", objects);
     /* Whatever kept the work from its end, to Connect it is "not now, call again". */
     return reply_problem(c, answer_status(ERR_BUSY), objects);
+}
+
+/* ------------------------------------------------------------- steps of a validation */
+
+/* Connect would take any 2xx for the document. */
+static enum step accept_form(struct call *c)
+{
+    const struct conf_webhook *w = c->verified.webhook;
+    if (c->ignored != NULL) {
+        result_set(&c->result, ERR_INVALID, "webhook %s: %s", w->id, c->ignored);
+        return reply_problem(c, 400, NULL);
+    }
+    if (strcmp(c->request->method, "POST") != 0) {
+        result_set(
+            &c->result, ERR_METHOD,
+            "webhook %s is a %s, and a GET brings no form: set its HTTP method in Connect to "
+            "POST",
+            w->id, webhook_type_name(w->type));
+        return reply_problem(c, 400, NULL);
+    }
+    c->step = STEP_VALIDATE;
+    if (pool_run(c->hook->validation_pool, w->id, on_thread, c) != ERR_OK)
+        return refuse(c,
+                      result_set(&c->result, ERR_BUSY, "webhook %s: too many forms wait", w->id));
+    return STEP_ELSEWHERE;
+}
+
+/* Whatever kept it from an answer, to Connect it is "not now". */
+static enum step reply_unanswered(struct call *c, enum err e)
+{
+    c->result.err = e;
+    return reply_problem(c, answer_status(ERR_BUSY), NULL);
+}
+
+/* The same document, but for what is said about it. `changes` is consumed. */
+static enum step reply_document(struct call *c, const struct validation *d,
+                                struct json_object *changes, const char *rule)
+{
+    const struct conf_webhook *w = c->verified.webhook;
+    size_t errors = validation_errors(w->object_class, changes);
+    response_init(&c->reply, answer_status(ERR_OK), ANSWER_JSON);
+    enum err e = validation_print(&c->reply.body, d, changes);
+    json_object_put(changes);
+    if (e != ERR_OK) {
+        response_free(&c->reply);
+        return reply_unanswered(c, result_set(&c->result, e, "the answer: %s", err_text(e)));
+    }
+    log_info("webhook %s: a form was answered%s%s, %zu error%s", w->id,
+             rule[0] != '\0' ? " by " : "", rule, errors, errors == 1 ? "" : "s");
+    return STEP_OVER;
+}
+
+/* What it says of itself decides nothing: an order that is not answered is let through. */
+static void note_form(const struct conf_webhook *w, const struct json_object *document)
+{
+    struct why why;
+    if (object_suits(w->object_class, w->type, document, &why) != ERR_OK)
+        log_warn("webhook %s is a %s, but the document is another: %s; it is answered all the same",
+                 w->id, webhook_type_name(w->type), why.text);
+}
+
+static enum step answer_form(struct call *c, const struct validation *d, int64_t deadline)
+{
+    const struct conf_webhook *w = c->verified.webhook;
+    const struct policy_question q = {.kind = POLICY_VALIDATE,
+                                      .object_class = w->object_class,
+                                      .side = w->account->side,
+                                      .webhook_id = w->id,
+                                      .webhook_type = w->type,
+                                      .claims = c->event.claims,
+                                      .object = d->root,
+                                      .attempt = 1,
+                                      .deadline = deadline};
+    struct json_object *changes;
+    char rule[DECISION_RULE_MAX];
+    struct why *why = &c->result.why;
+    enum err e = policy_validate(queues_validator(c->snapshot->queues, w), &q, &changes, rule, why);
+    if (e != ERR_OK)
+        return reply_unanswered(c, why_prefix(why, e, "webhook %s", w->id));
+    return reply_document(c, d, changes, rule);
+}
+
+static enum step validate(struct call *c)
+{
+    const struct conf_webhook *w = c->verified.webhook;
+    int64_t limit = c->snapshot->conf->web.validation_deadline_ms;
+    /* What the policy may take leaves time for the answer. */
+    int64_t deadline = c->started + limit - limit / ANSWERING_SHARE;
+    struct validation d;
+    if (clk_mono_ms() >= deadline)
+        return reply_unanswered(c, result_set(&c->result, ERR_TIMEOUT,
+                                              "webhook %s: waited too long for others", w->id));
+    enum err e = validation_read(c->request->body, c->request->body_len, w->object_class, &d,
+                                 &c->result.why);
+    if (e != ERR_OK)
+        return refuse(c, e);
+    note_form(w, d.root);
+    enum step next = answer_form(c, &d, deadline);
+    validation_free(&d);
+    return next;
 }
 
 /* ----------------------------------------------------------------- the hook */
@@ -359,6 +475,8 @@ enum err hook_new(struct conf *conf, struct inbox *inbox, struct hook **ret, str
     enum err e = snapshots_new(conf, &h->snapshots, why);
     if (e == ERR_OK)
         e = pool_new((int)conf->web.inline_threads, &h->inline_pool, why);
+    if (e == ERR_OK)
+        e = pool_new((int)conf->web.validation_threads, &h->validation_pool, why);
     if (e != ERR_OK) {
         hook_free(h);
         return e;
@@ -383,6 +501,7 @@ void hook_free(struct hook *h)
     if (h == NULL)
         return;
     pool_free(h->inline_pool);
+    pool_free(h->validation_pool);
     snapshots_free(h->snapshots);
     free(h);
 }

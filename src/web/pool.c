@@ -1,4 +1,4 @@
-/* pool.c - a fixed number of threads, and a bounded queue. */
+/* pool.c - a limited number of threads, and a bounded queue. */
 #include "web/pool.h"
 
 #include <pthread.h>
@@ -7,40 +7,137 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* For whom there is or was work. */
+struct client {
+    struct client *next;
+    int running, waiting; /* pieces of work */
+    char name[];
+};
+
 struct piece {
     pool_fn *fn;
     void *work;
+    struct client *client; /* NULL: nobody's */
+    struct piece *next;
 };
 
 struct pool {
-    pthread_mutex_t lock; /* guards the queue and `stopping` */
+    pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t wake;
-    struct piece queue[POOL_QUEUE_MAX]; /* a ring */
-    size_t first, count;
+    struct piece pieces[POOL_QUEUE_MAX];
+    struct piece *unused;        /* a list */
+    struct piece *first, **last; /* those that wait, the oldest first */
+    int waiting, running, idle;  /* pieces, pieces, threads */
+    struct client *clients;
     bool stopping;
-    int started;
+    int started, max;
     pthread_t threads[];
 };
+
+/* ------------------------------------------------------------------------- shares */
+
+/* May a client that has so many of `all` have one more? `taken` are everybody's. */
+static bool may_have_more(int has, int taken, int all)
+{
+    int share = (all - (taken - has)) / 2;
+    return has < (share > 1 ? share : 1);
+}
+
+static bool may_run(const struct pool *p, const struct piece *piece)
+{
+    return piece->client == NULL || p->stopping ||
+           may_have_more(piece->client->running, p->running, p->max);
+}
+
+/* NULL: out of memory. */
+static struct client *find_client(struct pool *p, const char *name)
+{
+    struct client *c = p->clients;
+    while (c != NULL && strcmp(c->name, name) != 0)
+        c = c->next;
+    if (c != NULL)
+        return c;
+    size_t size = strlen(name) + 1;
+    c = calloc(1, sizeof *c + size);
+    if (c == NULL)
+        return NULL;
+    memcpy(c->name, name, size);
+    c->next = p->clients;
+    return p->clients = c;
+}
+
+/* ------------------------------------------------------------------------- threads */
+
+/* The oldest that may run, off the queue; NULL if there is none. */
+static struct piece *take(struct pool *p)
+{
+    struct piece **at = &p->first;
+    while (*at != NULL && !may_run(p, *at))
+        at = &(*at)->next;
+    struct piece *piece = *at;
+    if (piece == NULL)
+        return NULL;
+    *at = piece->next;
+    if (p->last == &piece->next)
+        p->last = at;
+    p->waiting--;
+    p->running++;
+    if (piece->client != NULL) {
+        piece->client->waiting--;
+        piece->client->running++;
+    }
+    return piece;
+}
+
+/* Wait for a piece; NULL when the pool ends and none waits. */
+static struct piece *next_piece(struct pool *p)
+{
+    struct piece *piece;
+    while ((piece = take(p)) == NULL && !p->stopping) {
+        p->idle++;
+        pthread_cond_wait(&p->wake, &p->lock);
+        p->idle--;
+    }
+    return piece;
+}
 
 static void *thread_main(void *arg)
 {
     struct pool *p = arg;
+    struct piece *piece;
     pthread_mutex_lock(&p->lock);
-    for (;;) {
-        while (p->count == 0 && !p->stopping)
-            pthread_cond_wait(&p->wake, &p->lock);
-        if (p->count == 0)
-            break;
-        struct piece piece = p->queue[p->first];
-        p->first = (p->first + 1) % POOL_QUEUE_MAX;
-        p->count--;
+    while ((piece = next_piece(p)) != NULL) {
+        struct piece own = *piece;
+        piece->next = p->unused;
+        p->unused = piece;
         pthread_mutex_unlock(&p->lock);
-        piece.fn(piece.work);
+        own.fn(own.work);
         pthread_mutex_lock(&p->lock);
+        p->running--;
+        if (own.client != NULL)
+            own.client->running--;
+        if (p->first != NULL) /* what had to wait for its share may be several */
+            pthread_cond_signal(&p->wake);
     }
     pthread_mutex_unlock(&p->lock);
     return NULL;
 }
+
+/* One thread more, if all are at work and there may be more. Only the first has to be had. */
+static enum err start_thread(struct pool *p)
+{
+    if (p->idle > 0 || p->started == p->max)
+        return ERR_OK;
+    sigset_t all, was; /* signals are for the thread that waits for them */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &was);
+    int error = pthread_create(&p->threads[p->started], NULL, thread_main, p);
+    pthread_sigmask(SIG_SETMASK, &was, NULL);
+    p->started += error == 0;
+    return p->started > 0 ? ERR_OK : ERR_NOMEM;
+}
+
+/* ---------------------------------------------------------------------------- pool */
 
 enum err pool_new(int threads, struct pool **ret, struct why *why)
 {
@@ -49,36 +146,44 @@ enum err pool_new(int threads, struct pool **ret, struct why *why)
         return why_no_memory(why);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
-
-    /* Signals are for the thread that waits for them. */
-    sigset_t all, was;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &was);
-    int error = 0;
-    while (p->started < threads && error == 0) {
-        error = pthread_create(&p->threads[p->started], NULL, thread_main, p);
-        p->started += error == 0;
-    }
-    pthread_sigmask(SIG_SETMASK, &was, NULL);
-    if (error != 0) {
-        pool_free(p);
-        return why_set(why, ERR_NOMEM, "thread: %s", strerror(error));
+    p->max = threads;
+    p->last = &p->first;
+    for (size_t i = 0; i < POOL_QUEUE_MAX; i++) {
+        p->pieces[i].next = p->unused;
+        p->unused = &p->pieces[i];
     }
     *ret = p;
     return ERR_OK;
 }
 
-enum err pool_run(struct pool *p, pool_fn *fn, void *work)
+/* With the lock. */
+static enum err put(struct pool *p, const char *who, pool_fn *fn, void *work)
 {
-    enum err e = ERR_OK;
+    struct client *client = who != NULL ? find_client(p, who) : NULL;
+    if (who != NULL && client == NULL)
+        return ERR_NOMEM;
+    if (p->unused == NULL ||
+        (client != NULL && !may_have_more(client->waiting, p->waiting, POOL_QUEUE_MAX)))
+        return ERR_BUSY;
+    enum err e = start_thread(p);
+    if (e != ERR_OK)
+        return e;
+    struct piece *piece = p->unused;
+    p->unused = piece->next;
+    *piece = (struct piece){fn, work, client, NULL};
+    *p->last = piece;
+    p->last = &piece->next;
+    p->waiting++;
+    if (client != NULL)
+        client->waiting++;
+    pthread_cond_signal(&p->wake);
+    return ERR_OK;
+}
+
+enum err pool_run(struct pool *p, const char *who, pool_fn *fn, void *work)
+{
     pthread_mutex_lock(&p->lock);
-    if (p->count == POOL_QUEUE_MAX) {
-        e = ERR_BUSY;
-    } else {
-        p->queue[(p->first + p->count) % POOL_QUEUE_MAX] = (struct piece){fn, work};
-        p->count++;
-        pthread_cond_signal(&p->wake);
-    }
+    enum err e = put(p, who, fn, work);
     pthread_mutex_unlock(&p->lock);
     return e;
 }
@@ -93,6 +198,11 @@ void pool_free(struct pool *p)
     pthread_mutex_unlock(&p->lock);
     for (int i = 0; i < p->started; i++)
         pthread_join(p->threads[i], NULL);
+    while (p->clients != NULL) {
+        struct client *next = p->clients->next;
+        free(p->clients);
+        p->clients = next;
+    }
     pthread_cond_destroy(&p->wake);
     pthread_mutex_destroy(&p->lock);
     free(p);

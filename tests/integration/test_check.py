@@ -162,15 +162,22 @@ def test_a_queue_in_which_nothing_can_be_pending_is_warned_of(check, conf):
     assert "pending for" not in check("-c", conf.path).stderr
 
 
-@pytest.mark.parametrize("change, told", [
-    ({"type": "validator"}, "does not answer validator webhooks")])
-def test_what_this_version_cannot_serve_is_wrong_and_warned_of(check, handler, conf, change, told):
-    conf.webhook(calls.WEBHOOK).update(change)
+def test_a_validator_is_a_vendors(check, conf):
+    conf.webhook(calls.WEBHOOK)["type"] = "change_validator"
     conf.save()
-    line = refused(check("-c", conf.path), told)
-    assert re.search(re.escape(str(conf.path)) + rf":\d+: webhook {calls.WEBHOOK}: ", line)
-    with handler(conf) as program:  # others may be served without it
-        program.wait_until(lambda: told in program.log)
+    assert check("-c", conf.path).returncode == 0
+    conf.document["accounts"][0]["id"] = conf.webhook(calls.WEBHOOK)["account"] = calls.DISTRIBUTOR
+    conf.save()
+    line = refused(check("-c", conf.path), "only vendors have validators")
+    assert re.search(re.escape(str(conf.path)) + r":\d+:\d+: webhooks.type: ", line)
+
+
+def test_rules_for_events_answer_no_forms(check, conf):
+    conf.webhook(calls.WEBHOOK).update(type="validator", policy={"rules": "some.rules.yaml"})
+    (conf.path.parent / "some.rules.yaml").write_text("- then: { action: approve }\n")
+    conf.save()
+    line = refused(check("-c", conf.path), "a form is answered with { params: ")
+    assert f"webhook {calls.WEBHOOK}: " in line and "some.rules.yaml:1:" in line
 
 
 def test_a_setting_without_effect_is_warned_of(check, conf):

@@ -108,6 +108,14 @@ static enum err mark_seen(struct inbox *i, const struct inbox_queue *q, const ch
     return ERR_OK;
 }
 
+static void tally_add(struct inbox *i, const char *webhook_id, bool success)
+{
+    struct inbox_tally *t = &((struct fake_inbox *)i)->tally;
+    (void)webhook_id;
+    t->success += success;
+    t->failure += !success;
+}
+
 void fake_inbox_init(struct fake_inbox *f)
 {
     static const struct inbox_backend backend = {.scheme = "fake",
@@ -118,6 +126,7 @@ void fake_inbox_init(struct fake_inbox *f)
                                                  .unlock = unlock,
                                                  .mark_read = mark_read,
                                                  .mark_write = mark_write,
-                                                 .mark_seen = mark_seen};
+                                                 .mark_seen = mark_seen,
+                                                 .tally_add = tally_add};
     *f = (struct fake_inbox){.head = {&backend}, .receipt = {.id = 1, .seen = 1}};
 }

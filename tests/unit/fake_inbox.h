@@ -34,6 +34,8 @@ struct fake_inbox {
         int64_t created_us;
     } seen[8];
     int seen_count;
+    struct inbox_tally tally; /* of any webhook; times are not kept */
+
     enum err mark_answer; /* of writing one, and of noting what was seen */
 };
 

@@ -363,6 +363,8 @@ static void refuses_a_wrong_line_and_says_where(void **state)
         {11, "    states: []", ERR_CONFIG, "11:13", "webhooks.states: a list with at least one"},
         {11, "    states: [ pending, approved ]", ERR_INVALID, "11:24",
          "webhooks.states: approved: a vendor can do nothing with a fulfillment_request in this"},
+        {11, "    type: validator\n    states: [ pending ]", ERR_CONFIG, "12:13",
+         "webhooks.states: a validator is asked about forms, and works off no queue"},
         {11, "    since: 2026-11-01", ERR_CONFIG, "11:12",
          "webhooks.since: is for objects without a state; a fulfillment_request has one"},
         {11,

@@ -27,6 +27,7 @@ struct exchange {
     int answers;
     int status;
     char retry_after[32];
+    char text[256];           /* of the body */
     struct json_object *body; /* owned; NULL if there is none */
 };
 
@@ -39,6 +40,7 @@ static void respond(struct request *r, const struct response *res)
     for (size_t i = 0; i < RESPONSE_HEADERS_MAX && res->headers[i].name != NULL; i++)
         if (strcmp(res->headers[i].name, "Retry-After") == 0)
             snprintf(x->retry_after, sizeof x->retry_after, "%.31s", res->headers[i].value);
+    snprintf(x->text, sizeof x->text, "%s", res->body.data);
     x->body = res->content_type != NULL ? json(res->body.data) : NULL;
     pthread_cond_signal(&x->wake);
     pthread_mutex_unlock(&x->lock);
@@ -102,6 +104,8 @@ static int set_up(void **state)
     conf->webhooks_count = 2;
     conf->processing.inline_deadline_ms = 4 * SOON_MS;
     conf->web.inline_threads = 1;
+    conf->web.validation_threads = 1;
+    conf->web.validation_deadline_ms = SOON_MS;
     assert_err(hook_new(conf, &inbox.head, &hook, NULL), ERR_OK);
     return 0;
 }
@@ -194,11 +198,11 @@ static void authenticates_one_token_of_a_known_webhook(void **state)
     assert_refused(x, 401);
 }
 
-static void understands_claims_and_validators_not_yet(void **state)
+static void understands_claims(void **state)
 {
     (void)state;
     assert_refused(post(token("{'webhook_id':'WH-1-1','data':[]}")), 401);
-    assert_refused(post(token("{'webhook_id':'WH-2-2'}")), 503);
+    assert_refused(post(token("{'webhook_id':'WH-2-2','data':[]}")), 401);
 }
 
 /* The story names files of ours. */
@@ -319,6 +323,103 @@ static void waits_for_nothing_once_it_is_stopped(void **state)
     forget(&x);
 }
 
+/* ----------------------------------------------------------------------- validations */
+
+#define FORM "{'webhook_id':'WH-2-2','product_id':'" PRODUCT "'}"
+
+static struct exchange post_form(const char *body)
+{
+    struct exchange x = post(token(FORM));
+    x.request.body = body;
+    x.request.body_len = strlen(body);
+    return x;
+}
+
+/* What no calling again would better. Nothing is stored but that it was. */
+static void refuses_what_is_no_form(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        "no JSON",
+        "[]",
+        "null",
+        "{}",
+        "{\"asset\":[]}",
+        "{\"asset\":{}} {}",
+        "{\"asset\":{},\"asset\":{}}",
+        "{\"configuration\":{}}", /* of another class */
+        "{\"asset\":{\"id\":\"\xff\"}}",
+    };
+    size_t count = sizeof bad / sizeof *bad;
+    for (size_t i = 0; i < count; i++) {
+        assert_refused(post_form(bad[i]), 400);
+        assert_int_equal(inbox.tally.failure, i + 1);
+    }
+    assert_int_equal(inbox.tally.success, 0);
+}
+
+static void refuses_to_take_another_s_call_for_a_form(void **state)
+{
+    (void)state;
+    struct exchange x = post_form("{\"asset\":{}}");
+    x.request.authentication = token("{'webhook_id':'WH-2-2','product_id':'PRD-9'}");
+    assert_int_equal(handle(&x), 400);
+    assert_non_null(strstr(jsonx_str(x.body, "detail", ""), "another product"));
+    forget(&x);
+    x = post_form("");
+    x.request.method = "GET";
+    assert_int_equal(handle(&x), 400);
+    assert_non_null(strstr(jsonx_str(x.body, "detail", ""), "to POST"));
+    forget(&x);
+    assert_int_equal(inbox.tally.failure, 2);
+    assert_int_equal(inbox.appends, 0);
+}
+
+static void gives_a_form_back_that_nothing_is_said_about(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"{\"asset\":{}}", "{ \"asset\" :{\"params\":[1]}\n}",
+                                        /* of another situation than the webhook's */
+                                        "{\"type\":\"cancel\",\"asset\":{},\"n\":1.50}"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct exchange x = post_form(texts[i]);
+        assert_int_equal(handle(&x), 200);
+        assert_string_equal(x.text, texts[i]);
+        forget(&x);
+    }
+    assert_int_equal(inbox.tally.success, 3);
+    assert_int_equal(inbox.tally.failure, 0);
+    assert_int_equal(inbox.appends, 0);
+    assert_int_equal(fake_requests(connect.server), 0);
+}
+
+/* The one thread of the other pool waits for Connect. */
+static void answers_forms_beside_a_sweep_that_hangs(void **state)
+{
+    (void)state;
+    struct exchange event = post(token(EVENT));
+    fake_raw(connect.server, FAKE_HANG, "");
+    hook_handle(hook, &event.request);
+    struct exchange form = post_form("{\"asset\":{}}");
+    assert_int_equal(handle(&form), 200);
+    assert_int_equal(event.answers, 0);
+    forget(&form);
+    hook_stop(hook);
+    await(&event);
+    forget(&event);
+}
+
+static void gives_no_answer_after_its_deadline(void **state)
+{
+    (void)state;
+    conf->web.validation_deadline_ms = 0;
+    struct exchange x = post_form("{\"asset\":{}}");
+    assert_int_equal(handle(&x), 503);
+    assert_int_equal(inbox.tally.failure, 1);
+    forget(&x);
+}
+
 static void turns_calls_away_where_there_is_no_configuration(void **state)
 {
     (void)state;
@@ -335,7 +436,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(admits_calls_alone),
         TEST(authenticates_one_token_of_a_known_webhook),
-        TEST(understands_claims_and_validators_not_yet),
+        TEST(understands_claims),
         TEST(is_not_acknowledged_when_it_is_not_stored),
         TEST(keeps_what_is_none_of_its_business_and_leaves_it),
         TEST(tells_what_became_of_each_object),
@@ -343,6 +444,11 @@ int main(void)
         TEST(waits_for_the_disk_in_nobodys_thread),
         TEST(serves_by_another_configuration_after_a_reload),
         TEST(waits_for_nothing_once_it_is_stopped),
+        TEST(refuses_what_is_no_form),
+        TEST(refuses_to_take_another_s_call_for_a_form),
+        TEST(gives_a_form_back_that_nothing_is_said_about),
+        TEST(answers_forms_beside_a_sweep_that_hangs),
+        TEST(gives_no_answer_after_its_deadline),
         TEST(turns_calls_away_where_there_is_no_configuration),
     };
     return fake_run(tests, sizeof tests / sizeof *tests);

@@ -202,6 +202,59 @@ static void takes_over_the_file_of_the_first_version(void **state)
     inbox_close(i);
     assert_int_equal(query("SELECT count(*) FROM delivery"), 2);
     assert_int_equal(query("SELECT count(*) FROM mark"), 1);
+    assert_int_equal(query("SELECT count(*) FROM tally"), 0);
+}
+
+/* The calls of a validator leave nothing else. */
+static void counts_calls(void **state)
+{
+    (void)state;
+    struct inbox *i = open_inbox();
+    struct inbox_tally t = {0};
+    int64_t before = clk_wall_us();
+    assert_err(inbox_tally_read(i, "WH-1", &t, NULL), ERR_NOT_FOUND);
+    inbox_tally_add(i, "WH-1", false);
+    inbox_tally_add(i, "WH-1", true);
+    inbox_tally_add(i, "WH-1", false);
+    inbox_tally_add(i, "WH-1", false);
+    inbox_tally_add(i, "WH-2", true);
+    assert_err(inbox_tally_read(i, "WH-1", &t, NULL), ERR_OK); /* takes along what waits */
+    assert_int_equal(t.success, 1);
+    assert_int_equal(t.failure, 3);
+    assert_int_equal(t.failure_since_last_success, 2);
+    assert_true(t.last_success_us >= before && t.last_failure_us >= t.last_success_us);
+    inbox_close(i);
+    i = open_inbox();
+    inbox_tally_add(i, "WH-2", true);
+    inbox_close(i); /* loses nothing */
+    i = open_inbox();
+    assert_err(inbox_tally_read(i, "WH-2", &t, NULL), ERR_OK);
+    assert_int_equal(t.success, 2);
+    assert_int_equal(t.failure, 0);
+    assert_true(t.last_failure_us == 0);
+    inbox_close(i);
+    assert_int_equal(query("SELECT count(*) FROM delivery"), 0);
+}
+
+#define TALLY_TIMEOUT_MS 30000
+
+static int64_t wait_for_tally(void)
+{
+    int64_t counted = 0;
+    for (int64_t until = clk_mono_ms() + TALLY_TIMEOUT_MS; counted == 0 && clk_mono_ms() < until;
+         usleep(10000))
+        counted = query("SELECT count(*) FROM tally");
+    return counted;
+}
+
+/* Nobody asks, nobody closes, and nothing else is stored. */
+static void keeps_a_count_for_no_longer_than_a_while(void **state)
+{
+    (void)state;
+    struct inbox *i = open_inbox();
+    inbox_tally_add(i, "WH-1", true);
+    assert_int_equal(wait_for_tally(), 1);
+    inbox_close(i);
 }
 
 static void refuses_what_no_backend_could_keep(void **state)
@@ -513,6 +566,8 @@ int main(void)
         TEST(refuses_a_file_that_is_not_its_own),
         TEST(refuses_a_newer_schema),
         TEST(takes_over_the_file_of_the_first_version),
+        TEST(counts_calls),
+        TEST(keeps_a_count_for_no_longer_than_a_while),
         TEST(refuses_what_no_backend_could_keep),
         TEST(stores_before_it_says_so),
         TEST(counts_a_repeated_token_up),

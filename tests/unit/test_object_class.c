@@ -94,7 +94,7 @@ static void knows_the_pairs_and_their_titles_and_no_more(void **state)
     assert_int_equal(KNOWN, 22);
     for (size_t c = 0; object_classes[c] != NULL; c++)
         for (unsigned t = 0; t < TYPE__COUNT; t++) {
-            const char *title = object_classes[c]->webhooks[t];
+            const char *title = object_classes[c]->webhooks[t].name;
             pairs += title != NULL;
             titles += title != NULL && title[0] != '\0';
         }
@@ -105,8 +105,8 @@ static void knows_the_pairs_and_their_titles_and_no_more(void **state)
         enum webhook_type t;
         assert_non_null(c);
         assert_err(webhook_type_parse(known[i].type, &t), ERR_OK);
-        assert_non_null(c->webhooks[t]);
-        assert_string_equal(c->webhooks[t], known[i].title != NULL ? known[i].title : "");
+        assert_non_null(c->webhooks[t].name);
+        assert_string_equal(c->webhooks[t].name, known[i].title != NULL ? known[i].title : "");
     }
 }
 
@@ -277,12 +277,12 @@ static void makes_sense_in_itself(void **state)
     (void)state;
     for (size_t i = 0; object_classes[i] != NULL; i++) {
         const struct object_class *c = object_classes[i];
-        assert_non_null(c->webhooks[TYPE_EVENT]);
+        assert_non_null(c->webhooks[TYPE_EVENT].name);
         assert_non_null(c->list);
         assert_int_equal(c->list[0], '/');
         assert_non_null(c->created);
         assert_non_null(c->verbs);
-        assert_true(c->template_level == NULL || c->template_scope != NULL);
+        assert_true(c->tier == NULL || c->template_scope != NULL);
         for (const struct object_verb *v = c->verbs; v->name != NULL; v++) {
             assert_true(v->from[SIDE_VENDOR][0] != NULL || v->from[SIDE_DISTRIBUTOR][0] != NULL);
             for (unsigned s = 0; s < SIDE__COUNT; s++)

@@ -396,7 +396,7 @@ static void writes_the_question(void **state)
     struct policy_question q = question(object);
     struct buf b;
     buf_init(&b, 10000);
-    assert_err(policy_question_json(POLICY_PROCESS, &q, 7, &root), ERR_OK);
+    assert_err(policy_question_json(&q, 7, &root), ERR_OK);
     jsonx_print(&b, root);
     assert_string_equal(
         b.data, "{\"version\":1,\"id\":7,\"kind\":\"process\",\"object_class\":"
@@ -404,7 +404,8 @@ static void writes_the_question(void **state)
                 "\"data\":null},\"event\":null,\"object\":{\"id\":\"PR-1\"},\"attempt\":2}");
     json_object_put(root);
     q.claims = data;
-    assert_err(policy_question_json(POLICY_VALIDATE, &q, 8, &root), ERR_OK);
+    q.kind = POLICY_VALIDATE;
+    assert_err(policy_question_json(&q, 8, &root), ERR_OK);
     buf_reset(&b);
     jsonx_print(&b, root);
     assert_non_null(strstr(b.data, "\"kind\":\"validate\""));
@@ -422,7 +423,8 @@ static void skips_without_a_policy_and_says_so(void **state)
     struct policy_question q = question(object);
     struct policy *none;
     struct decision d;
-    assert_err(policy_open(&(struct conf_policy){CONF_POLICY_NONE, NULL}, FULFILLMENT, &none, NULL),
+    assert_err(policy_open(&(struct conf_policy){CONF_POLICY_NONE, NULL}, POLICY_PROCESS,
+                           FULFILLMENT, &none, NULL),
                ERR_OK);
     assert_err(policy_ask(none, &q, &d, NULL), ERR_OK);
     assert_string_equal(d.action, "skip");

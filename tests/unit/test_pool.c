@@ -69,12 +69,12 @@ static void refuses_more_than_its_queue_holds(void **state)
 {
     struct shop *s = *state;
     open_pool(s, 1);
-    assert_err(pool_run(s->pool, wait_at_gate, s), ERR_OK);
+    assert_err(pool_run(s->pool, NULL, wait_at_gate, s), ERR_OK);
     sem_wait(&s->begun); /* it left the queue */
     for (int i = 0; i < POOL_QUEUE_MAX; i++)
-        assert_err(pool_run(s->pool, work_at_once, s), ERR_OK);
+        assert_err(pool_run(s->pool, NULL, work_at_once, s), ERR_OK);
     for (int i = 0; i < 3; i++)
-        assert_err(pool_run(s->pool, work_at_once, s), ERR_BUSY);
+        assert_err(pool_run(s->pool, NULL, work_at_once, s), ERR_BUSY);
     assert_int_equal(atomic_load(&s->done), 0);
     sem_post(&s->gate);
     pool_free(s->pool);
@@ -85,15 +85,15 @@ static void takes_work_again_when_there_is_room(void **state)
 {
     struct shop *s = *state;
     open_pool(s, 1);
-    assert_err(pool_run(s->pool, wait_at_gate, s), ERR_OK);
+    assert_err(pool_run(s->pool, NULL, wait_at_gate, s), ERR_OK);
     sem_wait(&s->begun);
     for (int i = 0; i < POOL_QUEUE_MAX; i++)
-        assert_err(pool_run(s->pool, wait_at_gate, s), ERR_OK);
-    assert_err(pool_run(s->pool, work_at_once, s), ERR_BUSY);
+        assert_err(pool_run(s->pool, NULL, wait_at_gate, s), ERR_OK);
+    assert_err(pool_run(s->pool, NULL, work_at_once, s), ERR_BUSY);
     sem_post(&s->gate);
     sem_wait(&s->begun); /* the next one left the queue */
-    assert_err(pool_run(s->pool, work_at_once, s), ERR_OK);
-    assert_err(pool_run(s->pool, work_at_once, s), ERR_BUSY);
+    assert_err(pool_run(s->pool, NULL, work_at_once, s), ERR_OK);
+    assert_err(pool_run(s->pool, NULL, work_at_once, s), ERR_BUSY);
     for (int i = 0; i < POOL_QUEUE_MAX; i++)
         sem_post(&s->gate);
     pool_free(s->pool);
@@ -113,7 +113,7 @@ static void works_on_as_many_as_it_has_threads(void **state)
     struct shop *s = *state;
     open_pool(s, THREADS);
     for (int i = 0; i < 2 * THREADS; i++)
-        assert_err(pool_run(s->pool, wait_at_gate, s), ERR_OK);
+        assert_err(pool_run(s->pool, NULL, wait_at_gate, s), ERR_OK);
     for (int i = 0; i < THREADS; i++)
         sem_wait(&s->begun); /* all of these are at work at the same time */
     assert_int_not_equal(sem_trywait(&s->begun), 0);
@@ -147,9 +147,9 @@ static void takes_the_oldest_first_however_often_the_ring_turns(void **state)
         s->count = 0;
         for (int i = 0; i < pieces; i++) {
             work[i] = (struct numbered){s, i};
-            assert_err(pool_run(s->pool, note_number, &work[i]), ERR_OK);
+            assert_err(pool_run(s->pool, NULL, note_number, &work[i]), ERR_OK);
         }
-        assert_err(pool_run(s->pool, wait_at_gate, s), ERR_OK);
+        assert_err(pool_run(s->pool, NULL, wait_at_gate, s), ERR_OK);
         sem_wait(&s->begun); /* the last: all before it are done */
         assert_int_equal(s->count, pieces);
         for (int i = 0; i < pieces; i++)
@@ -163,7 +163,7 @@ static void give_more_work(void *work)
 {
     struct shop *s = work;
     if (atomic_fetch_add(&s->done, 1) < 9)
-        assert_err(pool_run(s->pool, give_more_work, s), ERR_OK);
+        assert_err(pool_run(s->pool, NULL, give_more_work, s), ERR_OK);
     else
         sem_post(&s->begun);
 }
@@ -172,7 +172,7 @@ static void may_be_given_work_by_its_own_threads(void **state)
 {
     struct shop *s = *state;
     open_pool(s, 1);
-    assert_err(pool_run(s->pool, give_more_work, s), ERR_OK);
+    assert_err(pool_run(s->pool, NULL, give_more_work, s), ERR_OK);
     sem_wait(&s->begun);
     pool_free(s->pool);
     assert_int_equal(atomic_load(&s->done), 10);
@@ -182,7 +182,7 @@ static void *call_often(void *arg)
 {
     struct shop *s = arg;
     for (int i = 0; i < 1000; i++)
-        while (pool_run(s->pool, work_at_once, s) == ERR_BUSY)
+        while (pool_run(s->pool, NULL, work_at_once, s) == ERR_BUSY)
             sched_yield();
     return NULL;
 }
@@ -198,6 +198,69 @@ static void loses_nothing_that_many_threads_give_it(void **state)
         pthread_join(callers[i], NULL);
     pool_free(s->pool);
     assert_int_equal(atomic_load(&s->done), CALLERS * 1000);
+}
+
+/* Half of what the others leave: 2 of 4, then 1 of the other 2, then the last. */
+static void leaves_threads_for_the_next_one(void **state)
+{
+    struct shop *s = *state;
+    static const char *const who[] = {"one", "two", "three"};
+    open_pool(s, THREADS);
+    for (int n = 0; n < 3; n++)
+        for (int i = 0; i < THREADS; i++)
+            assert_err(pool_run(s->pool, who[n], wait_at_gate, s), ERR_OK);
+    for (int i = 0; i < THREADS; i++)
+        sem_wait(&s->begun);
+    assert_int_not_equal(sem_trywait(&s->begun), 0); /* they are all that can be */
+    for (int i = 0; i < 3 * THREADS; i++)
+        sem_post(&s->gate);
+    pool_free(s->pool);
+    assert_int_equal(atomic_load(&s->done), 3 * THREADS);
+}
+
+static void post_served(void *work)
+{
+    sem_post(work);
+}
+
+/* However much of one waits, another is served at once. */
+static void is_not_held_up_by_one_that_hangs(void **state)
+{
+    struct shop *s = *state;
+    sem_t served;
+    sem_init(&served, 0, 0);
+    open_pool(s, 2);
+    for (int i = 0; i < 10; i++)
+        assert_err(pool_run(s->pool, "hangs", wait_at_gate, s), ERR_OK);
+    sem_wait(&s->begun);
+    for (int i = 0; i < 10; i++)
+        assert_err(pool_run(s->pool, "healthy", post_served, &served), ERR_OK);
+    for (int i = 0; i < 10; i++)
+        sem_wait(&served);
+    assert_int_not_equal(sem_trywait(&s->begun), 0);
+    for (int i = 0; i < 10; i++)
+        sem_post(&s->gate);
+    pool_free(s->pool);
+    sem_destroy(&served);
+}
+
+static void leaves_room_in_its_queue_for_the_next_one(void **state)
+{
+    struct shop *s = *state;
+    open_pool(s, 1);
+    assert_err(pool_run(s->pool, "one", wait_at_gate, s), ERR_OK);
+    sem_wait(&s->begun);
+    for (int i = 0; i < POOL_QUEUE_MAX / 2; i++)
+        assert_err(pool_run(s->pool, "one", work_at_once, s), ERR_OK);
+    assert_err(pool_run(s->pool, "one", work_at_once, s), ERR_BUSY);
+    for (int i = 0; i < POOL_QUEUE_MAX / 4; i++)
+        assert_err(pool_run(s->pool, "two", work_at_once, s), ERR_OK);
+    assert_err(pool_run(s->pool, "two", work_at_once, s), ERR_BUSY);
+    assert_err(pool_run(s->pool, "three", work_at_once, s), ERR_OK);
+    assert_err(pool_run(s->pool, NULL, work_at_once, s), ERR_OK);
+    sem_post(&s->gate);
+    pool_free(s->pool);
+    assert_int_equal(atomic_load(&s->done), 1 + POOL_QUEUE_MAX * 3 / 4 + 2);
 }
 
 static void look_at_signals(void *work)
@@ -216,7 +279,7 @@ static void leaves_signals_to_others_and_the_caller_s_mask_alone(void **state)
     open_pool(s, 1);
     pthread_sigmask(SIG_BLOCK, NULL, &blocked);
     assert_false(sigismember(&blocked, SIGTERM));
-    assert_err(pool_run(s->pool, look_at_signals, s), ERR_OK);
+    assert_err(pool_run(s->pool, NULL, look_at_signals, s), ERR_OK);
     pool_free(s->pool);
     assert_int_equal(atomic_load(&s->done), 1);
 }
@@ -232,6 +295,9 @@ int main(void)
         test(takes_the_oldest_first_however_often_the_ring_turns),
         test(may_be_given_work_by_its_own_threads),
         test(loses_nothing_that_many_threads_give_it),
+        test(leaves_threads_for_the_next_one),
+        test(is_not_held_up_by_one_that_hangs),
+        test(leaves_room_in_its_queue_for_the_next_one),
         test(leaves_signals_to_others_and_the_caller_s_mask_alone),
     };
     alarm(TIME_LIMIT);

@@ -21,7 +21,8 @@ static struct fake_inbox inbox;
 static struct clients *clients;
 static struct queues *queues;
 static struct why why;
-static char good[] = "/tmp/test_queues-XXXXXX", bad[] = "/tmp/test_queues-XXXXXX";
+static char good[] = "/tmp/test_queues-XXXXXX", bad[] = "/tmp/test_queues-XXXXXX",
+            forms[] = "/tmp/test_queues-XXXXXX";
 
 static void write_rules(char *path, const char *text)
 {
@@ -50,6 +51,7 @@ static int set_up(void **state)
     static const char *const ids[] = {"VA-1-1", "VA-2-2"};
     write_rules(good, "- then: { action: fail, reason: by the rule }\n");
     write_rules(bad, "- then: { action: sing }\n");
+    write_rules(forms, "- then: { params: [ { id: a, value: b } ] }\n");
     for (size_t i = 0; i < 2; i++) {
         fake_api_start(&connects[i]);
         accounts[i] = connects[i].account;
@@ -76,6 +78,7 @@ static int tear_down(void **state)
         fake_api_stop(&connects[i]);
     unlink(good);
     unlink(bad);
+    unlink(forms);
     return 0;
 }
 
@@ -115,15 +118,15 @@ static void makes_nothing_of_rules_that_do_not_load(void **state)
     assert_null(queues);
 }
 
-/* A policy is asked about the objects of one class. */
+/* A policy is asked about the objects of one class, or about their forms. */
 static void shares_rules_among_webhooks_of_a_class(void **state)
 {
     (void)state;
     const struct queue *q[3];
     webhooks[2].policy.kind = CONF_POLICY_RULES;
     webhooks[2].object_class = &class_fulfillment_request;
-    webhooks[3].policy = (struct conf_policy){.kind = CONF_POLICY_RULES, .path = bad};
-    assert_err(queues_new(&conf, clients, &queues, &why), ERR_OK); /* a validator's are not ours */
+    webhooks[3].policy = (struct conf_policy){.kind = CONF_POLICY_RULES, .path = forms};
+    assert_err(queues_new(&conf, clients, &queues, &why), ERR_OK);
     for (size_t i = 0; i < 3; i++)
         assert_err(queues_find(queues, webhooks[i].id, &q[i], &why), ERR_OK);
     assert_ptr_equal(q[0]->policy, q[1]->policy);
@@ -166,6 +169,25 @@ static void works_with_the_webhooks_account_and_policy(void **state)
     assert_string_equal(got, "PR-1 skip skip the webhook has no policy");
     assert_int_equal(fake_requests(connects[0].server), 2);
     assert_int_equal(fake_requests(connects[1].server), 5);
+}
+
+static void answers_forms_by_rules_that_are_for_forms(void **state)
+{
+    (void)state;
+    webhooks[2] = webhook("WH-3", &accounts[1], TYPE_CHANGE_VALIDATOR, CONF_POLICY_RULES);
+    webhooks[2].policy.path = webhooks[3].policy.path = forms;
+    webhooks[3].policy.kind = CONF_POLICY_RULES;
+    assert_err(queues_new(&conf, clients, &queues, &why), ERR_OK);
+    assert_non_null(queues_validator(queues, &webhooks[2]));
+    assert_ptr_equal(queues_validator(queues, &webhooks[2]),
+                     queues_validator(queues, &webhooks[3]));
+    assert_null(queues_validator(queues, &webhooks[0]));
+    queues_free(queues);
+    queues = NULL;
+    webhooks[3].policy.path = good; /* the rules of the event's webhooks */
+    assert_err(queues_new(&conf, clients, &queues, &why), ERR_CONFIG);
+    assert_non_null(strstr(why.text, "webhook WH-4: "));
+    assert_non_null(strstr(why.text, "a form is answered with"));
 }
 
 static void has_none_for_validators_and_strangers(void **state)
@@ -224,6 +246,7 @@ int main(void)
         TEST(shares_rules_among_webhooks_of_a_class),
         TEST(is_there_without_an_api_key),
         TEST(works_with_the_webhooks_account_and_policy),
+        TEST(answers_forms_by_rules_that_are_for_forms),
         TEST(has_none_for_validators_and_strangers),
         TEST(finds_the_queue_beside_another),
         TEST(shares_clients_with_the_configuration_before),

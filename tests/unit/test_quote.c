@@ -13,7 +13,8 @@
 static struct json_object *object(void)
 {
     return json("{\"id\":\"PR-1\",\"n\":42,\"price\":1.50,\"yes\":true,\"note\":\"\",\"none\":null,"
-                "\"list\":[1],\"params\":[{\"id\":\"a b\",\"value\":\"${id}\"}]}");
+                "\"blank\":\" \",\"spaced\":\" \u00a0Gro\u00dfe "
+                "Welt\u3000\",\"list\":[1],\"params\":[{\"id\":\"a b\",\"value\":\"${id}\"}]}");
 }
 
 /* Expand one text over object(); the result is owned. */
@@ -22,7 +23,7 @@ static enum err expand(const char *text, char **ret, struct why *why)
     struct json_object *o = object(), *event = json("{\"data\":{\"eu\":\"yes\"}}");
     struct json_object *in = json_object_new_string(text), *out = NULL;
     const struct rql_var vars[] = {{"event", event}, {NULL, NULL}};
-    enum err e = quote_expand(in, o, vars, &out, why);
+    enum err e = quote_expand(in, &(struct quote_source){o, vars, false}, &out, why);
     if (e == ERR_OK)
         *ret = strdup(json_object_get_string(out));
     json_object_put(out);
@@ -36,12 +37,28 @@ static void refuses_malformed_quotes(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "${",           "${}",           "x ${id",
-        "${id} ${",     "${:-x}",        "${.id}",
-        "${a..b}",      "${a b}",        "${$}",
-        "${$other.x}",  "${$webhook}",   "${$webhook.name}",
-        "${$attempts}", "${$attempt.x}", "${params[a.value}",
+        "${",
+        "${}",
+        "x ${id",
+        "${id} ${",
+        "${:-x}",
+        "${.id}",
+        "${a..b}",
+        "${a b}",
+        "${$}",
+        "${$other.x}",
+        "${$webhook}",
+        "${$webhook.name}",
+        "${$attempts}",
+        "${$attempt.x}",
+        "${params[a.value}",
         "${1}",
+        "${id|}",
+        "${id|trim|}",
+        "${id|trims}",
+        "${id| trim}",
+        "${|trim}",
+        "${id|trim|lower|trim|lower|trim}",
     };
     for (size_t i = 0; i < COUNT(bad); i++) {
         struct json_object *text = json_object_new_string(bad[i]);
@@ -88,7 +105,7 @@ static void refuses_a_text_that_grows_without_measure(void **state)
     memset(big, 'x', QUOTE_TEXT_MAX);
     json_object_object_add(o, "big", json_object_new_string_len(big, QUOTE_TEXT_MAX));
     struct json_object *in = json_object_new_string("${big}!");
-    assert_err(quote_expand(in, o, NULL, &out, NULL), ERR_TOO_BIG);
+    assert_err(quote_expand(in, &(struct quote_source){o, NULL, false}, &out, NULL), ERR_TOO_BIG);
     assert_null(out);
     json_object_put(in);
     json_object_put(o);
@@ -121,6 +138,14 @@ static void fills_quotes_in(void **state)
         {"cost $$${id}", "cost $${id}"},
         {"${id}$${id}", "PR-1${id}"},
         {"$", "$"},
+        {"<${spaced|trim}>", "<Gro\u00dfe Welt>"},
+        {"${spaced|trim|lower}", "gro\u00dfe welt"},
+        {"${spaced|trim|upper}", "GROSSE WELT"},
+        {"${blank|trim:-nothing}", "nothing"},
+        {"${nothing|lower:-Else}", "Else"},
+        {"${n|upper}", "42"},
+        {"${id:-|trim}", "PR-1"},
+        {"${nothing:-|trim}", "|trim"},
     };
     for (size_t i = 0; i < COUNT(good); i++) {
         struct json_object *text = json_object_new_string(good[i].from);
@@ -141,7 +166,7 @@ static void copies_the_rest_as_it_is(void **state)
     struct json_object *o = object(), *out = NULL;
     struct json_object *in = json("{\"a\":[1,null,{\"b\":\"${id}\",\"c\":true}],\"${id}\":2.50}");
     assert_err(quote_check(in, NULL), ERR_OK);
-    assert_err(quote_expand(in, o, NULL, &out, NULL), ERR_OK);
+    assert_err(quote_expand(in, &(struct quote_source){o, NULL, false}, &out, NULL), ERR_OK);
     struct buf b;
     buf_init(&b, 1000);
     jsonx_print(&b, out);
@@ -153,6 +178,24 @@ static void copies_the_rest_as_it_is(void **state)
     json_object_put(o);
 }
 
+/* What a customer has not filled in yet stands nowhere in the form. */
+static void takes_the_gaps_of_a_form_for_empty(void **state)
+{
+    (void)state;
+    struct json_object *o = object(), *out = NULL;
+    struct json_object *in = json("[\"<${nothing|trim}${none}>\",\"${nothing:-x}\"]");
+    const struct quote_source form = {o, NULL, .has_gaps = true};
+    assert_err(quote_expand(in, &form, &out, NULL), ERR_OK);
+    assert_string_equal(json_object_to_json_string_ext(out, JSON_C_TO_STRING_PLAIN),
+                        "[\"<>\",\"x\"]");
+    json_object_put(out);
+    json_object_put(in);
+    in = json("[\"${list}\"]");
+    assert_err(quote_expand(in, &form, &out, NULL), ERR_POLICY);
+    json_object_put(in);
+    json_object_put(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +204,7 @@ int main(void)
         cmocka_unit_test(refuses_a_text_that_grows_without_measure),
         cmocka_unit_test(fills_quotes_in),
         cmocka_unit_test(copies_the_rest_as_it_is),
+        cmocka_unit_test(takes_the_gaps_of_a_form_for_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

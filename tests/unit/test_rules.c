@@ -40,7 +40,7 @@ static enum err load(const char *yaml, const struct object_class *c, struct poli
     assert_non_null(f);
     fputs(yaml, f);
     assert_int_equal(fclose(f), 0);
-    return rules_load(file, c, ret, why);
+    return rules_load(file, POLICY_PROCESS, c, ret, why);
 }
 
 static struct policy *loaded(const char *yaml)
@@ -124,7 +124,8 @@ static void refuses_a_wrong_file_and_says_where(void **state)
     }
     struct policy *p = NULL;
     struct why why = {""};
-    assert_err(rules_load("/nonexistent/rules.yaml", FULFILLMENT, &p, &why), ERR_IO);
+    assert_err(rules_load("/nonexistent/rules.yaml", POLICY_PROCESS, FULFILLMENT, &p, &why),
+               ERR_IO);
     assert_non_null(strstr(why.text, "/nonexistent/rules.yaml"));
 }
 
@@ -307,7 +308,7 @@ static void ships_rules_that_decide_as_they_say(void **state)
              srcdir != NULL ? srcdir : ".");
     struct policy *p = NULL;
     struct why why = {""};
-    if (rules_load(path, FULFILLMENT, &p, &why) != ERR_OK)
+    if (rules_load(path, POLICY_PROCESS, FULFILLMENT, &p, &why) != ERR_OK)
         fail_msg("%s", why.text);
     static const struct {
         const char *type, *status, *connection, *quantity, *params;

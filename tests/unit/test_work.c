@@ -480,7 +480,9 @@ static void skips_all_without_a_policy(void **state)
 {
     (void)state;
     webhook.policy.kind = CONF_POLICY_NONE;
-    assert_err(policy_open(&webhook.policy, webhook.object_class, &queue.policy, NULL), ERR_OK);
+    assert_err(
+        policy_open(&webhook.policy, POLICY_PROCESS, webhook.object_class, &queue.policy, NULL),
+        ERR_OK);
     list(1);
     object(1, "pending", APPROVE);
     assert_err(run(), ERR_OK);

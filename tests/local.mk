@@ -40,6 +40,8 @@ api_tests = \
 	tests/unit/test_clients
 
 policy_tests = \
+	tests/unit/test_check \
+	tests/unit/test_form \
 	tests/unit/test_passwords \
 	tests/unit/test_policy \
 	tests/unit/test_quote \
@@ -48,7 +50,8 @@ policy_tests = \
 processors_tests = \
 	tests/unit/test_fulfillment_request \
 	tests/unit/test_job \
-	tests/unit/test_other_classes
+	tests/unit/test_other_classes \
+	tests/unit/test_validation
 
 tasks_tests = \
 	tests/unit/test_mark \

@@ -13,6 +13,9 @@
 #include <json-c/json.h>
 
 bool same_value(struct json_object *a, struct json_object *b);
+/* ... but for numbers, which compare as doubles: those that a program has read and written again
+ * often are others in their text. */
+bool same_to_a_program(struct json_object *a, struct json_object *b);
 /* Does `present` say all that `wanted` does? It may say more, beside it. */
 bool same_holds(struct json_object *wanted, struct json_object *present);
 

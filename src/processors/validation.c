@@ -51,25 +51,14 @@ static void copy_value(struct printing *p)
     copy_to(p, jsonx_behind_value(p->at, p->end));
 }
 
-/* Numbers are the same here if a program that has read and written them could have made the one of
- * the other. */
-static bool is_same(struct json_object *a, struct json_object *b)
+/* A list of things that have ids, so that each is changed by itself? */
+static bool is_by_id(struct json_object *list)
 {
-    bool numbers = (json_object_is_type(a, json_type_int) ||
-                    json_object_is_type(a, json_type_double)) &&
-                   (json_object_is_type(b, json_type_int) ||
-                    json_object_is_type(b, json_type_double));
-    return numbers ? json_object_get_double(a) == json_object_get_double(b) : same_value(a, b);
-}
-
-/* A list of objects that have ids? */
-static bool has_ids(struct json_object *list)
-{
-    size_t n = json_object_array_length(list);
+    size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
     for (size_t i = 0; i < n; i++)
-        if (jsonx_str(json_object_array_get_idx(list, i), "id", "")[0] == '\0')
-            return false;
-    return true;
+        if (jsonx_str(json_object_array_get_idx(list, i), "id", "")[0] != '\0')
+            return true;
+    return false;
 }
 
 static struct json_object *find(struct json_object *list, const char *id)
@@ -96,7 +85,8 @@ static void print_list(struct printing *p, struct json_object *present, struct j
     copy_to(p, p->at + 1);
     for (size_t i = 0; i < n; i++) {
         struct json_object *element = json_object_array_get_idx(present, i);
-        struct json_object *change = find(changes, jsonx_str(element, "id", ""));
+        const char *id = jsonx_str(element, "id", "");
+        struct json_object *change = id[0] != '\0' ? find(changes, id) : NULL;
         copy_space(p);
         if (change != NULL)
             print_value(p, "", element, change);
@@ -104,10 +94,6 @@ static void print_list(struct printing *p, struct json_object *present, struct j
             copy_value(p);
         copy_space(p);
         copy_to(p, p->at + 1); /* the comma, or the bracket */
-    }
-    if (n == 0) {
-        copy_space(p);
-        copy_to(p, p->at + 1);
     }
 }
 
@@ -120,7 +106,8 @@ static void add_members(struct printing *p, struct json_object *present,
     for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it)) {
         const char *name = json_object_iter_peek_name(&it);
         struct json_object *value = json_object_iter_peek_value(&it);
-        if (json_object_object_get_ex(present, name, NULL) || same_value(value, NULL))
+        if (json_object_object_get_ex(present, name, NULL) || same_value(value, NULL) ||
+            is_by_id(value))
             continue;
         struct json_object *key = json_object_new_string(name);
         if (!first)
@@ -166,12 +153,14 @@ static void print_value(struct printing *p, const char *name, struct json_object
                    json_object_is_type(changes, json_type_object);
     bool lists = json_object_is_type(present, json_type_array) &&
                  json_object_is_type(changes, json_type_array);
-    if (is_same(present, changes)) {
+    if (same_to_a_program(present, changes)) {
         copy_value(p);
     } else if (objects && !is_one(name)) {
         print_members(p, present, changes);
-    } else if (lists && has_ids(present) && has_ids(changes)) {
+    } else if (lists && is_by_id(present)) {
         print_list(p, present, changes);
+    } else if (is_by_id(changes)) {
+        copy_value(p); /* there is none of them, and none is added */
     } else {
         jsonx_print(p->out, changes);
         p->at = jsonx_behind_value(p->at, p->end);

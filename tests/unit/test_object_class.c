@@ -283,6 +283,14 @@ static void makes_sense_in_itself(void **state)
         assert_non_null(c->created);
         assert_non_null(c->verbs);
         assert_true(c->tier == NULL || c->template_scope != NULL);
+        for (unsigned t = 0; t < TYPE__COUNT; t++) {
+            const struct class_webhook *w = &c->webhooks[t];
+            bool validates = w->name != NULL && t != TYPE_EVENT;
+            assert_int_equal(w->type != NULL, validates);
+            assert_int_equal(w->state != NULL, validates);
+            assert_true(!validates || (c->document != NULL && c->params != NULL));
+            assert_int_equal(w->tier != NULL, validates && c->tier != NULL);
+        }
         for (const struct object_verb *v = c->verbs; v->name != NULL; v++) {
             assert_true(v->from[SIDE_VENDOR][0] != NULL || v->from[SIDE_DISTRIBUTOR][0] != NULL);
             for (unsigned s = 0; s < SIDE__COUNT; s++)
@@ -293,6 +301,96 @@ static void makes_sense_in_itself(void **state)
             assert_int_equal(v->lands != NULL, c->state == NULL);
             assert_int_equal(v->leads_to[0] != NULL, c->state != NULL);
         }
+    }
+}
+
+/* Of which document which validation is asked: all sixteen, and none of the others. */
+static void knows_whose_documents_are_whose(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *object_class, *document, *type;
+    } cases[] = {
+        {"fulfillment_request", "{'type':'purchase','status':'draft'}", "validator"},
+        {"fulfillment_request", "{'type':'purchase','status':'inquiring'}", "inquiring_validator"},
+        {"fulfillment_request", "{'type':'change','status':'draft'}", "change_validator"},
+        {"fulfillment_request", "{'type':'change','status':'inquiring'}",
+         "change_inquiring_validator"},
+        {"fulfillment_request", "{'type':'renew','status':'draft'}", "renew_validator"},
+        {"fulfillment_request", "{'type':'renew','status':'inquiring'}",
+         "renew_inquiring_validator"},
+        {"fulfillment_request", "{'type':'transfer','status':'draft'}", "transfer_validator"},
+        {"fulfillment_request", "{'type':'transfer','status':'inquiring'}",
+         "transfer_inquiring_validator"},
+        {"fulfillment_request", "{'type':'cancel','status':'draft'}", NULL},
+        {"fulfillment_request", "{'type':'purchase','status':'pending'}", NULL},
+        {"fulfillment_request", "{'status':'draft'}", NULL},
+        {"fulfillment_request", "{'type':'purchase'}", NULL},
+        {"tier_config_request",
+         "{'type':'setup','status':'draft','configuration':{'tier_level':1}}", "draft_tcr_t1_val"},
+        {"tier_config_request",
+         "{'type':'setup','status':'draft','configuration':{'tier_level':'2'}}",
+         "draft_tcr_t2_val"},
+        {"tier_config_request",
+         "{'type':'setup','status':'inquiring','configuration':{'tier_level':1}}",
+         "tcr_setup_t1_inq_val"},
+        {"tier_config_request",
+         "{'type':'setup','status':'inquiring','configuration':{'tier_level':2}}",
+         "tcr_setup_t2_inq_val"},
+        {"tier_config_request",
+         "{'type':'update','status':'draft','configuration':{'tier_level':1}}",
+         "tcr_update_t1_validator"},
+        {"tier_config_request",
+         "{'type':'update','status':'draft','configuration':{'tier_level':2}}",
+         "tcr_update_t2_validator"},
+        {"tier_config_request",
+         "{'type':'update','status':'inquiring','configuration':{'tier_level':1}}",
+         "tcr_update_t1_inq_val"},
+        {"tier_config_request",
+         "{'type':'update','status':'inquiring','configuration':{'tier_level':2}}",
+         "tcr_update_t2_inq_val"},
+        {"tier_config_request", "{'type':'setup','status':'draft','configuration':{}}", NULL},
+        {"tier_config_request",
+         "{'type':'adjustment','status':'draft','configuration':{'tier_level':1}}", NULL},
+        {"usage_file", "{'type':'purchase','status':'draft'}", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct object_class *c = object_class_find(cases[i].object_class);
+        struct json_object *document = json(cases[i].document);
+        enum webhook_type t = object_validator(c, document);
+        if (cases[i].type == NULL)
+            assert_int_equal(t, TYPE__COUNT);
+        else
+            assert_string_equal(webhook_type_name(t), cases[i].type);
+        for (unsigned other = 0; other < TYPE__COUNT && cases[i].type != NULL; other++)
+            if (c->webhooks[other].type != NULL)
+                assert_int_equal(object_suits(c, other, document, NULL) == ERR_OK, other == t);
+        json_object_put(document);
+    }
+}
+
+/* Drafts are sparse: what does not say what it is may be anything. */
+static void takes_a_document_that_says_little_for_what_it_may_be(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *document, *told;
+    } cases[] = {
+        {"{}", NULL},
+        {"{'type':'setup','configuration':{'tier_level':null}}", NULL},
+        {"{'type':7,'status':null,'configuration':[]}", NULL},
+        {"{'type':'update'}", "its type is update, not setup"},
+        {"{'status':'pending'}", "its status is pending, not draft"},
+        {"{'configuration':{'tier_level':1}}", "it is about tier 1, not 2"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct json_object *document = json(cases[i].document);
+        struct why why = {""};
+        enum err e = object_suits(&class_tier_config_request, TYPE_DRAFT_TCR_T2_VAL, document,
+                                  &why);
+        assert_err(e, cases[i].told == NULL ? ERR_OK : ERR_TYPE);
+        assert_string_equal(why.text, cases[i].told != NULL ? cases[i].told : "");
+        json_object_put(document);
     }
 }
 
@@ -334,6 +432,8 @@ int main(void)
         cmocka_unit_test(reads_an_object_by_its_class),
         cmocka_unit_test(knows_when_an_object_was_made),
         cmocka_unit_test(makes_sense_in_itself),
+        cmocka_unit_test(knows_whose_documents_are_whose),
+        cmocka_unit_test(takes_a_document_that_says_little_for_what_it_may_be),
         cmocka_unit_test(refuses_ids_that_could_leave_a_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

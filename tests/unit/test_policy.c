@@ -445,7 +445,8 @@ struct parrot {
 };
 
 static enum err parrot_ask(struct policy *p, const struct policy_question *q,
-                           struct json_object **ret_answer, char ret_rule[128], struct why *why)
+                           struct json_object **ret_answer, char ret_rule[DECISION_RULE_MAX],
+                           struct why *why)
 {
     const struct parrot *parrot = (const struct parrot *)p;
     (void)q;
@@ -485,6 +486,84 @@ static void asks_and_checks_the_answer(void **state)
     json_object_put(object);
 }
 
+static struct policy_question form_question(struct json_object *document)
+{
+    struct policy_question q = question(document);
+    q.kind = POLICY_VALIDATE;
+    q.webhook_type = TYPE_VALIDATOR;
+    return q;
+}
+
+static void says_nothing_about_a_form_without_a_policy(void **state)
+{
+    (void)state;
+    struct json_object *document = json("{\"asset\":{}}"), *changes = document;
+    struct policy_question q = form_question(document);
+    struct policy *none;
+    char rule[DECISION_RULE_MAX] = "x";
+    assert_err(policy_open(&(struct conf_policy){CONF_POLICY_NONE, NULL}, POLICY_VALIDATE,
+                           FULFILLMENT, &none, NULL),
+               ERR_OK);
+    assert_err(policy_validate(none, &q, &changes, rule, NULL), ERR_OK);
+    assert_null(changes);
+    assert_string_equal(rule, "");
+    json_object_put(document);
+}
+
+/* Either the parameters alone, or a whole document. */
+static void takes_both_answers_to_a_form(void **state)
+{
+    (void)state;
+    static const struct policy_ops ops = {.name = "parrot", .ask = parrot_ask};
+    static const struct {
+        const char *answer, *changes, *told;
+        const struct object_class *object_class;
+    } cases[] = {
+        {"{'params':[{'id':'a','value':null,'value_error':'x','value_choices':[]}]}",
+         "{'asset':{'params':[{'id':'a','value_error':'x','value_choices':[]}]}}", NULL,
+         FULFILLMENT},
+        {"{'id':7,'params':[]}", "{'asset':{'params':[]}}", NULL, FULFILLMENT},
+        {"{'params':[{'id':'a','value':'x'}]}", "{'params':[{'id':'a','value':'x'}]}", NULL,
+         &class_tier_config_request},
+        {"{'id':'PR-1','asset':{'params':[{'id':'a','value':null}]},'x':1}",
+         "{'id':'PR-1','asset':{'params':[{'id':'a','value':null}]},'x':1}", NULL, FULFILLMENT},
+        {"{'configuration':{},'params':[{'id':'a','value':'x'}]}",
+         "{'configuration':{},'params':[{'id':'a','value':'x'}]}", NULL,
+         &class_tier_config_request},
+        {"{'id':'PR-2','asset':{}}", NULL, "parrot:1: the answer is about another document: PR-2",
+         FULFILLMENT},
+        {"{}", NULL, "a form is answered with", FULFILLMENT},
+        {"[]", NULL, "a form is answered with", FULFILLMENT},
+        {"null", NULL, NULL, FULFILLMENT},
+        {"{'action':'approve'}", NULL, "a form is answered with", FULFILLMENT},
+        {"{'action':'approve','params':[]}", NULL, "a form is answered with", FULFILLMENT},
+        {"{'params':{}}", NULL, "a form is answered with", FULFILLMENT},
+        {"{'params':[{'id':'a','value':5}]}", NULL, "params[0].value: must be a text", FULFILLMENT},
+        {"{'params':[{'id':'a','value':'1'},{'id':'a','value':'2'}]}", NULL, "a is given twice",
+         FULFILLMENT},
+        {"{'params':[{'id':'a','check':{}}]}", NULL, "params[0].check: a parameter takes",
+         FULFILLMENT},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct parrot parrot = {{&ops}, cases[i].answer, false};
+        struct json_object *document = json("{\"id\":\"PR-1\"}"), *got = NULL, *want = NULL;
+        struct policy_question q = form_question(document);
+        char rule[DECISION_RULE_MAX] = "";
+        struct why why = {""};
+        q.object_class = cases[i].object_class;
+        enum err e = policy_validate(&parrot.head, &q, &got, rule, &why);
+        assert_err(e, cases[i].told != NULL ? ERR_POLICY : ERR_OK);
+        assert_non_null(strstr(why.text, cases[i].told != NULL ? cases[i].told : ""));
+        if (cases[i].changes != NULL)
+            want = json(cases[i].changes);
+        if (!json_object_equal(got, want))
+            fail_msg("%s: %s", cases[i].answer, json_object_to_json_string(got));
+        json_object_put(want);
+        json_object_put(got);
+        json_object_put(document);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -503,6 +582,8 @@ int main(void)
         cmocka_unit_test(writes_the_question),
         cmocka_unit_test(skips_without_a_policy_and_says_so),
         cmocka_unit_test(asks_and_checks_the_answer),
+        cmocka_unit_test(says_nothing_about_a_form_without_a_policy),
+        cmocka_unit_test(takes_both_answers_to_a_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clk.h"
 #include "base/jsonx.h"
 #include "json_text.h"
 #include "policy/rules.h"
@@ -33,13 +34,18 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
-static enum err load(const char *yaml, const struct object_class *c, struct policy **ret,
-                     struct why *why)
+static void write_file(const char *yaml)
 {
     FILE *f = fopen(file, "w");
     assert_non_null(f);
     fputs(yaml, f);
     assert_int_equal(fclose(f), 0);
+}
+
+static enum err load(const char *yaml, const struct object_class *c, struct policy **ret,
+                     struct why *why)
+{
+    write_file(yaml);
     return rules_load(file, POLICY_PROCESS, c, ret, why);
 }
 
@@ -127,6 +133,45 @@ static void refuses_a_wrong_file_and_says_where(void **state)
     assert_err(rules_load("/nonexistent/rules.yaml", POLICY_PROCESS, FULFILLMENT, &p, &why),
                ERR_IO);
     assert_non_null(strstr(why.text, "/nonexistent/rules.yaml"));
+}
+
+/* Of a form, the first rule that matches is asked, too; if none does nothing is said. */
+static void answers_forms(void **state)
+{
+    (void)state;
+    struct policy *p = NULL;
+    struct why why = {""};
+    static const char yaml[] =
+        "- when: eq(type,purchase)\n"
+        "  then: { params: [ { id: a, check: { min: 1 }, message: \"${$webhook.type}\" } ] }\n"
+        "- when: eq($webhook.type,change_validator)\n"
+        "  then: { params: [ { id: a, value: \"${asset.params}\" } ] }\n";
+    write_file(yaml);
+    assert_err(rules_load(file, POLICY_PROCESS, FULFILLMENT, &p, &why), ERR_CONFIG);
+    assert_non_null(strstr(why.text, "some.rules.yaml:2:9: `then`: a decision needs an action"));
+    assert_err(rules_load(file, POLICY_VALIDATE, FULFILLMENT, &p, &why), ERR_OK);
+    struct json_object *o = json("{'type':'purchase','asset':{'params':[{'id':'a','value':'0'}]}}");
+    struct policy_question q = question(o);
+    struct json_object *changes = NULL;
+    char rule[DECISION_RULE_MAX];
+    q.kind = POLICY_VALIDATE;
+    q.webhook_type = TYPE_CHANGE_VALIDATOR;
+    q.deadline = CLK_NEVER;
+    assert_err(policy_validate(p, &q, &changes, rule, &why), ERR_OK);
+    assert_string_equal(rule, "some.rules.yaml:1");
+    assert_string_equal(
+        json_object_to_json_string_ext(changes, JSON_C_TO_STRING_PLAIN),
+        "{\"asset\":{\"params\":[{\"id\":\"a\",\"value_error\":\"change_validator\"}]}}");
+    json_object_put(changes);
+    jsonx_add_text(o, "type", "change");
+    assert_err(policy_validate(p, &q, &changes, rule, &why), ERR_POLICY);
+    assert_non_null(strstr(why.text, "some.rules.yaml:3: params[a]: ${asset.params} is no text"));
+    q.webhook_type = TYPE_VALIDATOR;
+    assert_err(policy_validate(p, &q, &changes, rule, &why), ERR_OK);
+    assert_null(changes);
+    assert_string_equal(rule, "");
+    policy_free(p);
+    json_object_put(o);
 }
 
 static void refuses_verbs_of_another_class(void **state)
@@ -364,6 +409,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_a_wrong_file_and_says_where),
         cmocka_unit_test(refuses_verbs_of_another_class),
+        cmocka_unit_test(answers_forms),
         cmocka_unit_test(refuses_too_many_rules),
         cmocka_unit_test(decides_by_the_first_match),
         cmocka_unit_test(reads_event_webhook_and_attempt),

@@ -125,6 +125,7 @@ connect_webhook_SOURCES = \
 	src/cmd/connect-webhook.c \
 	src/cmd/policy.c \
 	src/cmd/policy_actions.c src/cmd/policy_actions.h \
+	src/cmd/policy_form.c src/cmd/policy_form.h \
 	src/cmd/poll.c \
 	src/cmd/send.c \
 	src/cmd/signing.c src/cmd/signing.h \
@@ -145,6 +146,7 @@ connect_sim_SOURCES = \
 	src/sim/call.c \
 	src/sim/calls.c src/sim/calls.h \
 	src/sim/catalog.c \
+	src/sim/delivery.c src/sim/delivery.h \
 	src/sim/faults.c src/sim/faults.h \
 	src/sim/kind.c src/sim/kind.h \
 	src/sim/list.c \
@@ -160,6 +162,7 @@ connect_sim_SOURCES = \
 	src/sim/tier_configs.c \
 	src/sim/trigger.c \
 	src/sim/usage.c \
+	src/sim/validate.c \
 	src/sim/webhooks.c
 nodist_connect_sim_SOURCES = src/sim/seed_json.c
 connect_sim_CFLAGS = $(AM_CFLAGS) $(MICROHTTPD_CFLAGS) -Wno-overlength-strings

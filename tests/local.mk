@@ -202,6 +202,22 @@ contrib_files = \
 	contrib/apache/mod_proxy_fcgi.conf \
 	contrib/check.sh \
 	contrib/connect-webhook.yaml \
+	contrib/fixtures/change_inquiring_validator.json \
+	contrib/fixtures/change_validator.json \
+	contrib/fixtures/draft_tcr_t1_val.json \
+	contrib/fixtures/draft_tcr_t2_val.json \
+	contrib/fixtures/inquiring_validator.json \
+	contrib/fixtures/renew_inquiring_validator.json \
+	contrib/fixtures/renew_validator.json \
+	contrib/fixtures/tcr_setup_t1_inq_val.json \
+	contrib/fixtures/tcr_setup_t2_inq_val.json \
+	contrib/fixtures/tcr_update_t1_inq_val.json \
+	contrib/fixtures/tcr_update_t1_validator.json \
+	contrib/fixtures/tcr_update_t2_inq_val.json \
+	contrib/fixtures/tcr_update_t2_validator.json \
+	contrib/fixtures/transfer_inquiring_validator.json \
+	contrib/fixtures/transfer_validator.json \
+	contrib/fixtures/validator.json \
 	contrib/lib.sh \
 	contrib/nginx/connect-webhook.conf \
 	contrib/nginx/nginx.conf \
@@ -209,10 +225,12 @@ contrib_files = \
 	contrib/quickstart.py \
 	contrib/quickstart.sh \
 	contrib/rules/billing.rules.yaml \
+	contrib/rules/form.rules.yaml \
 	contrib/rules/fulfillment.rules.yaml \
 	contrib/rules/listing.rules.yaml \
 	contrib/rules/tier-account.rules.yaml \
 	contrib/rules/tier-config.rules.yaml \
+	contrib/rules/tier-form.rules.yaml \
 	contrib/rules/usage.rules.yaml \
 	contrib/systemd/connect-webhook.service \
 	contrib/systemd/connect-webhook.socket \

@@ -2,6 +2,7 @@
 #include "base/buf.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,6 +109,22 @@ enum err buf_read_all(struct buf *b, int fd)
         b->len += (size_t)n;
         b->data[b->len] = '\0';
     }
+}
+
+enum err buf_read_file(struct buf *b, const char *path, struct why *why)
+{
+    /* Not opened by its name: that is refused where another user made the pipe. */
+    bool standard = strcmp(path, "-") == 0;
+    int fd = standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(path, O_RDONLY | O_CLOEXEC);
+    if (standard)
+        path = "standard input";
+    if (fd < 0)
+        return why_set(why, ERR_IO, "%s: %s", path, strerror(errno));
+    enum err e = buf_read_all(b, fd);
+    if (e != ERR_OK)
+        why_set(why, e, "%s: %s", path, e == ERR_IO ? strerror(errno) : err_text(e));
+    close(fd);
+    return e;
 }
 
 char *buf_steal(struct buf *b)

@@ -39,6 +39,9 @@ enum err buf_reserve(struct buf *b, size_t len);
 /* Append all that `fd` gives, a file or a pipe. ERR_IO tells by errno; ERR_TOO_BIG, ERR_NOMEM. */
 enum err buf_read_all(struct buf *b, int fd);
 
+/* ... and all of a file, "-" for standard input; `why` names it. As above. */
+enum err buf_read_file(struct buf *b, const char *path, struct why *why);
+
 /* Hand the string over (free() it) and leave the buffer empty. NULL after an error. */
 char *buf_steal(struct buf *b);
 

@@ -2,15 +2,12 @@
 #include "base/jsonx.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <unistr.h>
 
 #include "base/utf8.h"
@@ -470,22 +467,12 @@ enum err jsonx_parse_file(const char *path, size_t max, struct json_object **ret
                           struct why *why)
 {
     struct buf b;
-    /* Not opened by its name: that is refused where another user made the pipe. */
-    bool standard = strcmp(path, "-") == 0;
-    int fd = standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(path, O_RDONLY | O_CLOEXEC);
-    if (standard)
-        path = "standard input";
-    if (fd < 0)
-        return why_set(why, ERR_IO, "%s: %s", path, strerror(errno));
     buf_init(&b, max < JSONX_SIZE_MAX ? max : JSONX_SIZE_MAX);
-    enum err e = buf_read_all(&b, fd);
-    if (e != ERR_OK)
-        why_set(why, e, "%s", e == ERR_IO ? strerror(errno) : err_text(e));
-    else
-        e = jsonx_parse(b.data, b.len, max, ret_root, why);
-    close(fd);
+    enum err e = buf_read_file(&b, path, why);
+    if (e == ERR_OK && (e = jsonx_parse(b.data, b.len, max, ret_root, why)) != ERR_OK)
+        why_prefix(why, e, "%s", strcmp(path, "-") == 0 ? "standard input" : path);
     buf_free(&b);
-    return e == ERR_OK ? e : why_prefix(why, e, "%s", path);
+    return e;
 }
 
 enum err jsonx_print(struct buf *b, const struct json_object *root)

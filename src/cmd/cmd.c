@@ -71,6 +71,12 @@ enum err cmd_number(const char *name, const char *value, int64_t min, int64_t ma
     return ERR_OK;
 }
 
+void cmd_print_plain(const char *text)
+{
+    for (; *text != '\0'; text++)
+        putchar((unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text);
+}
+
 int cmd_print_json(const struct cmd *self, struct json_object *o)
 {
     struct buf b;

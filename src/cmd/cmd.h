@@ -94,6 +94,8 @@ int cmd_failed(const struct cmd *self, const char *fmt, ...) __attribute__((form
 /* For `take`: a whole number from `min` to `max`. ERR_RANGE tells "NAME is ...". */
 enum err cmd_number(const char *name, const char *value, int64_t min, int64_t max, int64_t *ret,
                     struct why *why);
+/* Print a text of others on stdout: its control characters become spaces. */
+void cmd_print_plain(const char *text);
 /* Print one line of JSON on stdout; `o` is consumed. CMD_OK, or CMD_FAILED if memory ran out. */
 int cmd_print_json(const struct cmd *self, struct json_object *o);
 /* Print the command's help on stdout; returns CMD_OK. */

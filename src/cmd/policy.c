@@ -11,6 +11,7 @@
 #include "base/clk.h"
 #include "base/jsonx.h"
 #include "cmd/policy_actions.h"
+#include "cmd/policy_form.h"
 #include "conf/conf.h"
 #include "policy/passwords.h"
 #include "policy/policy.h"
@@ -21,7 +22,7 @@
 #define DEADLINE_MS 30000
 
 struct options {
-    const char *config, *webhook, *rules, *class, *side, *object, *event;
+    const char *config, *webhook, *rules, *class, *side, *kind, *type, *object, *event;
     int64_t attempt;
     bool json;
 };
@@ -35,11 +36,15 @@ const struct cmd cmd_policy = {
     .help =
         "Usage: connect-webhook policy test [-c FILE] --webhook ID --object FILE [options]\n"
         "       connect-webhook policy test --rules FILE --class CLASS --object FILE [options]\n"
+        "       connect-webhook policy test --kind validate --rules FILE --class CLASS \\\n"
+        "           --object FILE [options]\n"
         "       connect-webhook policy actions [--class CLASS] [--json]\n"
         "test: ask the policy as the handler would, show which rule matches and what is decided, "
         "and\n"
         "whether that is allowed in the object's state. Nothing is called, nothing is changed.\n"
-        "Exit status: 0 if the decision could be carried out, 1 if not.\n"
+        "Of a validator's webhook, or with --kind validate, the object is a form as Connect sends\n"
+        "it, and what is shown is what the answer changes in it.\n"
+        "Exit status: 0 if the decision could be carried out, or the form is answered, 1 if not.\n"
         "actions: list what may be done with objects of each class, by which side and in which\n"
         "state; what is marked pending is worked on unless a webhook's `states` say otherwise.\n"
         "\n"
@@ -50,6 +55,12 @@ const struct cmd cmd_policy = {
         "  --class CLASS      without --webhook: what the object is, e.g. fulfillment_request\n"
         "  --side SIDE        without --webhook: vendor or distributor (default: the one that\n"
         "                     has pending work of this class)\n"
+        "  --kind KIND        without --webhook: process (what to do with an object; the default) "
+        "or\n"
+        "                     validate (what to say about a form)\n"
+        "  --type TYPE        without --webhook: the type of the validator ($webhook.type; "
+        "default:\n"
+        "                     the one for the form's situation)\n"
         "  --object FILE      the object as Connect's API gives it, as JSON; - is standard input\n"
         "  --event FILE       the claims of the event ($event); default: found by polling, none\n"
         "  --attempt N        which attempt this is ($attempt); default: 1\n"
@@ -61,6 +72,8 @@ const struct cmd cmd_policy = {
         "      connect-webhook policy test --webhook WH-623-978-334 --object -\n"
         "  connect-webhook policy test --rules fulfillment.rules.yaml \\\n"
         "      --class fulfillment_request --object request.json --json\n"
+        "  connect-webhook policy test --kind validate --rules form.rules.yaml \\\n"
+        "      --class fulfillment_request --object contrib/fixtures/validator.json\n"
         "  connect-webhook policy actions --class usage_file\n",
     .verbs =
         (const struct cmd_verb[]){
@@ -72,6 +85,8 @@ const struct cmd cmd_policy = {
                       CMD_TEXT("rules", 0, struct options, rules),
                       CMD_TEXT("class", 0, struct options, class),
                       CMD_TEXT("side", 0, struct options, side),
+                      CMD_TEXT("kind", 0, struct options, kind),
+                      CMD_TEXT("type", 0, struct options, type),
                       CMD_TEXT("object", 0, struct options, object),
                       CMD_TEXT("event", 0, struct options, event),
                       CMD_TAKE("attempt", struct options, attempt, take_attempt),
@@ -100,6 +115,7 @@ struct setup {
     struct policy *policy;
     struct policy_question question;
     struct json_object *object, *claims; /* owned; the question borrows them */
+    struct buf form;                     /* instead of the object, the text of a form */
 };
 
 static void setup_free(struct setup *s)
@@ -108,6 +124,7 @@ static void setup_free(struct setup *s)
     conf_unref(s->conf);
     json_object_put(s->object);
     json_object_put(s->claims);
+    buf_free(&s->form);
 }
 
 /* ------------------------------------------------------------------------- set up */
@@ -126,6 +143,7 @@ static enum err load_webhook(const struct options *o, struct setup *s,
     s->question.side = w->account->side;
     s->question.webhook_id = w->id;
     s->question.webhook_type = w->type;
+    s->question.kind = w->type == TYPE_EVENT ? POLICY_PROCESS : POLICY_VALIDATE;
     *ret_policy = w->policy;
     return ERR_OK;
 }
@@ -144,12 +162,36 @@ static enum err side_parse(const char *word, const struct object_class *c, enum 
     return ERR_OK;
 }
 
+/* What is asked, and by which type of webhook: policy_form() knows the type for a form. */
+static enum err load_kind(const struct options *o, struct policy_question *q, struct why *why)
+{
+    static const char *const kinds[] = {
+        [POLICY_PROCESS] = "process", [POLICY_VALIDATE] = "validate"};
+    const char *word = o->kind != NULL ? o->kind : kinds[POLICY_PROCESS];
+    q->kind = strcmp(word, kinds[POLICY_VALIDATE]) == 0 ? POLICY_VALIDATE : POLICY_PROCESS;
+    q->webhook_type = TYPE_EVENT;
+    if (strcmp(word, kinds[q->kind]) != 0)
+        return why_set(why, ERR_INVALID, "--kind is process or validate, not %s", word);
+    if (q->kind == POLICY_VALIDATE && q->object_class->document == NULL)
+        return why_set(why, ERR_INVALID, "--class: there are no forms of a %s",
+                       q->object_class->name);
+    if (o->type == NULL)
+        return ERR_OK;
+    if (webhook_type_parse(o->type, &q->webhook_type) != ERR_OK ||
+        q->object_class->webhooks[q->webhook_type].type == NULL || q->kind != POLICY_VALIDATE)
+        return why_set(why, ERR_INVALID, "--type %s: no type of validators of a %s", o->type,
+                       q->object_class->name);
+    return ERR_OK;
+}
+
 static enum err load_class(const struct options *o, struct setup *s, struct why *why)
 {
     if ((s->question.object_class = object_class_find(o->class)) == NULL)
         return why_set(why, ERR_INVALID, "--class %s: no such class of objects", o->class);
     s->question.webhook_id = "WH-000-000-000";
-    s->question.webhook_type = TYPE_EVENT;
+    enum err e = load_kind(o, &s->question, why);
+    if (e != ERR_OK)
+        return e;
     return side_parse(o->side, s->question.object_class, &s->question.side, why);
 }
 
@@ -174,8 +216,10 @@ static enum err set_up(const struct options *o, struct setup *s, struct why *why
         policy = (struct conf_policy){CONF_POLICY_RULES, o->rules};
     if (e == ERR_OK)
         e = policy_open(&policy, q->kind, q->object_class, &s->policy, why);
+    buf_init(&s->form, OBJECT_MAX);
     if (e == ERR_OK)
-        e = load_json(o->object, &s->object, why);
+        e = q->kind == POLICY_VALIDATE ? buf_read_file(&s->form, o->object, why)
+                                       : load_json(o->object, &s->object, why);
     if (e == ERR_OK && o->event != NULL)
         e = load_json(o->event, &s->claims, why);
     q->object = s->object;
@@ -185,12 +229,11 @@ static enum err set_up(const struct options *o, struct setup *s, struct why *why
 
 /* --------------------------------------------------------------------------- show */
 
-/* "name   value" for people: on one line, without control characters. */
+/* "name   value" for people, on one line. */
 static void print_line(const char *name, const char *value)
 {
     printf("%-16s ", name);
-    for (; *value != '\0'; value++)
-        putchar((unsigned char)*value < 0x20 || *value == 0x7f ? ' ' : *value);
+    cmd_print_plain(value);
     putchar('\n');
 }
 
@@ -305,8 +348,9 @@ static const char *nonsense(const struct options *o)
         return "--object is needed: a file, or - for standard input";
     if (o->webhook == NULL && (o->rules == NULL || o->class == NULL))
         return "either --webhook, or --rules and --class are needed";
-    if (o->webhook != NULL && (o->class != NULL || o->side != NULL))
-        return "--webhook knows its class and side: leave --class and --side out";
+    if (o->webhook != NULL &&
+        (o->class != NULL || o->side != NULL || o->kind != NULL || o->type != NULL))
+        return "--webhook knows its class, side, kind and type: leave these options out";
     if (o->event != NULL && strcmp(o->object, "-") == 0 && strcmp(o->event, "-") == 0)
         return "--object and --event cannot both be standard input";
     return NULL;
@@ -322,7 +366,13 @@ static int test(const struct cmd *self, void *options, char **arguments)
     struct setup s = {0};
     struct why why = {""};
     enum err e = set_up(o, &s, &why);
-    int status = e == ERR_OK ? ask(self, o, &s) : cmd_failed(self, "%s", why.text);
+    int status;
+    if (e != ERR_OK)
+        status = cmd_failed(self, "%s", why.text);
+    else if (s.question.kind == POLICY_VALIDATE)
+        status = policy_form(self, s.policy, &s.question, s.form.data, s.form.len, o->json);
+    else
+        status = ask(self, o, &s);
     setup_free(&s);
     return status;
 }

@@ -1,7 +1,6 @@
 /* send.c - call a handler the way Connect does. */
 #include "cmd/cmd.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +52,7 @@ const struct cmd cmd_send = {
             "  --header-name NAME   Authentication, as Connect does, or Authorization\n"
             "  --header 'N: VALUE'  one more header; may be given several times\n"
             "  --data JSON|@FILE    the custom data of the webhook, in claims and body\n"
-            "  --body FILE          send FILE instead of the event: the draft for a validation\n"
+            "  --body FILE          send FILE instead of the event: the form for a validation\n"
             "  --plural             spell the object class as a plural, as some calls have it\n"
             "  --ca-file FILE       trust the certificates in FILE\n"
             "  --timeout S          seconds to wait for the whole answer (60)\n"
@@ -69,7 +68,8 @@ const struct cmd cmd_send = {
             "Examples:\n"
             "  connect-webhook send http://localhost/connect\n"
             "  connect-webhook send --webhook WH-1 --method GET https://hooks.example.com/connect\n"
-            "  connect-webhook send --webhook WH-2 --body draft.json http://localhost/connect\n",
+            "  connect-webhook send --type validator --body contrib/fixtures/validator.json \\\n"
+            "      http://localhost/connect\n",
     .options =
         (const struct cmd_option[]){
             SIGNING_SECRET_OPTIONS(struct options, signing),
@@ -167,16 +167,6 @@ static enum err event_body(struct json_object *claims, struct buf *b, struct why
     return e == ERR_OK ? e : why_set(why, e, "the event: %s", err_text(e));
 }
 
-static enum err file_body(const char *path, struct buf *b, struct why *why)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return why_set(why, ERR_IO, "%s: cannot be opened", path);
-    enum err e = buf_read_all(b, fd);
-    close(fd);
-    return e == ERR_OK ? e : why_set(why, e, "%s: %s", path, err_text(e));
-}
-
 /* Everything that goes out. */
 struct message {
     struct buf credentials; /* the whole header with the token */
@@ -204,7 +194,7 @@ static enum err compose(const struct options *o, struct message *m, struct why *
             why_set(why, e, "the token: %s", err_text(e));
     }
     if (e == ERR_OK && o->body_file != NULL)
-        e = file_body(o->body_file, &m->body, why);
+        e = buf_read_file(&m->body, o->body_file, why);
     else if (e == ERR_OK && strcmp(o->method, "POST") == 0)
         e = event_body(claims, &m->body, why);
     json_object_put(claims);
@@ -330,6 +320,9 @@ static int run(const struct cmd *self, void *options, char **arguments)
     o->url = arguments[0];
     if (o->url == NULL)
         return cmd_usage(self, "where to? Give a URL");
+    if (signing_is_validation(&o->signing) && o->body_file == NULL)
+        return cmd_usage(self, "a %s is asked about a form: give it by --body FILE",
+                         webhook_type_name(o->signing.type));
     buf_init(&m.credentials, 2 * (size_t)JWT_LEN_MAX);
     buf_init(&m.body, BODY_MAX);
     enum err e = signing_open(&o->signing, &why);

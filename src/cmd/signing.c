@@ -89,6 +89,19 @@ enum err signing_take_claims(void *at, const char *value, struct why *why)
     return e == ERR_OK ? e : why_set(why, e, "%s", err_text(e));
 }
 
+enum err signing_take_type(void *at, const char *value, struct why *why)
+{
+    struct signing *s = at;
+    if (webhook_type_parse(value, &s->type) == ERR_OK)
+        return ERR_OK;
+    return why_set(why, ERR_INVALID, "--type: %s is none of Connect's types of webhooks", value);
+}
+
+bool signing_is_validation(const struct signing *s)
+{
+    return s->type != TYPE__COUNT && s->type != TYPE_EVENT;
+}
+
 enum err signing_take_expires_in(void *at, const char *value, struct why *why)
 {
     return cmd_number("--expires-in", value, -EXPIRES_MAX, EXPIRES_MAX, at, why);
@@ -96,14 +109,39 @@ enum err signing_take_expires_in(void *at, const char *value, struct why *why)
 
 /* ------------------------------------------------------------------ key and claims */
 
+/* Is it one of those that may be meant? */
+static bool may_be(const struct signing *s, const struct conf_webhook *w)
+{
+    return s->type == TYPE__COUNT || w->type == s->type;
+}
+
+/* The only one that may be meant. */
+static enum err find_only_webhook(struct signing *s, struct why *why)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < s->conf->webhooks_count; i++)
+        if (may_be(s, &s->conf->webhooks[i])) {
+            s->hook = &s->conf->webhooks[i];
+            count++;
+        }
+    if (count == 1)
+        return ERR_OK;
+    s->hook = NULL;
+    const char *type = s->type != TYPE__COUNT ? webhook_type_name(s->type) : "";
+    return why_set(why, ERR_INVALID, "%zu %s%swebhooks are configured%s", count, type,
+                   *type != '\0' ? " " : "", count > 1 ? ": say which by --webhook ID" : "");
+}
+
 static enum err find_webhook(struct signing *s, struct why *why)
 {
-    if (s->webhook == NULL && s->conf->webhooks_count != 1)
-        return why_set(why, ERR_INVALID, "%zu webhooks are configured: say which by --webhook ID",
-                       s->conf->webhooks_count);
-    s->hook = s->webhook != NULL ? conf_webhook(s->conf, s->webhook) : &s->conf->webhooks[0];
+    if (s->webhook == NULL)
+        return find_only_webhook(s, why);
+    s->hook = conf_webhook(s->conf, s->webhook);
     if (s->hook == NULL)
         return why_set(why, ERR_NOT_FOUND, "webhook %s is not configured", s->webhook);
+    if (!may_be(s, s->hook))
+        return why_set(why, ERR_INVALID, "webhook %s is of type %s, not %s", s->webhook,
+                       webhook_type_name(s->hook->type), webhook_type_name(s->type));
     return ERR_OK;
 }
 
@@ -135,13 +173,22 @@ enum err signing_open(struct signing *s, struct why *why)
     return e == ERR_OK ? e : why_set(why, e, "%s", err_text(e));
 }
 
+/* Without a configuration: the class that has the type. */
+static const struct object_class *class_of(enum webhook_type t)
+{
+    for (size_t i = 0; t != TYPE__COUNT && t != TYPE_EVENT && object_classes[i] != NULL; i++)
+        if (object_classes[i]->webhooks[t].name != NULL)
+            return object_classes[i];
+    return &class_fulfillment_request;
+}
+
 /* Who calls: all that the configuration knows, or else only the webhook's id. */
 static bool add_origin(const struct signing *s, struct json_object *claims)
 {
     const struct conf_webhook *w = s->hook;
     if (w == NULL)
         return (s->webhook == NULL || jsonx_add_text(claims, "webhook_id", s->webhook)) &&
-               jsonx_add_text(claims, "object_class", class_fulfillment_request.name);
+               jsonx_add_text(claims, "object_class", class_of(s->type)->name);
     return jsonx_add_text(claims, "webhook_id", w->id) &&
            jsonx_add_text(claims, "webhook_name", w->id) &&
            jsonx_add_text(claims, "object_class", w->object_class->name) &&

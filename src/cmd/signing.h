@@ -30,6 +30,7 @@
 /* What is signed. */
 #define SIGNING_CLAIM_OPTIONS(type, member)                    \
     CMD_TEXT("webhook", 0, type, member.webhook),              \
+        CMD_TAKE("type", type, member, signing_take_type),     \
         CMD_TAKE("claim", type, member, signing_take_claim),   \
         CMD_TAKE("claims", type, member, signing_take_claims), \
         CMD_TAKE("expires-in", type, member.expires_in, signing_take_expires_in)
@@ -40,6 +41,7 @@
     "  --secret-env NAME    take the secret from the environment variable NAME instead\n"
 #define SIGNING_CLAIM_HELP                                                       \
     "  --webhook ID         the webhook; not needed if only one is configured\n" \
+    "  --type TYPE          the webhook is of this type, e.g. validator\n"       \
     "  --claim NAME=VALUE   set a claim; VALUE is JSON, or else a string\n"      \
     "  --claims FILE        set the claims of a JSON object\n"                   \
     "  --expires-in S       seconds that the token lives (600; negative: has expired)\n"
@@ -47,6 +49,7 @@
 struct signing {
     const char *config;          /* -c; borrowed from the command line like all of them */
     const char *webhook;         /* --webhook */
+    enum webhook_type type;      /* --type; TYPE__COUNT: not given */
     struct secret_source source; /* --secret-file or --secret-env; no name: the configuration's */
     int64_t expires_in;
     struct json_object *given; /* claims set by --claim and --claims; owned, NULL if none */
@@ -58,19 +61,23 @@ struct signing {
 };
 
 /* Nothing given yet. */
-#define SIGNING_DEFAULTS              \
-    {                                 \
-        .expires_in = SIGNING_TIMEOUT \
+#define SIGNING_DEFAULTS                                   \
+    {                                                      \
+        .type = TYPE__COUNT, .expires_in = SIGNING_TIMEOUT \
     }
 
 /* Options, for tables (cmd.h). What each gets is in the tables above. */
 enum err signing_take_secret_file(void *at, const char *value, struct why *why);
 enum err signing_take_secret_env(void *at, const char *value, struct why *why);
+enum err signing_take_type(void *at, const char *value, struct why *why);
 enum err signing_take_claim(void *at, const char *value, struct why *why);
 enum err signing_take_claims(void *at, const char *value, struct why *why);
 enum err signing_take_expires_in(void *at, const char *value, struct why *why);
 /* A claim that is given; `value` is consumed. */
 enum err signing_give(struct signing *s, const char *name, struct json_object *value);
+
+/* Is it a validator, as far as --type says? */
+bool signing_is_validation(const struct signing *s);
 
 /* Load what the options name: the configuration, the webhook, the secret. */
 enum err signing_open(struct signing *s, struct why *why);

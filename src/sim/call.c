@@ -35,8 +35,7 @@ static bool split(char *path, const char *parts[], size_t max)
     return true;
 }
 
-/* Read what was sent; false if it is not JSON within the limit, with the answer that says so. */
-static bool read_body(struct sim_call *c)
+bool sim_read_body(struct sim_call *c)
 {
     struct why why;
     if (c->sent->err != ERR_OK)
@@ -49,7 +48,7 @@ static bool read_body(struct sim_call *c)
 
 static void route(struct sim_call *c)
 {
-    if (read_body(c) && !sim_kinds(c) && !sim_webhooks(c) && !sim_catalog(c))
+    if (sim_read_body(c) && !sim_kinds(c) && !sim_webhooks(c) && !sim_catalog(c))
         sim_error(c, 404, "SYS_404", "Not found.");
 }
 
@@ -133,6 +132,8 @@ static void serve_api(struct sim_call *c)
         sim_error(c, 404, "SYS_404", "Not found.");
     else if (c->fault.effect && is_authorized(c) && sim_is_trigger(c))
         sim_trigger(c);
+    else if (c->fault.effect && is_authorized(c) && sim_is_validation(c))
+        sim_validate(c);
     pthread_mutex_lock(&s->lock);
     perform(c, path);
     pthread_mutex_unlock(&s->lock);
@@ -160,7 +161,7 @@ static void serve_faults(struct sim_call *c)
 {
     struct faults *faults = c->sim->faults;
     struct why why;
-    if (!read_body(c))
+    if (!sim_read_body(c))
         return;
     pthread_mutex_lock(&c->sim->lock);
     if (strcmp(c->method, "GET") == 0) {

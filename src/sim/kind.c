@@ -123,7 +123,7 @@ static bool act(struct sim_call *c, const struct sim_kind *k, struct json_object
 
 /* -------------------------------------------------------------------------- routes */
 
-static bool not_found(struct sim_call *c, const struct sim_kind *k)
+bool sim_kind_not_found(struct sim_call *c, const struct sim_kind *k)
 {
     char code[16];
     snprintf(code, sizeof code, "%s_404", k->code);
@@ -178,18 +178,23 @@ static bool serve(struct sim_call *c, const struct sim_kind *k, const char *cons
         return serve_collection(c, k);
     struct json_object *object = store_find(c->sim->store, k->store, parts[0]);
     if (object == NULL)
-        return not_found(c, k);
+        return sim_kind_not_found(c, k);
     return parts[1] == NULL ? serve_object(c, k, object) : serve_below(c, k, object, parts + 1);
+}
+
+const struct sim_kind *sim_kind_at(const char *const *parts, size_t *ret_own)
+{
+    const struct sim_kind *const *k = kinds;
+    while (*k != NULL && (*ret_own = own_parts(parts, *k)) == 0)
+        k++;
+    return *k;
 }
 
 bool sim_kinds(struct sim_call *c)
 {
-    for (const struct sim_kind *const *k = kinds; *k != NULL; k++) {
-        size_t own = own_parts(c->parts, *k);
-        if (own > 0)
-            return serve(c, *k, c->parts + own);
-    }
-    return false;
+    size_t own = 0;
+    const struct sim_kind *k = sim_kind_at(c->parts, &own);
+    return k != NULL && serve(c, k, c->parts + own);
 }
 
 /* ------------------------------------------------------------------ parameters, items */
@@ -225,21 +230,35 @@ bool sim_all_known(struct sim_call *c, const char *what, struct json_object *giv
     return true;
 }
 
+/* These members of each parameter in `from` to the one in `to` that has its id. */
+static void copy_members(struct json_object *from, struct json_object *to, const char *const *names)
+{
+    for (size_t i = 0; from != NULL && i < json_object_array_length(from); i++) {
+        struct json_object *given = json_object_array_get_idx(from, i);
+        struct json_object *param = sim_element(to, jsonx_str(given, "id", ""));
+        for (const char *const *name = names; param != NULL && *name != NULL; name++)
+            if (jsonx_get(given, *name) != NULL)
+                json_object_object_add(param, *name, jsonx_copy(jsonx_get(given, *name)));
+    }
+}
+
 bool sim_write_params(struct sim_call *c, const char *what, struct json_object *given,
                       struct json_object *params)
 {
     static const char *const writable[] = {"value", "structured_value", "value_error",
-                                           "structured_error"};
+                                           "structured_error", NULL};
     if (!sim_all_known(c, what, given, params))
         return false;
-    for (size_t i = 0; given != NULL && i < json_object_array_length(given); i++) {
-        struct json_object *from = json_object_array_get_idx(given, i);
-        struct json_object *to = sim_element(params, jsonx_str(from, "id", ""));
-        for (size_t k = 0; k < sizeof writable / sizeof writable[0]; k++)
-            if (jsonx_get(from, writable[k]) != NULL)
-                json_object_object_add(to, writable[k], jsonx_copy(jsonx_get(from, writable[k])));
-    }
+    copy_members(given, params, writable);
     return true;
+}
+
+void sim_take_params(struct json_object *said, struct json_object *params)
+{
+    static const char *const taken[] = {
+        "value",       "structured_value", "value_error", "structured_error",
+        "constraints", "value_choices",    NULL};
+    copy_members(said, params, taken);
 }
 
 const char *sim_missing_param(const struct json_object *params, const char *phase)

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 
+#include "event/object_class.h"
 #include "sim/reply.h"
 
 #define KIND_TEXTS_MAX 3 /* members of a verb's body that the object keeps */
@@ -38,11 +39,13 @@ struct sim_verb {
 struct sim_kind {
     const char *path[2]; /* {"tier", "config-requests"}, {"requests", NULL} */
     enum store_name store;
-    const char *code;             /* that its errors begin with */
-    const char *state;            /* the member; NULL: they have none */
-    const char *last;             /* the states in which nothing more happens */
-    const char *touched;          /* the path of the time of the last change */
-    const struct sim_verb *verbs; /* ends with a NULL name; NULL: none */
+    const char *code;                     /* that its errors begin with */
+    const char *state;                    /* the member; NULL: they have none */
+    const char *last;                     /* the states in which nothing more happens */
+    const char *touched;                  /* the path of the time of the last change */
+    const struct sim_verb *verbs;         /* ends with a NULL name; NULL: none */
+    const struct object_class *validated; /* whose validators are asked about drafts and forms;
+                                             NULL: none are */
     /* NULL: it is not done. All answer. */
     bool (*create)(struct sim_call *c);
     bool (*put)(struct sim_call *c, struct json_object *object);
@@ -59,6 +62,11 @@ extern const struct sim_kind sim_kind_requests, sim_kind_tier_config_requests,
     sim_kind_tier_configs, sim_kind_tier_account_requests, sim_kind_tier_accounts,
     sim_kind_listing_requests, sim_kind_billing_requests, sim_kind_usage_files, sim_kind_assets,
     sim_kind_billed_assets, sim_kind_accounts;
+
+/* The kind whose path this is (the parts behind /public/v1/), and how many of them are its own;
+ * NULL: none's. */
+const struct sim_kind *sim_kind_at(const char *const *parts, size_t *ret_own);
+bool sim_kind_not_found(struct sim_call *c, const struct sim_kind *k); /* the answer says so */
 
 const char *sim_state(const struct sim_kind *k, const struct json_object *object);
 bool sim_is_over(const struct sim_kind *k, const struct json_object *object);
@@ -83,6 +91,8 @@ bool sim_all_known(struct sim_call *c, const char *what, struct json_object *giv
  */
 bool sim_write_params(struct sim_call *c, const char *what, struct json_object *given,
                       struct json_object *params);
+/* Write all that a validator may say, of those that are there. Both may be NULL. */
+void sim_take_params(struct json_object *said, struct json_object *params);
 /* The id of a parameter of a phase that is required and empty; NULL if there is none. */
 const char *sim_missing_param(const struct json_object *params, const char *phase);
 /* For `check`: approving needs the parameters of the vendor. */

@@ -138,6 +138,7 @@ const struct sim_kind sim_kind_requests = {
     .last = "approved failed revoked",
     .touched = "updated",
     .verbs = verbs,
+    .validated = &class_fulfillment_request,
     .create = sim_request_create,
     .put = sim_request_put,
     .check = check,

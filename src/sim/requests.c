@@ -152,6 +152,18 @@ static bool add_conversation(struct sim_call *c, const struct json_object *reque
     return sim_add(c, STORE_CONVERSATIONS, one);
 }
 
+/* Drafts of other requests than purchases are for being validated: the product has to have it. */
+static bool may_be_draft(struct sim_call *c, const char *type, const struct json_object *asset)
+{
+    char path[64];
+    const struct json_object *product = store_find(c->sim->store, STORE_PRODUCTS,
+                                                   jsonx_str_at(asset, "product.id", ""));
+    snprintf(path, sizeof path, "capabilities.subscription.%s", type);
+    return jsonx_bool(jsonx_at(product, path), "validation", false) ||
+           !sim_error(c, 400, "VAL_001",
+                      "status: the product has no Dynamic Validation of %s requests.", type);
+}
+
 bool sim_request_create(struct sim_call *c)
 {
     const char *type = jsonx_str(c->body, "type", ""), *on = "";
@@ -168,6 +180,10 @@ bool sim_request_create(struct sim_call *c)
     struct json_object *asset = is_purchase ? new_asset(c, given) : known_asset(c, given, type, on);
     if (asset == NULL)
         return true;
+    if (is_draft && !is_purchase && !may_be_draft(c, type, asset)) {
+        json_object_put(asset);
+        return true;
+    }
     if (!is_draft || is_purchase)
         jsonx_add_text(asset, "status", is_draft ? "draft" : pending);
     struct json_object *request = json_object_new_object();

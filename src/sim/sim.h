@@ -5,8 +5,9 @@
  *     server.c    HTTP: bytes in, bytes out   kind.c           what has a life: states and verbs
  *     call.c      the life of one call        requests.c ...   ... and each kind: its own file
  *     reply.c     the ground of every room    webhooks.c       webhooks: made, changed
- *     calls.c     what /_sim/calls shows      trigger.c        ... and called
- *     faults.c    what goes wrong on purpose  catalog.c        what processing looks up
+ *     calls.c     what /_sim/calls shows      delivery.c       ... and called: by trigger.c, and
+ *     faults.c    what goes wrong on purpose  validate.c       about a form that is filled in
+ *     catalog.c   what processing looks up
  *
  * One lock guards the objects, the calls and the faults. It is never held while a webhook is
  * called (the handler calls back) or while a fault delays an answer.

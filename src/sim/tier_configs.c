@@ -251,6 +251,7 @@ const struct sim_kind sim_kind_tier_config_requests = {
     .last = "approved failed",
     .touched = "events.updated.at",
     .verbs = verbs,
+    .validated = &class_tier_config_request,
     .create = create,
     .put = put,
     .check = check,

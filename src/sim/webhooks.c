@@ -20,6 +20,13 @@ static const char *text_of(const struct sim_call *c, const struct json_object *h
     return jsonx_str(c->body, key, jsonx_str(hook, key, ""));
 }
 
+static bool is_distributors(const struct json_object *hook)
+{
+    enum side side;
+    return side_of_account(jsonx_str_at(hook, "account.id", ""), &side) == ERR_OK &&
+           side == SIDE_DISTRIBUTOR;
+}
+
 /* May the webhook become what the body says? False, and the answer says why, if not. */
 static bool check_fields(struct sim_call *c, const struct json_object *hook)
 {
@@ -39,6 +46,8 @@ static bool check_fields(struct sim_call *c, const struct json_object *hook)
     name = text_of(c, hook, "type");
     if (webhook_type_parse(name, &type) != ERR_OK || class->webhooks[type].name == NULL)
         return !sim_error(c, 400, "VAL_001", "type: \"%.40s\" is not a valid choice.", name);
+    if (type != TYPE_EVENT && is_distributors(hook))
+        return !sim_error(c, 400, "VAL_001", "type: only vendors have validators.");
     name = text_of(c, hook, "http_method");
     if (strcmp(name, "POST") != 0 && strcmp(name, "GET") != 0)
         return !sim_error(c, 400, "VAL_001", "http_method: \"%.20s\" is not a valid choice.", name);
@@ -63,6 +72,16 @@ static void write_fields(struct sim_call *c, struct json_object *hook)
         jsonx_add(hook, "active", json_object_new_boolean(jsonx_bool(c->body, "active", false)));
 }
 
+static struct json_object *no_calls(void)
+{
+    static const char *const counters[] = {"events", "triggers", "success_triggers",
+                                           "failure_triggers", "failure_since_last_success"};
+    struct json_object *stats = json_object_new_object();
+    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
+        jsonx_add_int(stats, counters[i], 0);
+    return stats;
+}
+
 static bool create(struct sim_call *c)
 {
     static const char *const required[] = {"object_class", "label", "product_id", "external_url",
@@ -83,7 +102,7 @@ static bool create(struct sim_call *c)
     jsonx_add_text(account, "id",
                    jsonx_str(store_first(c->sim->store, STORE_ACCOUNTS), "id", "VA-000-000"));
     json_object_object_add(hook, "account", account);
-    jsonx_add(hook, "stats", json_object_new_object());
+    jsonx_add(hook, "stats", no_calls());
     jsonx_add(hook, "created_at", sim_now());
     if (!check_fields(c, hook)) {
         json_object_put(hook);

@@ -149,6 +149,7 @@ integration_tests = \
 	tests/integration/test_sim_sdk.py \
 	tests/integration/test_tls.py \
 	tests/integration/test_token.py \
+	tests/integration/test_validation.py \
 	tests/integration/test_verbs.py
 
 # What they share, and what they talk to.

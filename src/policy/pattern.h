@@ -11,10 +11,10 @@
 
 #include "base/err.h"
 
-#define PATTERN_LEN_MAX   4096    /* bytes */
-#define PATTERN_STEPS_MAX 1000000 /* of one match: some tens of milliseconds */
-#define PATTERN_DEPTH_MAX 10000   /* steps of which one waits for the other */
-#define PATTERN_HEAP_MAX  16384   /* KiB of one match */
+#define PATTERN_LEN_MAX   4096   /* bytes */
+#define PATTERN_STEPS_MAX 100000 /* of one match: a few milliseconds */
+#define PATTERN_DEPTH_MAX 10000  /* steps of which one waits for the other */
+#define PATTERN_HEAP_MAX  16384  /* KiB of one match */
 
 struct pattern; /* immutable, so any thread may use it */
 

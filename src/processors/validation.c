@@ -51,6 +51,13 @@ static void copy_value(struct printing *p)
     copy_to(p, jsonx_behind_value(p->at, p->end));
 }
 
+/* As an absent member does. */
+static bool says_nothing(struct json_object *value)
+{
+    return same_value(value, NULL) ||
+           (json_object_is_type(value, json_type_array) && json_object_array_length(value) == 0);
+}
+
 /* A list of things that have ids, so that each is changed by itself? */
 static bool is_by_id(struct json_object *list)
 {
@@ -106,7 +113,7 @@ static void add_members(struct printing *p, struct json_object *present,
     for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it)) {
         const char *name = json_object_iter_peek_name(&it);
         struct json_object *value = json_object_iter_peek_value(&it);
-        if (json_object_object_get_ex(present, name, NULL) || same_value(value, NULL) ||
+        if (json_object_object_get_ex(present, name, NULL) || says_nothing(value) ||
             is_by_id(value))
             continue;
         struct json_object *key = json_object_new_string(name);
@@ -145,22 +152,26 @@ static void print_members(struct printing *p, struct json_object *present,
     copy_to(p, jsonx_behind_space(p->at, p->end) + 1); /* the brace */
 }
 
+/* Does the change leave what is there as it is? */
+static bool is_kept(struct json_object *present, struct json_object *change)
+{
+    return same_to_a_program(present, change) || (says_nothing(present) && says_nothing(change)) ||
+           (is_by_id(change) && !is_by_id(present)); /* there is none of them, and none is added */
+}
+
 /* The value at p->at. Recursion is bounded by the depth that jsonx_parse() allows. */
 static void print_value(struct printing *p, const char *name, struct json_object *present,
                         struct json_object *changes)
 {
     bool objects = json_object_is_type(present, json_type_object) &&
                    json_object_is_type(changes, json_type_object);
-    bool lists = json_object_is_type(present, json_type_array) &&
-                 json_object_is_type(changes, json_type_array);
-    if (same_to_a_program(present, changes)) {
+    bool lists = is_by_id(present) && json_object_is_type(changes, json_type_array);
+    if (is_kept(present, changes)) {
         copy_value(p);
     } else if (objects && !is_one(name)) {
         print_members(p, present, changes);
-    } else if (lists && is_by_id(present)) {
+    } else if (lists) {
         print_list(p, present, changes);
-    } else if (is_by_id(changes)) {
-        copy_value(p); /* there is none of them, and none is added */
     } else {
         jsonx_print(p->out, changes);
         p->at = jsonx_behind_value(p->at, p->end);

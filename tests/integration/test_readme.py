@@ -32,6 +32,11 @@ SNIPPETS = {
     "accounts:": "check_configuration",
     # asked about a request for each of its rules
     "- when: and(eq(type,purchase),eq(asset.connection.type,test))": "ask_rules",
+    # asked about a form that is wrong and one that is right
+    "- when: eq(type,purchase)": "ask_about_forms",
+    # from the source's folder; the second by a handler behind nginx
+    "connect-webhook policy test --kind validate --rules contrib/rules/form.rules.yaml --class fulfillment_request "
+    "--object contrib/fixtures/validator.json": "validate_a_form",
 }
 
 # Commands and settings between backticks in the text.
@@ -143,6 +148,35 @@ class Reader:
             decided.append(json.loads(shown)["decision"])
         assert decided == [{"action": "approve", "template_id": "TL-471-184-949"}, {"action": "approve"},
                            {"action": "skip", "reason": "for a person to decide"}]
+
+    def ask_about_forms(self, text):
+        rules = self.tmp / "form.rules.yaml"
+        rules.write_text(text)
+        for domain, seats, changes in (
+                (" Example.com ", "5", {"domain.value": "example.com"}),
+                ("example", "0", {"domain.value_error": "must be a domain name", "seats.value_error": "from 1 to 100"})):
+            form = {"type": "purchase", "asset": {"params": [
+                {"id": "domain", "value": domain, "value_error": ""},
+                {"id": "seats", "value": seats, "value_error": ""}]}}
+            shown = self.run(self.build / "connect-webhook", "policy", "test", "--kind", "validate", "--rules", rules,
+                             "--class", "fulfillment_request", "--object", "-", "--json",
+                             input=json.dumps(form), stdin=None)
+            assert {re.sub(r".*\[(\w+)\]", r"\1", c["path"]): c["after"] for c in json.loads(shown)["changes"]} == changes
+
+    def validate_a_form(self, text):
+        test, send = text.splitlines()
+        program, *arguments = test.split()
+        shown = self.run(self.build / program, *arguments, cwd=servers.SOURCE)
+        assert "must be a domain name" in shown and "form.rules.yaml:" in shown
+        conf = calls.Configuration(self.tmp)
+        conf.webhook(calls.WEBHOOK).update(
+            type="validator", policy={"rules": str(servers.SOURCE / "contrib/rules/form.rules.yaml")})
+        conf.save()
+        program, *arguments = send.split()
+        self.need("nginx")
+        with servers.Handler(self.build, self.tmp, conf), servers.Nginx(self.tmp, conf.socket) as nginx:
+            shown = self.run(self.build / program, *arguments[:-1], nginx.url, "-c", conf.path, cwd=servers.SOURCE)
+        assert shown.startswith("200 ") and "must be a domain name" in shown
 
     def run_command(self, text):
         conf = self.save(configuration_of(servers.SOURCE / "README.md"))

@@ -147,6 +147,8 @@ static void changes_what_is_said_where_it_stands(void **state)
          "{\"asset\":{\"params\":null}}"},
         {"{\"asset\":{\"params\":[]}}", "{'asset':{'params':[{'id':'a','value':'1'}]}}",
          "{\"asset\":{\"params\":[]}}"},
+        {"{\"asset\":{\"params\":{}}}", "{'asset':{'params':[]}}", "{\"asset\":{\"params\":{}}}"},
+        {"{\"asset\":{}}", "{'asset':{'params':[],'x':[]}}", "{\"asset\":{}}"},
         /* a whole document: what it says otherwise, and only that */
         {"{\"id\":\"PR-1\",\"n\":1.10,\"note\":\"\",\"asset\":{\"items\":[{\"id\":\"I\","
          "\"quantity\":"

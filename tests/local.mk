@@ -108,14 +108,17 @@ endif
 fuzz_tests = \
 	tests/fuzz/fuzz_fcgi \
 	tests/fuzz/fuzz_jsonx \
-	tests/fuzz/fuzz_jwt
+	tests/fuzz/fuzz_jwt \
+	tests/fuzz/fuzz_validation
 
 check_PROGRAMS += $(fuzz_tests)
 TESTS += $(fuzz_tests)
 tests_fuzz_fuzz_fcgi_SOURCES = tests/fuzz/fuzz_fcgi.c tests/fuzz/replay.c
 tests_fuzz_fuzz_jsonx_SOURCES = tests/fuzz/fuzz_jsonx.c tests/fuzz/replay.c
 tests_fuzz_fuzz_jwt_SOURCES = tests/fuzz/fuzz_jwt.c tests/fuzz/replay.c
-EXTRA_DIST += tests/fuzz/fuzz_fcgi.in tests/fuzz/fuzz_jsonx.in tests/fuzz/fuzz_jwt.in
+tests_fuzz_fuzz_validation_SOURCES = tests/fuzz/fuzz_validation.c tests/fuzz/replay.c
+EXTRA_DIST += tests/fuzz/fuzz_fcgi.in tests/fuzz/fuzz_jsonx.in tests/fuzz/fuzz_jwt.in \
+	tests/fuzz/fuzz_validation.in
 
 # Integration tests: each file runs by itself, beside the others.
 TEST_EXTENSIONS = .py

@@ -591,6 +591,18 @@ struct json_object *jsonx_object(const struct json_object *obj, const char *key)
     return get_typed(obj, key, json_type_object);
 }
 
+struct json_object *jsonx_element(const struct json_object *array, const char *id)
+{
+    size_t n = json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
+    for (size_t i = 0; i < n; i++) {
+        struct json_object *element = json_object_array_get_idx(array, i);
+        const char *its = jsonx_str(element, "id", NULL);
+        if (its != NULL && strcmp(its, id) == 0)
+            return element;
+    }
+    return NULL;
+}
+
 bool jsonx_add(struct json_object *object, const char *key, struct json_object *value)
 {
     if (value != NULL && object != NULL && json_object_object_add(object, key, value) == 0)

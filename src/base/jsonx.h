@@ -92,6 +92,9 @@ bool jsonx_bool(const struct json_object *obj, const char *key, bool otherwise);
 /* A member that is an array or an object, else NULL. */
 struct json_object *jsonx_array(const struct json_object *obj, const char *key);
 struct json_object *jsonx_object(const struct json_object *obj, const char *key);
+/* The first element of an array that is an object with this `id`, a text; NULL if there is none, or
+ * no array. */
+struct json_object *jsonx_element(const struct json_object *array, const char *id);
 
 /*
  * Put a value into an object or at the end of an array, which then owns it. False if there is no

@@ -172,24 +172,12 @@ struct answering {
     struct json_object *answer; /* what is said about them, as far as that has come */
 };
 
-/* NULL: there is none. */
-static struct json_object *find_param(struct json_object *params, const char *id)
-{
-    size_t n = params != NULL ? json_object_array_length(params) : 0;
-    for (size_t i = 0; i < n; i++) {
-        struct json_object *param = json_object_array_get_idx(params, i);
-        if (strcmp(jsonx_str(param, "id", ""), id) == 0)
-            return param;
-    }
-    return NULL;
-}
-
 /* A member of a parameter as the customer will see it: what has been said about it, else what the
  * form has. */
 static struct json_object *member_of(const struct answering *a, const char *id, const char *name)
 {
-    struct json_object *said = jsonx_get(find_param(a->answer, id), name);
-    return said != NULL ? said : jsonx_get(find_param(a->params, id), name);
+    struct json_object *said = jsonx_get(jsonx_element(a->answer, id), name);
+    return said != NULL ? said : jsonx_get(jsonx_element(a->params, id), name);
 }
 
 static const char *value_of(const struct answering *a, const char *id)
@@ -242,7 +230,7 @@ static enum err check(const struct answering *a, const struct entry *e, struct j
 static enum err answer_entry(const struct answering *a, const struct entry *e, const char *id,
                              struct why *why)
 {
-    struct json_object *said = find_param(a->answer, id);
+    struct json_object *said = jsonx_element(a->answer, id);
     if (said != NULL && jsonx_str(said, "value_error", "")[0] != '\0')
         return ERR_OK; /* an earlier check has failed: its message stands */
     if (said == NULL) {
@@ -260,7 +248,7 @@ static enum err answer_all(const struct form *f, const struct answering *a, int6
 {
     for (size_t i = 0; i < f->count; i++) {
         const char *id = jsonx_str(f->entries[i].says, "id", "");
-        if (find_param(a->params, id) == NULL)
+        if (jsonx_element(a->params, id) == NULL)
             continue;
         if (clk_mono_ms() >= deadline)
             return why_set(why, ERR_TIMEOUT, "params[%.64s]: no time is left to look at it", id);

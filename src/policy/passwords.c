@@ -33,14 +33,7 @@ static bool add_password(void *ctx, struct json_object *at)
     struct collecting *c = ctx;
     if (strcmp(jsonx_str(at, "type", ""), "password") != 0)
         return true;
-    bool ok = add_values(c, at);
-    size_t n = c->decided != NULL ? json_object_array_length(c->decided) : 0;
-    for (size_t i = 0; i < n && ok; i++) {
-        const struct json_object *param = json_object_array_get_idx(c->decided, i);
-        if (strcmp(jsonx_str(param, "id", ""), jsonx_str(at, "id", "")) == 0)
-            ok = add_values(c, param);
-    }
-    return ok;
+    return add_values(c, at) && add_values(c, jsonx_element(c->decided, jsonx_str(at, "id", "")));
 }
 
 enum err passwords_collect(const struct json_object *object, const struct json_object *decision,

@@ -7,18 +7,6 @@
 #include "base/jsonx.h"
 #include "processors/same.h"
 
-/* The parameter with this id, borrowed; NULL if there is none. */
-static const struct json_object *find(const struct json_object *params, const char *id)
-{
-    size_t n = json_object_is_type(params, json_type_array) ? json_object_array_length(params) : 0;
-    for (size_t i = 0; i < n; i++) {
-        const struct json_object *param = json_object_array_get_idx(params, i);
-        if (strcmp(jsonx_str(param, "id", ""), id) == 0)
-            return param;
-    }
-    return NULL;
-}
-
 static bool differs(struct json_object *wanted, const struct json_object *present)
 {
     struct json_object_iterator end = json_object_iter_end(wanted);
@@ -42,7 +30,7 @@ enum err params_changed(const struct json_object *wanted, const struct json_obje
     size_t n = wanted != NULL ? json_object_array_length(wanted) : 0;
     for (size_t i = 0; i < n; i++) {
         struct json_object *param = json_object_array_get_idx(wanted, i);
-        if (!differs(param, find(present, jsonx_str(param, "id", ""))))
+        if (!differs(param, jsonx_element(present, jsonx_str(param, "id", ""))))
             continue;
         /* To Connect a null would be a value. */
         if (!jsonx_append(changed, jsonx_without_nulls(param))) {

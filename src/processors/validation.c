@@ -68,15 +68,6 @@ static bool is_by_id(struct json_object *list)
     return false;
 }
 
-static struct json_object *find(struct json_object *list, const char *id)
-{
-    size_t n = json_object_array_length(list);
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(jsonx_str(json_object_array_get_idx(list, i), "id", ""), id) == 0)
-            return json_object_array_get_idx(list, i);
-    return NULL;
-}
-
 /* These say one thing together: half of an old one and half of a new one would be neither. */
 static bool is_one(const char *name)
 {
@@ -93,7 +84,7 @@ static void print_list(struct printing *p, struct json_object *present, struct j
     for (size_t i = 0; i < n; i++) {
         struct json_object *element = json_object_array_get_idx(present, i);
         const char *id = jsonx_str(element, "id", "");
-        struct json_object *change = id[0] != '\0' ? find(changes, id) : NULL;
+        struct json_object *change = id[0] != '\0' ? jsonx_element(changes, id) : NULL;
         copy_space(p);
         if (change != NULL)
             print_value(p, "", element, change);

@@ -199,16 +199,6 @@ bool sim_kinds(struct sim_call *c)
 
 /* ------------------------------------------------------------------ parameters, items */
 
-struct json_object *sim_element(struct json_object *array, const char *id)
-{
-    for (size_t i = 0; array != NULL && i < json_object_array_length(array); i++) {
-        struct json_object *one = json_object_array_get_idx(array, i);
-        if (strcmp(jsonx_str(one, "id", ""), id) == 0)
-            return one;
-    }
-    return NULL;
-}
-
 const char *const sim_brief[] = {"id", "name", NULL};
 
 struct json_object *sim_members(const struct json_object *object, const char *const *names)
@@ -224,7 +214,7 @@ bool sim_all_known(struct sim_call *c, const char *what, struct json_object *giv
 {
     for (size_t i = 0; given != NULL && i < json_object_array_length(given); i++) {
         const char *id = jsonx_str(json_object_array_get_idx(given, i), "id", "");
-        if (sim_element(known, id) == NULL)
+        if (jsonx_element(known, id) == NULL)
             return !sim_error(c, 400, "VAL_001", "%s: %.60s: there is none.", what, id);
     }
     return true;
@@ -235,7 +225,7 @@ static void copy_members(struct json_object *from, struct json_object *to, const
 {
     for (size_t i = 0; from != NULL && i < json_object_array_length(from); i++) {
         struct json_object *given = json_object_array_get_idx(from, i);
-        struct json_object *param = sim_element(to, jsonx_str(given, "id", ""));
+        struct json_object *param = jsonx_element(to, jsonx_str(given, "id", ""));
         for (const char *const *name = names; param != NULL && *name != NULL; name++)
             if (jsonx_get(given, *name) != NULL)
                 json_object_object_add(param, *name, jsonx_copy(jsonx_get(given, *name)));

@@ -79,7 +79,6 @@ bool sim_has_word(const char *words, const char *word);
 
 /* ------------------------------------------------------------------ parameters, items */
 
-struct json_object *sim_element(struct json_object *array, const char *id); /* NULL: none */
 /* An object with these members of another, null where it has none; `names` ends with a NULL. */
 extern const char *const sim_brief[]; /* id and name */
 struct json_object *sim_members(const struct json_object *object, const char *const *names);

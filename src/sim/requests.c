@@ -76,7 +76,7 @@ static bool write_items(struct sim_call *c, struct json_object *given, struct js
         struct json_object *item = json_object_array_get_idx(items, i);
         struct json_object *present = jsonx_copy(jsonx_get(item, "quantity"));
         struct json_object *wanted = jsonx_copy(
-            jsonx_get(sim_element(given, jsonx_str(item, "id", "")), "quantity"));
+            jsonx_get(jsonx_element(given, jsonx_str(item, "id", "")), "quantity"));
         if (wanted != NULL) {
             /* As texts: clients send numbers and strings. */
             is_change = is_change || present == NULL ||

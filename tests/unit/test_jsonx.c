@@ -654,6 +654,54 @@ static void copies_an_object_and_shares_its_members(void **state)
     json_object_put(copy);
 }
 
+static void finds_an_element_by_its_id(void **state)
+{
+    (void)state;
+    struct json_object *list = json("[null,7,{\"id\":7},{\"x\":1},{\"id\":\"a\",\"n\":1},{\"id\":"
+                                    "\"a\",\"n\":2},{\"id\":\"\"}]");
+    assert_ptr_equal(jsonx_element(list, "a"), json_object_array_get_idx(list, 4));
+    assert_ptr_equal(jsonx_element(list, ""), json_object_array_get_idx(list, 6));
+    assert_null(jsonx_element(list, "7"));
+    assert_null(jsonx_element(json_object_array_get_idx(list, 4), "a"));
+    assert_null(jsonx_element(NULL, "a"));
+    json_object_put(list);
+}
+
+/* The bytes of a document, beside its tree. */
+static void tells_where_values_end(void **state)
+{
+    (void)state;
+    static const char *const values[] = {"\"a\\\"]\"",
+                                         "\"\\\\\"",
+                                         "-1.5e+3",
+                                         "true",
+                                         "null",
+                                         "[]",
+                                         "{}",
+                                         "[1,[\"]\",{\"}\":[]}],{}]",
+                                         "{\"a\\\"}\":{\"b\":[{}]}}"};
+    static const char *const behind[] = {"", ",1", "]", "}", " \n]", ":"};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        for (size_t n = 0; n < sizeof behind / sizeof *behind - (values[i][0] != '"'); n++) {
+            char text[128];
+            snprintf(text, sizeof text, " \t\r\n%s%s", values[i], behind[n]);
+            const char *end = text + strlen(text), *at = jsonx_behind_space(text, end);
+            assert_ptr_equal(at, text + 4);
+            assert_ptr_equal(jsonx_behind_value(at, end), at + strlen(values[i]));
+        }
+}
+
+static void copies_all_but_nulls(void **state)
+{
+    (void)state;
+    struct json_object *o = json("{\"a\":null,\"b\":{\"c\":null},\"d\":\"\"}"),
+                       *copy = jsonx_without_nulls(o);
+    assert_string_equal(json_object_to_json_string_ext(copy, JSON_C_TO_STRING_PLAIN),
+                        "{\"b\":{\"c\":null},\"d\":\"\"}");
+    json_object_put(copy);
+    json_object_put(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -678,6 +726,9 @@ int main(void)
         cmocka_unit_test(makes_leaves_anew),
         cmocka_unit_test(reads_a_text_where_a_path_leads),
         cmocka_unit_test(copies_an_object_and_shares_its_members),
+        cmocka_unit_test(copies_all_but_nulls),
+        cmocka_unit_test(finds_an_element_by_its_id),
+        cmocka_unit_test(tells_where_values_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/jsonx.h"
@@ -82,6 +83,26 @@ static void keeps_stories_and_answers_text(void **state)
     json_object_put(o);
 }
 
+static void assert_made(char *(*fn)(const char *), const char *text, const char *wanted)
+{
+    char *made = fn(text);
+    assert_string_equal(made, wanted);
+    free(made);
+}
+
+static void changes_case_and_trims_in_any_script(void **state)
+{
+    (void)state;
+    assert_made(utf8_lower, "", "");
+    assert_made(utf8_lower, "ABC \u00c4\u0416 1", "abc \u00e4\u0436 1");
+    assert_made(utf8_upper, "stra\u00dfe \u03c9", "STRASSE \u03a9");
+    assert_made(utf8_trim, "", "");
+    assert_made(utf8_trim, " \t\r\n", "");
+    assert_made(utf8_trim, "a", "a");
+    assert_made(utf8_trim, "\u00a0\u3000 a b \u20ac\n", "a b \u20ac");
+    assert_made(utf8_trim, "\u200b a", "\u200b a"); /* takes no room, and is no white space */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +111,7 @@ int main(void)
         cmocka_unit_test(keeps_all_that_is_text),
         cmocka_unit_test(measures_no_further_than_the_end),
         cmocka_unit_test(keeps_stories_and_answers_text),
+        cmocka_unit_test(changes_case_and_trims_in_any_script),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -161,3 +161,22 @@ def test_each_kind_of_templates_is_listed_once_a_sweep(sim, api, configuration, 
     document = deliver(front("program", conf), conf).json()
     assert [o["result"] for o in document["objects"]].count("done") > 2
     assert len([c for c in api.received() if c["path"].endswith("/templates")]) == 2
+
+
+@pytest.mark.parametrize("name", FRONTS)
+def test_answers_a_form(sim, configuration, front, name):
+    """A validator is answered with the document whatever carries the call, in whatever size."""
+    conf = configuration(sim)
+    conf.webhook(calls.WEBHOOK).update(
+        type="validator", policy={"rules": str(servers.SOURCE / "contrib/rules/form.rules.yaml")})
+    conf.save()
+    server = front(name, conf)
+    body = (servers.SOURCE / "contrib/fixtures/validator.json").read_text()
+    body = body.replace('"note": ""', f'"note": "{"n" * 100000}"')
+    token = calls.sign(calls.claims_of(conf), conf.secrets[calls.WEBHOOK])
+    answer = server.call("POST", [("Authentication", f"Bearer {token}")], body.encode())
+    assert answer.status == 200
+    assert {p["id"]: p["value_error"] for p in answer.json()["asset"]["params"] if p["value_error"]} == {
+        "domain": "must be a domain name, like example.com", "seats": "from 1 to 100"}
+    assert answer.body[:100000] == body.encode()[:100000]
+    assert server.call("GET", [("Authentication", f"Bearer {token}")], None).status == 400

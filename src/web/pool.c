@@ -123,10 +123,11 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-/* One thread more, if all are at work and there may be more. Only the first has to be had. */
+/* One thread more for one piece more, if the idle ones have each their piece already and there may
+ * be more. Only the first has to be had. */
 static enum err start_thread(struct pool *p)
 {
-    if (p->idle > 0 || p->started == p->max)
+    if (p->waiting < p->idle || p->started == p->max)
         return ERR_OK;
     sigset_t all, was; /* signals are for the thread that waits for them */
     sigfillset(&all);

@@ -123,6 +123,26 @@ static void works_on_as_many_as_it_has_threads(void **state)
     assert_int_equal(atomic_load(&s->done), 2 * THREADS);
 }
 
+/* A thread that has been woken, but has not got to its work yet, is no thread for the next piece.
+ */
+static void starts_a_thread_for_each_piece_that_comes_at_once(void **state)
+{
+    struct shop *s = *state;
+    for (int round = 0; round < 200; round++) {
+        open_pool(s, 2);
+        assert_err(pool_run(s->pool, NULL, work_at_once, s), ERR_OK);
+        while (atomic_load(&s->done) < 3 * round + 1)
+            sched_yield();
+        for (int i = 0; i < 2; i++)
+            assert_err(pool_run(s->pool, NULL, wait_at_gate, s), ERR_OK);
+        for (int i = 0; i < 2; i++)
+            sem_wait(&s->begun); /* both are at work at the same time */
+        for (int i = 0; i < 2; i++)
+            sem_post(&s->gate);
+        pool_free(s->pool);
+    }
+}
+
 struct numbered {
     struct shop *shop;
     int number;
@@ -292,6 +312,7 @@ int main(void)
         test(takes_work_again_when_there_is_room),
         test(frees_what_is_none_and_what_never_worked),
         test(works_on_as_many_as_it_has_threads),
+        test(starts_a_thread_for_each_piece_that_comes_at_once),
         test(takes_the_oldest_first_however_often_the_ring_turns),
         test(may_be_given_work_by_its_own_threads),
         test(loses_nothing_that_many_threads_give_it),

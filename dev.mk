@@ -1,9 +1,9 @@
-# For developers: make format, check-format, lint, manual, coverage.
+# For developers: make format, check-format, lint, manual, coverage, bench-validation.
 
 c_files = find $(srcdir)/src $(srcdir)/tests -name '*.[ch]'
 lint_flags = $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS)
 
-.PHONY: format check-format lint clang-tidy cppcheck manual coverage
+.PHONY: format check-format lint clang-tidy cppcheck manual coverage bench-validation
 
 format:
 	$(c_files) -exec clang-format -i {} +
@@ -33,3 +33,9 @@ coverage: check
 	$(MKDIR_P) coverage
 	gcovr --root $(srcdir) --filter '$(srcdir)/src/' --object-directory . \
 	    --html-details coverage/index.html --print-summary
+
+# How long a form waits for its answer, as ratios to the transport alone: tests/bench/validation.py.
+CALLS = 1000
+bench-validation: all tests/integration/responder$(EXEEXT)
+	BUILDDIR=$(abs_builddir) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) $(srcdir)/tests/bench/validation.py \
+	    $(abs_builddir) $(CALLS)

@@ -192,7 +192,10 @@ tree_tests = tests/tree/test_tree.py
 
 TESTS += $(integration_tests) $(tree_tests)
 check_PROGRAMS += tests/integration/responder
-EXTRA_DIST += $(integration_tests) $(integration_helpers) $(tree_tests)
+EXTRA_DIST += $(integration_tests) $(integration_helpers) $(tree_tests) $(benchmarks)
+
+# Run by hand: dev.mk.
+benchmarks = tests/bench/validation.py
 
 # Headers that tests share.
 EXTRA_DIST += tests/unit/json_text.h tests/unit/unit.h

@@ -31,7 +31,7 @@ ROUNDS = 5
 # A policy that cannot end before its deadline, and waits for nothing but the processor: the worst that rules can do.
 HANGS = "- then:\n    params:\n" + "".join(
     f"      - {{ id: p{i}, check: {{ pattern: \"(a+)+b|a*!\" }}, message: no }}\n" for i in range(1000))
-HANGING_FORM = json.dumps({"asset": {"params": [{"id": f"p{i}", "value": "a" * 14 + "!"} for i in range(1000)]}})
+HANGING_FORM = json.dumps({"asset": {"params": [{"id": f"p{i}", "value": "a" * 15 + "!"} for i in range(1000)]}})
 FORM = (SOURCE / "contrib/fixtures/validator.json").read_bytes()
 
 
@@ -109,25 +109,29 @@ def percentile(times, share):
     return sorted(times)[min(len(times) - 1, int(len(times) * share))]
 
 
+def start(stack, build, tmp):
+    """Everything, and events that keep coming; returns the kinds of calls: port, headers, beside one that hangs."""
+    conf = configure(tmp, stack.enter_context(servers.Sim(build, tmp)))
+    stack.enter_context(servers.Handler(build, tmp, conf))
+    front = stack.enter_context(servers.Nginx(tmp, conf.socket))
+    bare = tmp / "bare"
+    bare.mkdir()
+    stack.enter_context(responder.Responder("--listen", f"unix:{bare}/fcgi.sock", "--group", calls.web_group()))
+    bare_front = stack.enter_context(servers.Nginx(bare, bare / "fcgi.sock"))
+    stack.enter_context(load(EVENT_CLIENTS, front.port, headers_of(conf, calls.WEBHOOK), b"{}"))
+    quick, hanging = headers_of(conf, QUICK), headers_of(conf, HANGING)
+    return hanging, {"bare responder": (bare_front.port, {}, False),
+                     "validator": (front.port, quick, False),
+                     "beside one that hangs": (front.port, quick, True)}
+
+
 def run(build, tmp, count):
-    conf = configure(tmp, None)
     with contextlib.ExitStack() as stack:
-        sim = stack.enter_context(servers.Sim(build, tmp))
-        conf = configure(tmp, sim)
-        stack.enter_context(servers.Handler(build, tmp, conf))
-        front = stack.enter_context(servers.Nginx(tmp, conf.socket))
-        bare_tmp = tmp / "bare"
-        bare_tmp.mkdir()
-        bare = stack.enter_context(responder.Responder("--listen", f"unix:{bare_tmp}/fcgi.sock", "--mode", "0666"))
-        bare_front = stack.enter_context(servers.Nginx(bare_tmp, bare.address.removeprefix("unix:")))
-        stack.enter_context(load(EVENT_CLIENTS, front.port, headers_of(conf, calls.WEBHOOK), b"{}"))
-        kinds = {"bare responder": (bare_front.port, {}, False), "validator": (front.port, headers_of(conf, QUICK), False),
-                 "beside one that hangs": (front.port, headers_of(conf, QUICK), True)}
+        hanging, kinds = start(stack, build, tmp)
         rounds = {name: [] for name in kinds}
         for _ in range(ROUNDS):
             for name, (port, headers, hangs) in random.sample([*kinds.items()], len(kinds)):
-                beside = load(HANGING_CLIENTS if hangs else 0, front.port, headers_of(conf, HANGING), HANGING_FORM)
-                with beside:
+                with load(HANGING_CLIENTS if hangs else 0, port, hanging, HANGING_FORM):
                     rounds[name].append(times_of(port, headers, count // ROUNDS))
     return rounds
 
@@ -138,7 +142,8 @@ def main():
         pathlib.Path(folder).chmod(0o755)
         rounds = run(build, pathlib.Path(folder), count)
     base = {}
-    print(f"{count} calls each, {CLIENTS} clients, beside {EVENT_CLIENTS} that sends events; medians of {ROUNDS} rounds\n")
+    print(f"{count} calls each, {CLIENTS} clients, beside {EVENT_CLIENTS} that sends events; "
+          f"medians of {ROUNDS} rounds\n")
     print(f"{'':24}{'p50 ms':>9}{'p99 ms':>9}{'p50 ratio':>11}{'p99 ratio':>11}")
     for name, measured in rounds.items():
         p50, p99 = (statistics.median(percentile(times, share) for times in measured) for share in (0.5, 0.99))

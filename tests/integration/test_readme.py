@@ -154,14 +154,16 @@ class Reader:
         rules.write_text(text)
         for domain, seats, changes in (
                 (" Example.com ", "5", {"domain.value": "example.com"}),
-                ("example", "0", {"domain.value_error": "must be a domain name", "seats.value_error": "from 1 to 100"})):
+                ("example", "0", {"domain.value_error": "must be a domain name",
+                                  "seats.value_error": "from 1 to 100"})):
             form = {"type": "purchase", "asset": {"params": [
                 {"id": "domain", "value": domain, "value_error": ""},
                 {"id": "seats", "value": seats, "value_error": ""}]}}
             shown = self.run(self.build / "connect-webhook", "policy", "test", "--kind", "validate", "--rules", rules,
                              "--class", "fulfillment_request", "--object", "-", "--json",
                              input=json.dumps(form), stdin=None)
-            assert {re.sub(r".*\[(\w+)\]", r"\1", c["path"]): c["after"] for c in json.loads(shown)["changes"]} == changes
+            said = json.loads(shown)["changes"]
+            assert {re.sub(r".*\[(\w+)\]", r"\1", c["path"]): c["after"] for c in said} == changes
 
     def validate_a_form(self, text):
         test, send = text.splitlines()

@@ -7,6 +7,7 @@ import os
 import re
 import sqlite3
 import subprocess
+import sys
 
 import pytest
 
@@ -379,7 +380,7 @@ def test_a_pattern_that_explodes_ends_and_is_told(conf, handler, nginx, connect)
 SLOW_PARAMS = 1000  # each takes about as long as a pattern may
 SLOW = "- then:\n    params:\n" + "".join(
     f"      - {{ id: p{i}, check: {{ pattern: \"(a+)+b|a*!\" }}, message: no }}\n" for i in range(SLOW_PARAMS))
-SLOW_FORM = json.dumps({"asset": {"params": [{"id": f"p{i}", "value": "a" * 14 + "!"} for i in range(SLOW_PARAMS)]}})
+SLOW_FORM = json.dumps({"asset": {"params": [{"id": f"p{i}", "value": "a" * 15 + "!"} for i in range(SLOW_PARAMS)]}})
 
 
 def test_a_slow_policy_keeps_to_its_deadline_and_delays_no_other(sim, conf, handler, nginx, connect):
@@ -535,3 +536,11 @@ def test_send_plays_connect_with_the_fixture_of_each_type(build, conf, handler, 
         assert params_of(type_, before)[name].get(member) == change["before"]
     assert said["errors"] == sum(p.get("value_error", "") not in ("", None) for p in params_of(type_, after).values())
     assert (after == before) == (said["changes"] == [])
+
+
+def test_the_benchmark_measures(build):
+    ran = subprocess.run([sys.executable, servers.SOURCE / "tests/bench/validation.py", build, "50"],
+                         env={**os.environ, "BUILDDIR": str(build)}, capture_output=True, text=True, timeout=50)
+    assert ran.returncode == 0, ran.stderr
+    for name in "bare responder", "validator", "beside one that hangs":
+        assert re.search(rf"^{name} +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+$", ran.stdout, re.M)

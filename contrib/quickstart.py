@@ -20,6 +20,8 @@ import servers  # noqa: E402
 
 RULES = ROOT / "contrib/rules"
 SUBSCRIPTION = "AS-6990-1715-4170"  # that a distributor bills
+FORM = "/requests/PR-7957-9623-8231-001"  # that a customer fills in
+TRIES = [("admin_email", "ines at harbour"), ("admin_email", " Ines@Harbour-Dental.Example")]
 
 CONFIGURATION = """\
 # What quickstart.sh runs. Everything that is not here has its default:
@@ -45,7 +47,7 @@ WEBHOOK = """\
     account: {hook.account}
     product: {product}
     object_class: {hook.object_class}
-    type: event
+    type: {hook.type}
     secrets: [ {{ file: {folder}/{hook.id}.secret }} ]
     policy: {{ rules: {folder}/{hook.rules}.rules.yaml }}"""
 
@@ -79,9 +81,11 @@ class Quickstart:
     def __init__(self, build, tmp, hooks, stack):
         self.tmp = tmp
         self.build = build
-        self.hooks = hooks
         self.sim = stack.enter_context(servers.Sim(build, tmp, api_key="quickstart-key"))
         self.api = calls.Api(self.sim.url, self.sim.api_key)
+        validator = self.api.make_webhook("fulfillment_request", "validator", "connect-sim-secret-for-a-validator")
+        self.validator = calls.Hook(validator, calls.ACCOUNT, "fulfillment_request", "form", "/requests", "validator")
+        self.hooks = hooks = [*hooks, self.validator]
         secrets = {hook.id: self.api.webhook(hook.id)["jwt_secret"] for hook in hooks}
         self.configuration = Configuration(tmp, self.sim, hooks, secrets)
         self.handler = stack.enter_context(servers.Handler(build, tmp, self.configuration))
@@ -96,8 +100,7 @@ class Quickstart:
                 for o in self.api.get(f"{path}?limit=1000")}
 
 
-def print_table(rows):
-    head = ("OBJECT", "TYPE", "BEFORE", "AFTER", "ACTION", "RULE", "")
+def print_table(head, rows):
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     for row in [head, *rows]:
         print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
@@ -127,7 +130,7 @@ def show_first(quickstart, hooks):
         if answer.get("status") != "done" or not objects:
             print(f"{hook.object_class}: the handler answered: {json.dumps(answer)}")
             well = False
-    print_table(rows)
+    print_table(("OBJECT", "TYPE", "BEFORE", "AFTER", "ACTION", "RULE", ""), rows)
     return well
 
 
@@ -153,9 +156,22 @@ def show_day(quickstart, title, hooks):
     return show_first(quickstart, hooks)
 
 
+def show_form(quickstart):
+    """What a customer is told at each try; returns whether the last one is right."""
+    print(f"A customer fills in a form: Connect calls {quickstart.nginx.url} for each try\n")
+    rows = []
+    for field, value in TRIES:
+        filled = quickstart.api.post(f"{FORM}/validate", {"asset": {"params": [{"id": field, "value": value}]}})
+        param = next(p for p in filled["asset"]["params"] if p["id"] == field)
+        rows.append((field, json.dumps(value), json.dumps(param["value"]), param["value_error"] or "right"))
+    print_table(("FIELD", "FILLED IN", "BECOMES", "THE CUSTOMER READS"), rows)
+    return rows[-1][-1] == "right" != rows[0][-1]
+
+
 def show_next_steps(q):
     sample = q.tmp / "request.json"
     sample.write_text(json.dumps(q.api.get("/requests?limit=1")[0], indent=2) + "\n")
+    form = ROOT / "contrib/fixtures/validator.json"
     command = q.build / "connect-webhook"
     conf = q.configuration
     print(f"""
@@ -172,6 +188,8 @@ What to try:
     {command} policy test -c {conf.path} --webhook {calls.WEBHOOK} --object {sample}
   what may be decided about which objects:
     {command} policy actions
+  ask them about a form, and say what else is wrong in it:
+    {command} policy test -c {conf.path} --webhook {q.validator.id} --object {form}
   call the hook as Connect does:
     {command} send -c {conf.path} --webhook {calls.WEBHOOK} {q.nginx.url}
   the same by hand:
@@ -190,6 +208,8 @@ def run(build, tmp, once, distributor):
         well = show_day(q, "A vendor's day", calls.VENDORS_HOOKS)
         print()
         well = show_second(q, calls.VENDORS_HOOKS) and well
+        print()
+        well = show_form(q) and well
         if distributor:
             q.api.post("/subscriptions/requests", {
                 "type": "provider", "asset": {"id": SUBSCRIPTION}, "items": [], "attributes": {},

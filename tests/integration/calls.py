@@ -22,12 +22,12 @@ SECRET = "a secret of at least thirty-two bytes"
 
 
 class Hook:
-    """A webhook of connect-sim's seed: whose, of which class, with which rules of contrib/, and where its
+    """A webhook of connect-sim: whose, of which class and type, with which rules of contrib/, and where its
     objects are."""
 
-    def __init__(self, webhook_id, account, object_class, rules, path):
-        self.id, self.account, self.object_class, self.rules, self.path = (
-            webhook_id, account, object_class, rules, path)
+    def __init__(self, webhook_id, account, object_class, rules, path, type_="event"):
+        self.id, self.account, self.object_class, self.rules, self.path, self.type = (
+            webhook_id, account, object_class, rules, path, type_)
 
 
 # In the order in which Connect's own processors work: what others wait for comes first.
@@ -106,6 +106,12 @@ class Api:
 
     def webhook(self, webhook_id):
         return self.get(f"/notifications/webhooks/{webhook_id}")
+
+    def make_webhook(self, object_class, type_, secret, url="http://127.0.0.1:9/", **more):
+        """Returns its id."""
+        return self.post("/notifications/webhooks", {
+            "label": type_, "type": type_, "object_class": object_class, "product_id": PRODUCT, "external_url": url,
+            "jwt_secret": secret, "description": "", "active": True, "http_method": "POST", **more})["id"]
 
     def point_webhook(self, webhook_id, url):
         self.put(f"/notifications/webhooks/{webhook_id}", {"external_url": url})

@@ -9,14 +9,18 @@ import pytest
 import servers
 
 
-def quickstart(tmp, build, *options):
+def run(tmp, build, *options):
     ran = subprocess.run(["python3", "-B", servers.SOURCE / "contrib/quickstart.py", build, "--once", *options],
                          cwd=tmp, capture_output=True, text=True, timeout=100,
                          env={**os.environ, "TMPDIR": str(tmp)})
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "nothing left to do" in ran.stdout and "NOT AS DECIDED" not in ran.stdout
     assert list(tmp.iterdir()) == []
-    return [line.split() for line in ran.stdout.splitlines() if re.match(r"  [A-Z]+-\d", line)]
+    return ran.stdout
+
+
+def quickstart(tmp, build, *options):
+    return [line.split() for line in run(tmp, build, *options).splitlines() if re.match(r"  [A-Z]+-\d", line)]
 
 
 @pytest.mark.time_limit(120)
@@ -28,6 +32,14 @@ def test_quickstart_shows_a_vendors_day_as_decided(tmp, build, need):
     assert {"approve", "fail", "inquire", "skip", "accept", "ignore", "submit"} <= {row[4] for row in table}
     waiting = next(row for row in table if row[0] == "PR-7957-9623-8230-001")
     assert waiting[2:4] == ["pending", "approved"]
+
+
+@pytest.mark.time_limit(120)
+def test_quickstart_shows_a_form_being_filled_in(tmp, build, need):
+    need("nginx")
+    shown = run(tmp, build)
+    assert re.search(r'^  admin_email  "ines at harbour" .*is not an e-mail address$', shown, re.M)
+    assert re.search(r'^  admin_email  .*"ines@harbour-dental.example" +right$', shown, re.M)
 
 
 @pytest.mark.time_limit(120)

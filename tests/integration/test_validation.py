@@ -83,13 +83,10 @@ def conf(configuration):
 
 def make_webhook(api, conf, type_, url, **changes):
     """Make the webhook in Connect, and have the configuration know it by the id that it got there."""
-    made = api.post("/notifications/webhooks", {
-        "label": type_, "type": type_, "object_class": PAIRS[type_][0], "product_id": calls.PRODUCT,
-        "external_url": url, "jwt_secret": f"{calls.SECRET} {type_}", "description": "", "active": True,
-        "http_method": "POST", **changes})
-    conf.webhook(hook_id(type_))["id"] = made["id"]
-    conf.secrets[made["id"]] = conf.secrets[hook_id(type_)]
-    return made["id"]
+    made = api.make_webhook(PAIRS[type_][0], type_, conf.secrets[hook_id(type_)], url, **changes)
+    conf.webhook(hook_id(type_))["id"] = made
+    conf.secrets[made] = conf.secrets[hook_id(type_)]
+    return made
 
 
 def path_of(type_):

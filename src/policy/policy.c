@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/jsonx.h"
+#include "policy/passwords.h"
 #include "policy/rules.h"
 
 /* NULL: out of memory. */
@@ -136,6 +137,40 @@ static enum err changes_of(struct json_object *answer, const struct policy_quest
     return changes_of_params(answer, q->object_class, ret, why);
 }
 
+/* In what a customer reads beside the fields; a field's own value is what it is. */
+static enum err hide_in_errors(struct json_object *params, struct mask *m)
+{
+    static const char *const errors[] = {"value_error", "structured_error"};
+    enum err e = ERR_OK;
+    for (size_t i = 0; e == ERR_OK && i < 2 * json_object_array_length(params); i++) {
+        struct json_object *param = json_object_array_get_idx(params, i / 2), *hidden;
+        struct json_object *error = jsonx_get(param, errors[i % 2]);
+        if (error == NULL)
+            continue;
+        e = mask_json(m, error, &hidden);
+        if (e == ERR_OK && !jsonx_add(param, errors[i % 2], hidden))
+            e = ERR_NOMEM;
+    }
+    return e;
+}
+
+/* Rules may quote anything: of a password nothing gets out of its own field. */
+static enum err hide_passwords(const struct policy_question *q, struct json_object *changes,
+                               struct why *why)
+{
+    struct json_object *params = object_params(q->object_class, changes);
+    struct json_object *said = json_object_new_object();
+    struct mask m = {0};
+    enum err e = params != NULL && !jsonx_share(said, "params", params) ? ERR_NOMEM : ERR_OK;
+    if (e == ERR_OK)
+        e = passwords_collect(q->object, said, &m);
+    if (e == ERR_OK && params != NULL && m.count > 0)
+        e = hide_in_errors(params, &m);
+    mask_free(&m);
+    json_object_put(said);
+    return e == ERR_OK ? e : why_no_memory(why);
+}
+
 enum err policy_validate(struct policy *p, const struct policy_question *q,
                          struct json_object **ret_changes, char ret_rule[DECISION_RULE_MAX],
                          struct why *why)
@@ -146,6 +181,10 @@ enum err policy_validate(struct policy *p, const struct policy_question *q,
     enum err e = p->ops->ask(p, q, &answer, rule, why);
     if (e == ERR_OK && answer != NULL) {
         e = changes_of(answer, q, ret_changes, why);
+        if (e == ERR_OK && (e = hide_passwords(q, *ret_changes, why)) != ERR_OK) {
+            json_object_put(*ret_changes);
+            *ret_changes = NULL;
+        }
         if (e != ERR_OK && rule[0] != '\0')
             why_prefix(why, e, "%s", rule);
     }

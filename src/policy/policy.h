@@ -72,7 +72,8 @@ enum err policy_ask(struct policy *p, const struct policy_question *q, struct de
 /*
  * Ask about a form. *ret_changes: what is said otherwise than in its document: one of the same
  * shape, of which most may be missing; owned by the caller, NULL if nothing is said. It comes of an
- * answer that is {"params":[...]} (a member that is null is none), or a whole document.
+ * answer that is {"params":[...]} (a member that is null is none), or a whole document. What errors
+ * quote of a password is hidden.
  * ERR_POLICY, ERR_TIMEOUT and others; `why` never tells a value.
  */
 enum err policy_validate(struct policy *p, const struct policy_question *q,

@@ -117,6 +117,12 @@ static void go_on(struct call *c)
     log_set_request(NULL);
 }
 
+/* In a pool's thread. */
+static void on_thread(void *work)
+{
+    go_on(work);
+}
+
 /* ----------------------------------------------------------------------- replies */
 
 /* Reply with c->result, for Connect's user and for the log. */
@@ -290,12 +296,6 @@ static enum step store(struct call *c)
     crypto_hash_sha256(d.token_sha256, (const unsigned char *)c->token, c->token_len);
     inbox_append(c->hook->inbox, &d, on_appended, c);
     return STEP_ELSEWHERE;
-}
-
-/* In a thread that takes time. */
-static void on_thread(void *work)
-{
-    go_on(work);
 }
 
 static enum step acknowledge(struct call *c)

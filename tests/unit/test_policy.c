@@ -564,6 +564,33 @@ static void takes_both_answers_to_a_form(void **state)
     }
 }
 
+/* What a rule, or a program, quotes of a password is for nobody to read; what it says it shall be
+ * is. */
+static void hides_passwords_in_what_is_said_about_a_form(void **state)
+{
+    (void)state;
+    static const struct policy_ops ops = {.name = "parrot", .ask = parrot_ask};
+    struct parrot parrot = {
+        {&ops},
+        "{'params':[{'id':'pw','value':'new secret','value_error':'old secret has expired'},"
+        "{'id':'a','value_error':'not new secret','structured_error':{'context':{'a':'old "
+        "secret'}}}]}",
+        false};
+    struct json_object *got = NULL,
+                       *document = json("{'asset':{'params':[{'id':'pw','type':'password',"
+                                        "'value':'old secret'},{'id':'a','value':'old secret'}]}}");
+    struct policy_question q = form_question(document);
+    char rule[DECISION_RULE_MAX];
+    assert_err(policy_validate(&parrot.head, &q, &got, rule, NULL), ERR_OK);
+    assert_string_equal(
+        json_object_to_json_string_ext(got, JSON_C_TO_STRING_PLAIN),
+        "{\"asset\":{\"params\":[{\"id\":\"pw\",\"value\":\"new secret\",\"value_error\":"
+        "\"******** has expired\"},{\"id\":\"a\",\"value_error\":\"not ********\","
+        "\"structured_error\":{\"context\":{\"a\":\"********\"}}}]}}");
+    json_object_put(got);
+    json_object_put(document);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -584,6 +611,7 @@ int main(void)
         cmocka_unit_test(asks_and_checks_the_answer),
         cmocka_unit_test(says_nothing_about_a_form_without_a_policy),
         cmocka_unit_test(takes_both_answers_to_a_form),
+        cmocka_unit_test(hides_passwords_in_what_is_said_about_a_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -129,6 +129,42 @@ static void setup_free(struct setup *s)
 
 /* ------------------------------------------------------------------------- set up */
 
+/* The type of validator that is played, which may be another than the webhook's. */
+static enum err load_type(const struct options *o, struct policy_question *q, struct why *why)
+{
+    if (o->type == NULL)
+        return ERR_OK;
+    if (webhook_type_parse(o->type, &q->webhook_type) != ERR_OK ||
+        q->object_class->webhooks[q->webhook_type].type == NULL)
+        return why_set(why, ERR_INVALID, "--type %s: no type of validators of a %s", o->type,
+                       q->object_class->name);
+    return ERR_OK;
+}
+
+/* What is asked. Of a form whose type is not known policy_form() finds out by whom. */
+static enum err load_kind(const struct options *o, struct policy_question *q, struct why *why)
+{
+    static const char *const kinds[] = {
+        [POLICY_PROCESS] = "process", [POLICY_VALIDATE] = "validate"};
+    enum policy_kind own = q->webhook_type == TYPE_EVENT ? POLICY_PROCESS : POLICY_VALIDATE;
+    enum err e = load_type(o, q, why);
+    if (e != ERR_OK)
+        return e;
+    q->kind = q->webhook_type == TYPE_EVENT ? POLICY_PROCESS : POLICY_VALIDATE;
+    if (o->kind != NULL && strcmp(o->kind, kinds[POLICY_VALIDATE]) == 0)
+        q->kind = POLICY_VALIDATE;
+    else if (o->kind != NULL && strcmp(o->kind, kinds[q->kind]) != 0)
+        return why_set(why, ERR_INVALID, "--kind is %s here, not %s", kinds[q->kind], o->kind);
+    if (q->kind == POLICY_VALIDATE && q->object_class->document == NULL)
+        return why_set(why, ERR_INVALID, "there are no forms of a %s to validate",
+                       q->object_class->name);
+    if (o->webhook != NULL && o->rules == NULL && q->kind != own)
+        return why_set(why, ERR_INVALID,
+                       "webhook %s is for events: its policy answers no forms (--rules may)",
+                       o->webhook);
+    return ERR_OK;
+}
+
 static enum err load_webhook(const struct options *o, struct setup *s,
                              struct conf_policy *ret_policy, struct why *why)
 {
@@ -143,9 +179,8 @@ static enum err load_webhook(const struct options *o, struct setup *s,
     s->question.side = w->account->side;
     s->question.webhook_id = w->id;
     s->question.webhook_type = w->type;
-    s->question.kind = w->type == TYPE_EVENT ? POLICY_PROCESS : POLICY_VALIDATE;
     *ret_policy = w->policy;
-    return ERR_OK;
+    return load_kind(o, &s->question, why);
 }
 
 static enum err side_parse(const char *word, const struct object_class *c, enum side *ret,
@@ -162,37 +197,14 @@ static enum err side_parse(const char *word, const struct object_class *c, enum 
     return ERR_OK;
 }
 
-/* What is asked, and by which type of webhook: policy_form() knows the type for a form. */
-static enum err load_kind(const struct options *o, struct policy_question *q, struct why *why)
-{
-    static const char *const kinds[] = {
-        [POLICY_PROCESS] = "process", [POLICY_VALIDATE] = "validate"};
-    const char *word = o->kind != NULL ? o->kind : kinds[POLICY_PROCESS];
-    q->kind = strcmp(word, kinds[POLICY_VALIDATE]) == 0 ? POLICY_VALIDATE : POLICY_PROCESS;
-    q->webhook_type = TYPE_EVENT;
-    if (strcmp(word, kinds[q->kind]) != 0)
-        return why_set(why, ERR_INVALID, "--kind is process or validate, not %s", word);
-    if (q->kind == POLICY_VALIDATE && q->object_class->document == NULL)
-        return why_set(why, ERR_INVALID, "--class: there are no forms of a %s",
-                       q->object_class->name);
-    if (o->type == NULL)
-        return ERR_OK;
-    if (webhook_type_parse(o->type, &q->webhook_type) != ERR_OK ||
-        q->object_class->webhooks[q->webhook_type].type == NULL || q->kind != POLICY_VALIDATE)
-        return why_set(why, ERR_INVALID, "--type %s: no type of validators of a %s", o->type,
-                       q->object_class->name);
-    return ERR_OK;
-}
-
 static enum err load_class(const struct options *o, struct setup *s, struct why *why)
 {
     if ((s->question.object_class = object_class_find(o->class)) == NULL)
         return why_set(why, ERR_INVALID, "--class %s: no such class of objects", o->class);
     s->question.webhook_id = "WH-000-000-000";
+    s->question.webhook_type = TYPE_EVENT;
     enum err e = load_kind(o, &s->question, why);
-    if (e != ERR_OK)
-        return e;
-    return side_parse(o->side, s->question.object_class, &s->question.side, why);
+    return e == ERR_OK ? side_parse(o->side, s->question.object_class, &s->question.side, why) : e;
 }
 
 static enum err load_json(const char *path, struct json_object **ret, struct why *why)
@@ -348,9 +360,8 @@ static const char *nonsense(const struct options *o)
         return "--object is needed: a file, or - for standard input";
     if (o->webhook == NULL && (o->rules == NULL || o->class == NULL))
         return "either --webhook, or --rules and --class are needed";
-    if (o->webhook != NULL &&
-        (o->class != NULL || o->side != NULL || o->kind != NULL || o->type != NULL))
-        return "--webhook knows its class, side, kind and type: leave these options out";
+    if (o->webhook != NULL && (o->class != NULL || o->side != NULL))
+        return "--webhook knows its class and side: leave --class and --side out";
     if (o->event != NULL && strcmp(o->object, "-") == 0 && strcmp(o->event, "-") == 0)
         return "--object and --event cannot both be standard input";
     return NULL;

@@ -256,3 +256,106 @@ def test_the_manual_explains_every_action_and_field(build):
     fields = {f for r in rows for f in r["needs"] + r["takes"]} | {"params", "message", "after"}
     explained = manual.partition('.\\" actions: end')[2]
     assert len(fields) > 8 and all(re.search(rf"^\.BR? .*\b{f}\b", explained, re.M) for f in fields)
+
+
+# ------------------------------------------------------------------------------- forms
+
+FORM_RULES = """\
+- when: eq($webhook.type,change_validator)
+  then: { params: [ { id: pin, value_error: "not now" } ] }
+- when: eq(type,renew)
+  then: { params: [ { id: pin, value: "${asset.params}" } ] }
+- then:
+    params:
+      - { id: pin, value: "new-pin", check: { pattern: "[0-9]+" },
+          message: "\\"${asset.params[pin].value}\\" is wrong" }
+      - { id: seats, check: { max: 5 }, message: "at most 5" }
+"""
+FORM = {"id": "PR-1-2-3", "type": "purchase", "status": "draft", "asset": {"params": [
+    {"id": "pin", "type": "password", "value": "old-pin"}, {"id": "seats", "value": "9", "value_error": "earlier"},
+    {"id": "other\u001b[31m", "value": "x"}]}}
+VALIDATE = ["--kind", "validate", "--class", "fulfillment_request"]
+
+
+@pytest.fixture
+def validate(build, tmp):
+    """validate(document, *options): ask FORM_RULES about it."""
+    def run(document, *options):
+        (tmp / "form.rules.yaml").write_text(FORM_RULES)
+        (tmp / "form.json").write_text(document if isinstance(document, str) else json.dumps(document))
+        return subprocess.run([build / "connect-webhook", "policy", "test", "--rules", tmp / "form.rules.yaml",
+                               "--object", tmp / "form.json", *options],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT)
+    return run
+
+
+def test_a_form_is_shown_as_what_changes_in_it(validate):
+    ran = validate(FORM, *VALIDATE)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout == """\
+document  PR-1-2-3 (fulfillment_request, draft)
+rule      form.rules.yaml:5
+errors    2
+changes   3
+
+asset.params[pin].value
+  - "********"
+  + "********"
+
+asset.params[pin].value_error
+  - null
+  + "\\"********\\" is wrong"
+
+asset.params[seats].value_error
+  - "earlier"
+  + "at most 5"
+"""
+
+
+def test_a_form_is_shown_as_json(validate):
+    ran = validate({**FORM, "asset": {"params": FORM["asset"]["params"][1:]}}, *VALIDATE, "--json")
+    assert ran.returncode == 0
+    assert json.loads(ran.stdout) == {
+        "object": "PR-1-2-3", "object_class": "fulfillment_request", "state": "draft", "type": "validator",
+        "rule": "form.rules.yaml:5", "errors": 1, "problem": None,
+        "changes": [{"path": "asset.params[seats].value_error", "before": "earlier", "after": "at most 5"}]}
+
+
+def test_a_form_is_asked_about_by_the_type_for_its_situation_or_by_another(validate):
+    change = {**FORM, "type": "change"}
+    assert json.loads(validate(change, *VALIDATE, "--json").stdout)["rule"] == "form.rules.yaml:1"
+    ran = validate(FORM, "--class", "fulfillment_request", "--type", "change_validator", "--json")
+    assert json.loads(ran.stdout)["rule"] == "form.rules.yaml:1"
+    assert "not one for a change_validator: its type is purchase, not change" in ran.stderr
+    said = json.loads(validate({"asset": {}}, *VALIDATE, "--json").stdout)
+    assert (said["type"], said["rule"], said["changes"]) == (None, "form.rules.yaml:5", [])
+
+
+@pytest.mark.parametrize("document, options, told", [
+    ({**FORM, "type": "renew"}, VALIDATE, "form.rules.yaml:3: params[pin]: ${asset.params} is no text"),
+    ("{", VALIDATE, "the body: line 1"), ({"configuration": {}}, VALIDATE, 'no object "asset"'),
+    (FORM, ["--kind", "guess", "--class", "fulfillment_request"], "--kind is process here, not guess"),
+    (FORM, ["--kind", "validate", "--class", "usage_file"], "there are no forms of a usage_file"),
+    (FORM, [*VALIDATE, "--type", "event"], "--type event: no type of validators of a fulfillment_request"),
+    (FORM, [*VALIDATE, "--type", "draft_tcr_t1_val"], "no type of validators of a fulfillment_request"),
+    (FORM, ["--class", "fulfillment_request", "--kind", "process", "--type", "validator"], "--kind is validate here"),
+    (FORM, ["--class", "fulfillment_request"], "a decision needs an action")])
+def test_what_cannot_be_said_about_a_form_is_told(validate, document, options, told):
+    ran = validate(document, *options)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert told in ran.stderr and "old-pin" not in ran.stderr
+
+
+def test_a_webhook_says_what_its_policy_is_asked(policy):
+    hook = policy.conf.webhook(calls.WEBHOOK)
+    ran = policy(FORM, "--kind", "validate")
+    assert ran.returncode == 1 and "its policy answers no forms" in ran.stderr
+    (policy.conf.folder / "form.rules.yaml").write_text(FORM_RULES)
+    rules = str(policy.conf.folder / "form.rules.yaml")
+    assert "at most 5" in policy(FORM, "--kind", "validate", "--rules", rules).stdout
+    hook.update(type="validator", policy={"rules": rules})
+    policy.conf.save()
+    for options in [], ["--kind", "validate"], ["--type", "validator"]:
+        assert "at most 5" in policy(FORM, *options).stdout
+    assert policy(FORM, "--type", "change_validator").stdout.count("not now") == 1
+    assert "--kind is validate here, not process" in policy(FORM, "--kind", "process").stderr

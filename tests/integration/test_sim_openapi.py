@@ -25,6 +25,7 @@ KNOWN = [
     ("connection.type", "preview"), ("pending_request.type", "transfer"),
     ("params", list), ("params[]", dict), ("attributes", dict),  # said to be a text, of texts, a list
     ("items[].quantity", str), ("template", None),  # "unlimited"; none yet
+    ("capabilities.tiers.configs.configs", "missing"),  # only ever written
 ]
 
 
@@ -60,3 +61,14 @@ def test_what_is_made_is_as_described(description, api):
     faults = {*description.faults(made, description.list_of("/requests")),
               *description.faults(one, description.list_of("/conversations"))}
     assert faults <= set(KNOWN)
+
+
+@pytest.mark.parametrize("path, body", [
+    ("/requests/PR-7957-9623-8231-001/validate",
+     {"asset": {"params": [{"id": "admin_email", "value": "x", "value_error": "", "value_choices": []}]}}),
+    ("/tier/config-requests/TCR-552-011-840-001/validate", {"params": [{"id": "reseller_code", "value": "x"}]})])
+def test_a_form_is_validated_as_described(description, api, path, body):
+    assert description.faults_of_request("POST", path, "", body) == set()
+    operation = description.operation("POST", path)[1]
+    schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    assert {*description.faults(api.post(path, body), schema)} <= set(KNOWN)

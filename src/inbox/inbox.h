@@ -138,7 +138,8 @@ struct inbox_tally {
     int64_t last_success_us, last_failure_us; /* 0: there was none */
 };
 
-/* Count one. It is on stable storage within about a second; what a crash takes is lost. */
+/* Count one, without waiting: it is on stable storage within about a second. What a crash takes, or
+ * a full disk, is lost; of the latter the log tells. */
 void inbox_tally_add(struct inbox *i, const char *webhook_id, bool success);
 /* ERR_NOT_FOUND: none was counted. ERR_STORE. */
 enum err inbox_tally_read(struct inbox *i, const char *webhook_id, struct inbox_tally *ret,

@@ -95,6 +95,17 @@ static void print_list(struct printing *p, struct json_object *present, struct j
     }
 }
 
+static void add_member(struct printing *p, const char *name, struct json_object *value)
+{
+    struct json_object *key = json_object_new_string(name);
+    if (key == NULL && p->out->err == ERR_OK)
+        p->out->err = ERR_NOMEM;
+    jsonx_print(p->out, key);
+    buf_addc(p->out, ':');
+    jsonx_print(p->out, value);
+    json_object_put(key);
+}
+
 /* `first`: there is no member yet that a comma would have to follow. */
 static void add_members(struct printing *p, struct json_object *present,
                         struct json_object *changes, bool first)
@@ -107,14 +118,10 @@ static void add_members(struct printing *p, struct json_object *present,
         if (json_object_object_get_ex(present, name, NULL) || says_nothing(value) ||
             is_by_id(value))
             continue;
-        struct json_object *key = json_object_new_string(name);
         if (!first)
             buf_addc(p->out, ',');
         first = false;
-        jsonx_print(p->out, key);
-        buf_addc(p->out, ':');
-        jsonx_print(p->out, value);
-        json_object_put(key);
+        add_member(p, name, value);
     }
 }
 

@@ -21,5 +21,5 @@ const struct object_class class_billing_request = {
     .product = "asset.product.id",
     .created = "events.created.at",
     .verbs = verbs,
-    .webhooks = {[TYPE_EVENT] = {"Subscription Billing Request Queue Changes"}},
+    .webhooks = {[TYPE_EVENT] = {.name = "Subscription Billing Request Queue Changes"}},
 };

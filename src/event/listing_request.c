@@ -36,5 +36,5 @@ const struct object_class class_listing_request = {
     .created = "created",
     .pending = {[SIDE_DISTRIBUTOR] = {"reviewing", "deploying"}},
     .verbs = verbs,
-    .webhooks = {[TYPE_EVENT] = {"Listing Request"}},
+    .webhooks = {[TYPE_EVENT] = {.name = "Listing Request"}},
 };

@@ -22,5 +22,5 @@ const struct object_class class_tier_account_request = {
     .created = "events.created.at",
     .pending = {[SIDE_VENDOR] = {"pending"}},
     .verbs = verbs,
-    .webhooks = {[TYPE_EVENT] = {"Tier Account Request Queue Changes"}},
+    .webhooks = {[TYPE_EVENT] = {.name = "Tier Account Request Queue Changes"}},
 };

@@ -39,6 +39,6 @@ const struct object_class class_usage_file = {
     .pending =
         {[SIDE_VENDOR] = {"ready", "uploaded"}, [SIDE_DISTRIBUTOR] = {"pending", "accepted"}},
     .verbs = verbs,
-    .webhooks = {[TYPE_EVENT] = {"Usage File, Queue Changes"}},
+    .webhooks = {[TYPE_EVENT] = {.name = "Usage File, Queue Changes"}},
     .volatile_members = {"usage_file_uri", "processed_file_uri", "reconciliation_file_uri"},
 };

@@ -40,7 +40,7 @@ const struct object_class class_gizmo = {
     .params = "knobs.params",
     .pending = {[SIDE_VENDOR] = {"new"}},
     .verbs = verbs,
-    .webhooks = {[TYPE_EVENT] = {"Gizmo Queue Changes"}},
+    .webhooks = {[TYPE_EVENT] = {.name = "Gizmo Queue Changes"}},
 };
 """
 NOTICE = r"""
@@ -60,7 +60,7 @@ const struct object_class class_notice = {
     .list = "/notices",
     .created = "at",
     .verbs = verbs,
-    .webhooks = {[TYPE_EVENT] = {""}},
+    .webhooks = {[TYPE_EVENT] = {.name = ""}},
 };
 """
 

@@ -7,7 +7,8 @@ base_sources = \
 	src/base/clk.c src/base/clk.h \
 	src/base/err.c src/base/err.h \
 	src/base/http.c src/base/http.h \
-	src/base/jsonx.c src/base/jsonx.h src/base/jsonx_each.c src/base/jsonx_tree.c \
+	src/base/jsonx.c src/base/jsonx.h src/base/jsonx_each.c src/base/jsonx_members.c \
+	src/base/jsonx_tree.c \
 	src/base/log.c src/base/log.h \
 	src/base/mask.c src/base/mask.h \
 	src/base/rql.h src/base/rql_match.c src/base/rql_parse.c src/base/rql_path.c \

@@ -27,22 +27,6 @@ static const char *skip_string(const char *s, const char *end)
     return s < end ? s + 1 : end;
 }
 
-/* At the comma or bracket behind the element that begins at `s`, or at `end`. */
-static const char *skip_element(const char *s, const char *end)
-{
-    for (int depth = 0; s < end;) {
-        if (*s == '"') {
-            s = skip_string(s, end);
-            continue;
-        }
-        if (depth == 0 && (*s == ',' || *s == ']' || *s == '}'))
-            return s;
-        depth += (*s == '[' || *s == '{') - (*s == ']' || *s == '}');
-        s++;
-    }
-    return end;
-}
-
 const char *jsonx_behind_value(const char *s, const char *end)
 {
     static const char ends[] = ",]} \t\r\n";
@@ -64,6 +48,14 @@ const char *jsonx_behind_value(const char *s, const char *end)
         if (depth == 0)
             break;
     }
+    return s;
+}
+
+/* At the comma or bracket behind the element that begins at `s`, or at `end`. */
+static const char *skip_element(const char *s, const char *end)
+{
+    while (s < end && *s != ',' && *s != ']' && *s != '}')
+        s = *s == '"' || *s == '[' || *s == '{' ? jsonx_behind_value(s, end) : s + 1;
     return s;
 }
 

@@ -146,11 +146,11 @@ static enum err load_kind(const struct options *o, struct policy_question *q, st
 {
     static const char *const kinds[] = {
         [POLICY_PROCESS] = "process", [POLICY_VALIDATE] = "validate"};
-    enum policy_kind own = q->webhook_type == TYPE_EVENT ? POLICY_PROCESS : POLICY_VALIDATE;
+    enum policy_kind own = policy_kind_of(q->webhook_type);
     enum err e = load_type(o, q, why);
     if (e != ERR_OK)
         return e;
-    q->kind = q->webhook_type == TYPE_EVENT ? POLICY_PROCESS : POLICY_VALIDATE;
+    q->kind = policy_kind_of(q->webhook_type);
     if (o->kind != NULL && strcmp(o->kind, kinds[POLICY_VALIDATE]) == 0)
         q->kind = POLICY_VALIDATE;
     else if (o->kind != NULL && strcmp(o->kind, kinds[q->kind]) != 0)
@@ -175,10 +175,7 @@ static enum err load_webhook(const struct options *o, struct setup *s,
     const struct conf_webhook *w = conf_webhook(s->conf, o->webhook);
     if (w == NULL)
         return why_set(why, ERR_NOT_FOUND, "%s has no webhook %s", path, o->webhook);
-    s->question.object_class = w->object_class;
-    s->question.side = w->account->side;
-    s->question.webhook_id = w->id;
-    s->question.webhook_type = w->type;
+    s->question = policy_question_of(w);
     *ret_policy = w->policy;
     return load_kind(o, &s->question, why);
 }
@@ -221,9 +218,9 @@ static enum err set_up(const struct options *o, struct setup *s, struct why *why
 {
     struct conf_policy policy = {CONF_POLICY_NONE, NULL};
     struct policy_question *q = &s->question;
+    enum err e = o->webhook != NULL ? load_webhook(o, s, &policy, why) : load_class(o, s, why);
     q->attempt = (int)o->attempt;
     q->deadline = clk_mono_ms() + DEADLINE_MS;
-    enum err e = o->webhook != NULL ? load_webhook(o, s, &policy, why) : load_class(o, s, why);
     if (o->rules != NULL)
         policy = (struct conf_policy){CONF_POLICY_RULES, o->rules};
     if (e == ERR_OK)
@@ -308,7 +305,7 @@ static enum err hide_passwords(const struct setup *s, const struct decision *d,
                                struct json_object **ret_shown, struct why *why)
 {
     struct mask m = {0};
-    enum err e = passwords_collect(s->object, d != NULL ? d->json : NULL, &m);
+    enum err e = passwords_collect(s->object, d != NULL ? d->params : NULL, &m);
     if (e == ERR_OK)
         e = mask_text(&m, why->text, sizeof why->text);
     if (e == ERR_OK && d != NULL)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/jsonx.h"
+#include "base/utf8.h"
 #include "policy/pattern.h"
 
 /*
@@ -167,19 +168,12 @@ static enum err matches(const struct term *t, const struct checked *v, bool *ret
     return pattern_matches(t->pattern, v->value, ret, why);
 }
 
-static double length_of(const char *text)
-{
-    double n = 0;
-    for (; *text != '\0'; text++)
-        n += ((unsigned char)*text & 0xc0) != 0x80;
-    return n;
-}
-
 static enum err is_long_enough(const struct term *t, const struct checked *v, bool *ret,
                                struct why *why)
 {
+    size_t min = (size_t)t->number;
     (void)why;
-    *ret = length_of(v->value) >= t->number;
+    *ret = min == 0 || v->value[utf8_prefix(v->value, min - 1)] != '\0';
     return ERR_OK;
 }
 
@@ -187,7 +181,7 @@ static enum err is_short_enough(const struct term *t, const struct checked *v, b
                                 struct why *why)
 {
     (void)why;
-    *ret = length_of(v->value) <= t->number;
+    *ret = v->value[utf8_prefix(v->value, (size_t)t->number)] == '\0';
     return ERR_OK;
 }
 

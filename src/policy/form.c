@@ -24,13 +24,14 @@ struct form {
 
 void form_free(struct form *f)
 {
-    for (size_t i = 0; f != NULL && i < f->count; i++) {
+    if (f == NULL)
+        return;
+    for (size_t i = 0; i < f->count; i++) {
         json_object_put(f->entries[i].says);
         json_object_put(f->entries[i].message);
         check_free(f->entries[i].check);
     }
-    if (f != NULL)
-        free(f->entries);
+    free(f->entries);
     free(f);
 }
 

@@ -6,7 +6,7 @@
 #include "base/jsonx.h"
 
 struct collecting {
-    const struct json_object *decided; /* the decision's parameters, or NULL */
+    const struct json_object *given; /* an answer's parameters, or NULL */
     struct mask *mask;
     enum err err;
 };
@@ -27,19 +27,19 @@ static bool add_values(struct collecting *c, const struct json_object *param)
            jsonx_visit(jsonx_get(param, "structured_value"), add_leaf, c);
 }
 
-/* With its own values come those that the decision gives to the parameter of this id. */
+/* With its own values come those that the answer gives to the parameter of this id. */
 static bool add_password(void *ctx, struct json_object *at)
 {
     struct collecting *c = ctx;
     if (strcmp(jsonx_str(at, "type", ""), "password") != 0)
         return true;
-    return add_values(c, at) && add_values(c, jsonx_element(c->decided, jsonx_str(at, "id", "")));
+    return add_values(c, at) && add_values(c, jsonx_element(c->given, jsonx_str(at, "id", "")));
 }
 
-enum err passwords_collect(const struct json_object *object, const struct json_object *decision,
+enum err passwords_collect(const struct json_object *object, const struct json_object *given,
                            struct mask *m)
 {
-    struct collecting c = {jsonx_array(decision, "params"), m, ERR_OK};
+    struct collecting c = {given, m, ERR_OK};
     jsonx_visit(object, add_password, &c);
     return c.err;
 }

@@ -7,6 +7,21 @@
 #include "policy/passwords.h"
 #include "policy/rules.h"
 
+enum policy_kind policy_kind_of(enum webhook_type t)
+{
+    return t == TYPE_EVENT ? POLICY_PROCESS : POLICY_VALIDATE;
+}
+
+struct policy_question policy_question_of(const struct conf_webhook *w)
+{
+    return (struct policy_question){.kind = policy_kind_of(w->type),
+                                    .object_class = w->object_class,
+                                    .side = w->account->side,
+                                    .webhook_id = w->id,
+                                    .webhook_type = w->type,
+                                    .attempt = 1};
+}
+
 /* NULL: out of memory. */
 static struct json_object *webhook_json(const struct policy_question *q)
 {
@@ -137,21 +152,13 @@ static enum err changes_of(struct json_object *answer, const struct policy_quest
     return changes_of_params(answer, q->object_class, ret, why);
 }
 
-/* In what a customer reads beside the fields; a field's own value is what it is. */
-static enum err hide_in_errors(struct json_object *params, struct mask *m)
+static enum err hide_in(struct json_object *param, const char *name, struct mask *m)
 {
-    static const char *const errors[] = {"value_error", "structured_error"};
-    enum err e = ERR_OK;
-    for (size_t i = 0; e == ERR_OK && i < 2 * json_object_array_length(params); i++) {
-        struct json_object *param = json_object_array_get_idx(params, i / 2), *hidden;
-        struct json_object *error = jsonx_get(param, errors[i % 2]);
-        if (error == NULL)
-            continue;
-        e = mask_json(m, error, &hidden);
-        if (e == ERR_OK && !jsonx_add(param, errors[i % 2], hidden))
-            e = ERR_NOMEM;
-    }
-    return e;
+    struct json_object *hidden, *error = jsonx_get(param, name);
+    if (error == NULL)
+        return ERR_OK;
+    enum err e = mask_json(m, error, &hidden);
+    return e == ERR_OK && !jsonx_add(param, name, hidden) ? ERR_NOMEM : e;
 }
 
 /* Rules may quote anything: of a password nothing gets out of its own field. */
@@ -159,15 +166,16 @@ static enum err hide_passwords(const struct policy_question *q, struct json_obje
                                struct why *why)
 {
     struct json_object *params = object_params(q->object_class, changes);
-    struct json_object *said = json_object_new_object();
+    size_t n = params != NULL ? json_object_array_length(params) : 0;
     struct mask m = {0};
-    enum err e = params != NULL && !jsonx_share(said, "params", params) ? ERR_NOMEM : ERR_OK;
-    if (e == ERR_OK)
-        e = passwords_collect(q->object, said, &m);
-    if (e == ERR_OK && params != NULL && m.count > 0)
-        e = hide_in_errors(params, &m);
+    enum err e = passwords_collect(q->object, params, &m);
+    for (size_t i = 0; e == ERR_OK && m.count > 0 && i < n; i++) {
+        struct json_object *param = json_object_array_get_idx(params, i);
+        e = hide_in(param, "value_error", &m);
+        if (e == ERR_OK)
+            e = hide_in(param, "structured_error", &m);
+    }
     mask_free(&m);
-    json_object_put(said);
     return e == ERR_OK ? e : why_no_memory(why);
 }
 

@@ -34,6 +34,11 @@ struct policy_question {
     int64_t deadline;           /* clk_mono_ms */
 };
 
+/* What is asked for webhooks of this type. */
+enum policy_kind policy_kind_of(enum webhook_type t);
+/* The first question for a webhook, but for what it is about and its deadline. */
+struct policy_question policy_question_of(const struct conf_webhook *w);
+
 /* The question as the JSON that programs and services get; owned by the caller. */
 enum err policy_question_json(const struct policy_question *q, int64_t id,
                               struct json_object **ret);

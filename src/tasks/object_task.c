@@ -74,7 +74,7 @@ static void hide_passwords(struct task *t)
     struct mask m = {0};
     if (why->text[0] == '\0')
         return;
-    enum err e = passwords_collect(t->object, t->decision.json, &m);
+    enum err e = passwords_collect(t->object, t->decision.params, &m);
     if (e == ERR_OK)
         e = mask_text(&m, why->text, sizeof why->text);
     if (e != ERR_OK)
@@ -131,14 +131,10 @@ static enum outcome read_object(struct task *t)
 static enum outcome ask_policy(struct task *t)
 {
     const struct conf_webhook *w = t->queue->webhook;
-    const struct policy_question q = {.object_class = w->object_class,
-                                      .side = w->account->side,
-                                      .webhook_id = w->id,
-                                      .webhook_type = w->type,
-                                      .claims = t->terms->claims,
-                                      .object = t->object,
-                                      .attempt = 1,
-                                      .deadline = t->job.deadline};
+    struct policy_question q = policy_question_of(w);
+    q.claims = t->terms->claims;
+    q.object = t->object;
+    q.deadline = t->job.deadline;
     struct result *r = &t->job.result;
     r->err = policy_ask(t->queue->policy, &q, &t->decision, &r->why);
     if (r->err == ERR_OK)

@@ -17,18 +17,14 @@ struct inbox_queue queue_in_inbox(const struct queue *q)
     return (struct inbox_queue){w->account->id, w->product, w->object_class};
 }
 
-static enum policy_kind kind_of(const struct conf_webhook *w)
-{
-    return w->type == TYPE_EVENT ? POLICY_PROCESS : POLICY_VALIDATE;
-}
-
 /* Webhooks of one class that ask the same policy the same share it. NULL: nobody has it yet. */
 static struct policy *find_shared(const struct queues *q, const struct conf_webhook *w)
 {
     for (size_t i = 0; i < q->count; i++) {
         const struct conf_webhook *other = q->list[i].webhook;
         if (q->list[i].policy != NULL && other->object_class == w->object_class &&
-            kind_of(other) == kind_of(w) && conf_same_policy(&other->policy, &w->policy))
+            policy_kind_of(other->type) == policy_kind_of(w->type) &&
+            conf_same_policy(&other->policy, &w->policy))
             return q->list[i].policy;
     }
     return NULL;
@@ -49,7 +45,7 @@ static enum err fill(struct queues *q, struct queue *one, struct why *why)
     if (w->type == TYPE_EVENT && w->account->api_key.value != NULL)
         e = clients_get(q->clients, w->account, &one->api, why);
     if (e == ERR_OK && (one->policy = find_shared(q, w)) == NULL) {
-        e = policy_open(&w->policy, kind_of(w), w->object_class, &one->policy, why);
+        e = policy_open(&w->policy, policy_kind_of(w->type), w->object_class, &one->policy, why);
         if (e != ERR_OK)
             why_prefix(why, e, "webhook %s", w->id);
     }

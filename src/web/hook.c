@@ -392,15 +392,10 @@ static void note_form(const struct conf_webhook *w, const struct json_object *do
 static enum step answer_form(struct call *c, const struct validation *d, int64_t deadline)
 {
     const struct conf_webhook *w = c->verified.webhook;
-    const struct policy_question q = {.kind = POLICY_VALIDATE,
-                                      .object_class = w->object_class,
-                                      .side = w->account->side,
-                                      .webhook_id = w->id,
-                                      .webhook_type = w->type,
-                                      .claims = c->event.claims,
-                                      .object = d->root,
-                                      .attempt = 1,
-                                      .deadline = deadline};
+    struct policy_question q = policy_question_of(w);
+    q.claims = c->event.claims;
+    q.object = d->root;
+    q.deadline = deadline;
     struct json_object *changes;
     char rule[DECISION_RULE_MAX];
     struct why *why = &c->result.why;

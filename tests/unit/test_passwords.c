@@ -14,7 +14,7 @@ static const char *collected(const char *object_text, const char *decision_text)
     static char list[256];
     struct json_object *object = json(object_text), *decision = json(decision_text);
     struct mask m = {0};
-    assert_err(passwords_collect(object, decision, &m), ERR_OK);
+    assert_err(passwords_collect(object, jsonx_array(decision, "params"), &m), ERR_OK);
     list[0] = '\0';
     for (size_t i = 0; i < m.count; i++)
         snprintf(list + strlen(list), sizeof list - strlen(list), "%s ", m.values[i]);

@@ -130,9 +130,7 @@ static void serve_api(struct sim_call *c)
         wait_ms(s, c->fault.delay_ms);
     if (!fits)
         sim_error(c, 404, "SYS_404", "Not found.");
-    else if (c->fault.effect && is_authorized(c) && sim_is_trigger(c))
-        sim_trigger(c);
-    else if (c->fault.effect && is_authorized(c) && sim_is_validation(c))
+    else if (c->fault.effect && is_authorized(c) && !sim_trigger(c))
         sim_validate(c);
     pthread_mutex_lock(&s->lock);
     perform(c, path);

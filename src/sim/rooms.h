@@ -23,10 +23,9 @@ bool sim_catalog(struct sim_call *c);
 /* usage.c: is what is sent a file, and not JSON? */
 bool sim_is_upload(const struct sim_call *c);
 
-/* What calls webhooks for real, and so is called WITHOUT the lock: trigger.c, validate.c. */
-bool sim_is_trigger(const struct sim_call *c);
+/* The same of what calls webhooks for real, and so is called WITHOUT the lock: trigger.c,
+ * validate.c. */
 bool sim_trigger(struct sim_call *c);
-bool sim_is_validation(const struct sim_call *c);
 bool sim_validate(struct sim_call *c);
 
 #endif

@@ -4,7 +4,7 @@
 #include "sim/delivery.h"
 #include "sim/rooms.h"
 
-bool sim_is_trigger(const struct sim_call *c)
+static bool is_trigger(const struct sim_call *c)
 {
     return sim_is(c, "POST", 4) && strcmp(c->parts[0], "notifications") == 0 &&
            strcmp(c->parts[1], "webhooks") == 0 && strcmp(c->parts[3], "trigger") == 0;
@@ -14,6 +14,8 @@ bool sim_trigger(struct sim_call *c)
 {
     struct sim *s = c->sim;
     struct sim_delivery delivery;
+    if (!is_trigger(c))
+        return false;
     pthread_mutex_lock(&s->lock);
     struct json_object *hook = store_find(s->store, STORE_WEBHOOKS, c->parts[2]);
     bool ok = hook != NULL && sim_delivery_make(c, hook, NULL, &delivery);

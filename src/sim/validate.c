@@ -24,12 +24,6 @@ static const struct sim_kind *kind_of(const struct sim_call *c, const char **ret
     return k;
 }
 
-bool sim_is_validation(const struct sim_call *c)
-{
-    const char *id;
-    return kind_of(c, &id) != NULL;
-}
-
 /* The active webhook for it; NULL: there is none. */
 static struct json_object *find_hook(const struct sim *s, const struct object_class *class,
                                      const struct json_object *object)
@@ -103,6 +97,8 @@ bool sim_validate(struct sim_call *c)
     struct sim_delivery delivery;
     const char *id = NULL;
     const struct sim_kind *k = kind_of(c, &id);
+    if (k == NULL)
+        return false;
     if (!sim_read_body(c))
         return true;
     pthread_mutex_lock(&s->lock);

@@ -11,6 +11,7 @@ base_sources = \
 	src/base/jsonx_tree.c \
 	src/base/log.c src/base/log.h \
 	src/base/mask.c src/base/mask.h \
+	src/base/proc.c src/base/proc.h \
 	src/base/rql.h src/base/rql_match.c src/base/rql_parse.c src/base/rql_path.c \
 	src/base/rql_print.c \
 	src/base/rql_priv.h src/base/rql_scan.c src/base/rql_scan.h src/base/rql_value.c \
@@ -46,8 +47,11 @@ transport_sources = \
 conf_sources = \
 	src/conf/conf.c src/conf/conf.h src/conf/owner.h \
 	src/conf/conf_load.c \
+	src/conf/conf_policy.c \
 	src/conf/conf_print.c \
-	src/conf/keys.c src/conf/keys.h
+	src/conf/conf_webhook.c \
+	src/conf/keys.c src/conf/keys.h \
+	src/conf/load.c src/conf/load.h
 
 auth_sources = \
 	src/auth/bearer.c src/auth/bearer.h \
@@ -72,14 +76,20 @@ api_sources = \
 	src/api/rate.c src/api/rate.h
 
 policy_sources = \
+	src/policy/answer.c src/policy/answer.h \
+	src/policy/asking.c src/policy/asking.h \
 	src/policy/check.c src/policy/check.h \
 	src/policy/decision.c src/policy/decision.h \
+	src/policy/exec.c src/policy/exec.h \
 	src/policy/form.c src/policy/form.h \
 	src/policy/passwords.c src/policy/passwords.h \
 	src/policy/pattern.c src/policy/pattern.h \
 	src/policy/policy.c src/policy/policy.h \
+	src/policy/program.c src/policy/program.h \
 	src/policy/quote.c src/policy/quote.h \
-	src/policy/rules.c src/policy/rules.h
+	src/policy/rules.c src/policy/rules.h \
+	src/policy/spawn.c src/policy/spawn.h \
+	src/policy/spawner.c src/policy/spawner.h
 
 processors_sources = \
 	src/processors/job.c src/processors/job.h \
@@ -138,6 +148,14 @@ connect_webhook_LDADD = $(archive_libs)
 sbin_PROGRAMS += connect-webhook.fcgi
 connect_webhook_fcgi_SOURCES = src/cmd/cmd.c src/cmd/cmd.h src/cmd/handler.c
 connect_webhook_fcgi_LDADD = $(archive_libs)
+
+# Runs the programs that are policies. It needs nothing of the libraries, and links none.
+libexec_PROGRAMS += connect-webhook-spawner
+connect_webhook_spawner_SOURCES = \
+	src/spawner/keeper.c src/spawner/keeper.h \
+	src/spawner/program.c src/spawner/program.h \
+	src/spawner/spawner.c
+connect_webhook_spawner_LDADD = libconnect-webhook.a
 
 bin_PROGRAMS += connect-sim
 connect_sim_SOURCES = \

@@ -41,6 +41,7 @@ api_tests = \
 
 policy_tests = \
 	tests/unit/test_check \
+	tests/unit/test_exec \
 	tests/unit/test_form \
 	tests/unit/test_passwords \
 	tests/unit/test_policy \

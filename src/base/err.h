@@ -63,6 +63,7 @@
     X(ERR_HTTP_ANSWER, "http-answer", PASSES, "the server's answer made no sense")                 \
     /* what decides */                                                                             \
     X(ERR_POLICY, "policy", STAYS, "the policy gave no usable decision")                           \
+    X(ERR_PROGRAM, "program", PASSES, "the policy's program gave no answer")                       \
     X(ERR_STATE, "state", STAYS, "the object's state does not allow it")
 
 enum err {

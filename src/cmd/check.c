@@ -107,7 +107,9 @@ static int list(const struct cmd *self, const char *path, const struct conf *con
         jsonx_add_text(row, "object_class", w->object_class->name);
         jsonx_add_text(row, "type", webhook_type_name(w->type));
         jsonx_add_text(row, "policy",
-                       w->policy.kind == CONF_POLICY_RULES ? w->policy.path : "none");
+                       w->policy.kind == CONF_POLICY_RULES  ? w->policy.path
+                       : w->policy.kind == CONF_POLICY_EXEC ? w->policy.argv[0]
+                                                            : "none");
         table_row(t, row);
     }
     table_print(t);

@@ -15,6 +15,7 @@
 #include "conf/conf.h"
 #include "policy/passwords.h"
 #include "policy/policy.h"
+#include "policy/spawner.h"
 
 #define OBJECT_MAX  (16 * 1024 * 1024) /* bytes of a file with an object or an event */
 #define OUTPUT_MAX  (32 * 1024 * 1024) /* bytes of what is printed */
@@ -112,6 +113,7 @@ const struct cmd cmd_policy = {
 /* Whose policy is asked about what. */
 struct setup {
     struct conf *conf; /* NULL without --webhook */
+    struct spawner *spawner;
     struct policy *policy;
     struct policy_question question;
     struct json_object *object, *claims; /* owned; the question borrows them */
@@ -121,6 +123,7 @@ struct setup {
 static void setup_free(struct setup *s)
 {
     policy_free(s->policy);
+    spawner_free(s->spawner);
     conf_unref(s->conf);
     json_object_put(s->object);
     json_object_put(s->claims);
@@ -216,15 +219,17 @@ static enum err load_json(const char *path, struct json_object **ret, struct why
 
 static enum err set_up(const struct options *o, struct setup *s, struct why *why)
 {
-    struct conf_policy policy = {CONF_POLICY_NONE, NULL};
+    struct conf_policy policy = {.kind = CONF_POLICY_NONE};
     struct policy_question *q = &s->question;
     enum err e = o->webhook != NULL ? load_webhook(o, s, &policy, why) : load_class(o, s, why);
     q->attempt = (int)o->attempt;
     q->deadline = clk_mono_ms() + DEADLINE_MS;
     if (o->rules != NULL)
-        policy = (struct conf_policy){CONF_POLICY_RULES, o->rules};
+        policy = (struct conf_policy){.kind = CONF_POLICY_RULES, .path = o->rules};
+    if (e == ERR_OK && (s->spawner = spawner_new(NULL)) == NULL)
+        e = why_no_memory(why);
     if (e == ERR_OK)
-        e = policy_open(&policy, q->kind, q->object_class, &s->policy, why);
+        e = policy_open(&policy, q->kind, q->object_class, s->spawner, &s->policy, why);
     buf_init(&s->form, OBJECT_MAX);
     if (e == ERR_OK)
         e = q->kind == POLICY_VALIDATE ? buf_read_file(&s->form, o->object, why)

@@ -207,6 +207,7 @@ static int poll_with(const struct cmd *self, struct conf *c, const struct option
                                                 .lock_timeout_ms = c->inbox.lock_timeout_ms};
     struct inbox *inbox = NULL;
     struct clients *clients = NULL;
+    struct spawner *spawner = NULL;
     struct queues *queues = NULL;
     struct why why;
     int status = check_ids(self, c, o);
@@ -215,13 +216,14 @@ static int poll_with(const struct cmd *self, struct conf *c, const struct option
     enum err e = open_log(c, &why);
     if (e == ERR_OK)
         e = inbox_open(&inbox_options, &inbox, &why);
-    if (e == ERR_OK && (clients = clients_new()) == NULL)
+    if (e == ERR_OK && ((clients = clients_new()) == NULL || (spawner = spawner_new(NULL)) == NULL))
         e = why_no_memory(&why);
     if (e == ERR_OK)
-        e = queues_new(c, clients, &queues, &why);
+        e = queues_new(c, clients, spawner, &queues, &why);
     status = e == ERR_OK ? go_round(self, c, queues, inbox, o) : cmd_failed(self, "%s", why.text);
     queues_free(queues);
     clients_free(clients);
+    spawner_free(spawner);
     inbox_close(inbox);
     return status;
 }

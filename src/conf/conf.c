@@ -81,7 +81,26 @@ bool conf_same_queue(const struct conf_webhook *a, const struct conf_webhook *b)
            a->object_class == b->object_class && strcmp(a->product, b->product) == 0;
 }
 
+/* NULL is the same as NULL only. */
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool same_texts(const char *const *a, const char *const *b)
+{
+    while (*a != NULL && same_text(*a, *b)) {
+        a++;
+        b++;
+    }
+    return same_text(*a, *b);
+}
+
 bool conf_same_policy(const struct conf_policy *a, const struct conf_policy *b)
 {
-    return a->kind == b->kind && (a->kind == CONF_POLICY_NONE || strcmp(a->path, b->path) == 0);
+    return a->kind == b->kind && same_text(a->path, b->path) && same_texts(a->argv, b->argv) &&
+           a->session == b->session && a->sessions == b->sessions &&
+           a->timeout_ms == b->timeout_ms && same_texts(a->env, b->env) &&
+           same_text(a->cwd, b->cwd) && same_text(a->user, b->user) &&
+           same_text(a->group, b->group);
 }

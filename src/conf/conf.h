@@ -23,6 +23,8 @@
 #define CONF_WEBHOOKS_MAX 4096
 #define CONF_SECRETS_MAX  16 /* of one webhook, while rotating */
 #define CONF_STATES_MAX   16
+#define CONF_ARGS_MAX     32                  /* of a policy's program, with its own name */
+#define CONF_ENV_MAX      32                  /* variables that it gets of ours */
 #define CONF_INCLUDE      "webhooks.d/*.yaml" /* unless `include` says otherwise */
 
 /* A secret as configured: where it is, and what it was when the snapshot was made. */
@@ -43,11 +45,20 @@ struct conf_account {
     const char *ca_file; /* NULL for the system's */
 };
 
-enum conf_policy_kind { CONF_POLICY_NONE, CONF_POLICY_RULES };
+enum conf_policy_kind { CONF_POLICY_NONE, CONF_POLICY_RULES, CONF_POLICY_EXEC };
 
 struct conf_policy {
     enum conf_policy_kind kind;
     const char *path; /* of the rules */
+
+    /* A program's. */
+    const char *argv[CONF_ARGS_MAX + 1]; /* NULL-terminated; the first is its absolute path */
+    bool session;                        /* one process for many questions */
+    int64_t sessions;                    /* processes at a time, then */
+    int64_t timeout_ms;                  /* of a question */
+    const char *env[CONF_ENV_MAX + 1];   /* names, NULL-terminated */
+    const char *cwd;                     /* absolute */
+    const char *user, *group;            /* by name or number; NULL: not said */
 };
 
 struct conf_webhook {

@@ -17,15 +17,18 @@ static void source(struct buf *b, const struct secret_source *s)
     buf_addstr(b, " }");
 }
 
+static void pair(struct buf *b, const struct key *k, const char *indent, const void *base)
+{
+    buf_printf(b, "%s%s: ", indent, k->name);
+    key_print(b, k, base);
+    buf_addc(b, '\n');
+}
+
 static void section(struct buf *b, const char *name, const char *indent, const void *base)
 {
-    for (const struct key *k = conf_keys; k->name != NULL; k++) {
-        if (strcmp(k->section, name) != 0 || k->type == KEY_SPECIAL)
-            continue;
-        buf_printf(b, "%s%s: ", indent, k->name);
-        key_print(b, k, base);
-        buf_addc(b, '\n');
-    }
+    for (const struct key *k = conf_keys; k->name != NULL; k++)
+        if (strcmp(k->section, name) == 0 && k->type != KEY_SPECIAL)
+            pair(b, k, indent, base);
 }
 
 static void account(struct buf *b, const struct conf_account *a)
@@ -36,6 +39,51 @@ static void account(struct buf *b, const struct conf_account *a)
     source(b, &a->api_key.source);
     buf_addc(b, '\n');
     section(b, "accounts", "    ", a);
+}
+
+static void list(struct buf *b, const char *key, const char *const *texts)
+{
+    buf_printf(b, "      %s: [", key);
+    for (const char *comma = ""; *texts != NULL; texts++, comma = ", ") {
+        buf_addstr(b, comma);
+        yamlx_quote(b, *texts);
+    }
+    buf_addstr(b, "]\n");
+}
+
+static void program(struct buf *b, const struct conf_policy *p)
+{
+    buf_addstr(b, "    policy:\n");
+    list(b, "exec", p->argv);
+    for (const struct key *k = conf_keys; k->name != NULL; k++) {
+        /* How many at a time is a session's alone. */
+        if (strcmp(k->section, "webhooks.policy") != 0 || k->type == KEY_SPECIAL ||
+            (strcmp(k->name, "sessions") == 0 && !p->session))
+            continue;
+        pair(b, k, "      ", p);
+    }
+    if (p->env[0] != NULL)
+        list(b, "env", p->env);
+    buf_addstr(b, "      cwd: ");
+    yamlx_quote(b, p->cwd);
+    buf_addc(b, '\n');
+}
+
+static void policy(struct buf *b, const struct conf_policy *p)
+{
+    switch (p->kind) {
+    case CONF_POLICY_NONE:
+        buf_addstr(b, "    policy: none\n");
+        break;
+    case CONF_POLICY_RULES:
+        buf_addstr(b, "    policy: { rules: ");
+        yamlx_quote(b, p->path);
+        buf_addstr(b, " }\n");
+        break;
+    case CONF_POLICY_EXEC:
+        program(b, p);
+        break;
+    }
 }
 
 static void webhook(struct buf *b, const struct conf_webhook *w)
@@ -50,13 +98,7 @@ static void webhook(struct buf *b, const struct conf_webhook *w)
         source(b, &w->secrets[i].source);
         buf_addc(b, '\n');
     }
-    if (w->policy.kind == CONF_POLICY_RULES) {
-        buf_addstr(b, "    policy: { rules: ");
-        yamlx_quote(b, w->policy.path);
-        buf_addstr(b, " }\n");
-    } else {
-        buf_addstr(b, "    policy: none\n");
-    }
+    policy(b, &w->policy);
     if (w->since_us != CLK_UNKNOWN) {
         char text[CLK_ISO_MAX];
         clk_iso(clk_second(w->since_us), text);
@@ -107,9 +149,12 @@ void conf_fixed_changes(const struct conf *running, const struct conf *fresh, st
 enum err conf_print_keys(struct buf *b)
 {
     for (const struct key *k = conf_keys; k->name != NULL; k++) {
-        bool element = strcmp(k->section, "accounts") == 0 || strcmp(k->section, "webhooks") == 0;
-        buf_printf(b, "%s%s%s%s\n    %s\n    ", k->section, element ? "[]" : "",
-                   *k->section != '\0' ? "." : "", k->name, k->help);
+        const char *below = strchr(k->section, '.'); /* "webhooks[].policy.exec" */
+        int first = (int)strcspn(k->section, ".");
+        bool element = strcmp(k->section, "accounts") == 0 || strcmp(k->section, "webhooks") == 0 ||
+                       below != NULL;
+        buf_printf(b, "%.*s%s%s%s%s\n    %s\n    ", first, k->section, element ? "[]" : "",
+                   below != NULL ? below : "", *k->section != '\0' ? "." : "", k->name, k->help);
         const char *kind = k->type == KEY_INT        ? "number"
                            : k->type == KEY_DURATION ? "time"
                            : k->type == KEY_SIZE     ? "size"

@@ -17,6 +17,7 @@
 
 #define AT(member)         offsetof(struct conf, member)
 #define ACCOUNT_AT(member) offsetof(struct conf_account, member)
+#define POLICY_AT(member)  offsetof(struct conf_policy, member)
 
 const char *const conf_sections[] = {"log", "inbox", "processing", "web", NULL};
 
@@ -110,11 +111,29 @@ const struct key conf_keys[] = {
     {"webhooks", "type", KEY_SPECIAL, 0, 0, "event", 0, 0, "event, or one of the validators"},
     {"webhooks", "secrets", KEY_SPECIAL, 0, 0, NULL, 0, 0,
      "list of { file: PATH }, { env: NAME } or { credential: NAME }; several while rotating"},
-    {"webhooks", "policy", KEY_SPECIAL, 0, 0, "none", 0, 0, "{ rules: PATH }, or none"},
+    {"webhooks", "policy", KEY_SPECIAL, 0, 0, "none", 0, 0,
+     "{ rules: PATH }, { exec: [PROGRAM, ...] }, or none"},
     {"webhooks", "states", KEY_SPECIAL, 0, 0, "pending work of the class", 0, 0,
      "list of states that are swept"},
     {"webhooks", "since", KEY_SPECIAL, 0, 0, "a day before the first call", 0, 0,
      "of a billing_request's: the time since when they are looked at, as 2026-11-01T00:00:00Z"},
+
+    {"webhooks.policy", "rules", KEY_SPECIAL, 0, 0, "none", 0, 0, "path of a file of rules"},
+    {"webhooks.policy", "exec", KEY_SPECIAL, 0, 0, "none", 0, 0,
+     "a program that decides and its arguments, [PROGRAM, ...]; no shell reads them"},
+    {"webhooks.policy", "session", KEY_BOOL, 0, POLICY_AT(session), "false", 0, 0,
+     "the program runs on, and is asked line by line"},
+    {"webhooks.policy", "sessions", KEY_INT, 0, POLICY_AT(sessions), "4", 1, 64,
+     "so many of it at a time, of a session"},
+    {"webhooks.policy", "timeout", KEY_DURATION, 0, POLICY_AT(timeout_ms), "30s", 100, HOURS,
+     "longest time of one question to the program"},
+    {"webhooks.policy", "env", KEY_SPECIAL, 0, 0, "[]", 0, 0,
+     "list of the names of variables that the program gets of ours"},
+    {"webhooks.policy", "cwd", KEY_SPECIAL, 0, 0, "/", 0, 0, "the folder that the program runs in"},
+    {"webhooks.policy", "user", KEY_NAME, 0, POLICY_AT(user), "none", 0, 0,
+     "who runs the program where root started us; none: nobody"},
+    {"webhooks.policy", "group", KEY_NAME, 0, POLICY_AT(group), "none", 0, 0,
+     "and as a member of which group; none: the user's own"},
     {0},
 };
 
@@ -261,6 +280,14 @@ static enum err read_listen(const struct key *k, const char *text, const char **
     return ERR_OK;
 }
 
+static enum err read_text(const char *text, const char **ret, struct why *why)
+{
+    if (*text == '\0')
+        return why_set(why, ERR_INVALID, "a text is needed");
+    *ret = text;
+    return ERR_OK;
+}
+
 /* The handler's working folder is the web server's choice: a path that starts there is a trap. */
 static enum err read_absolute(const char *text, const char *path, const char **ret, struct why *why)
 {
@@ -289,16 +316,24 @@ static enum err read_proxy(const char *text, const char **ret, struct why *why)
     return ERR_OK;
 }
 
+/* What is not the word of its default, which stands for nothing. */
+static enum err read_optional(const struct key *k, const char *text, const char **ret,
+                              struct why *why)
+{
+    if (k->type == KEY_PROXY)
+        return read_proxy(text, ret, why);
+    if (k->type == KEY_CA_FILE)
+        return read_absolute(text, text, ret, why);
+    return read_text(text, ret, why);
+}
+
 enum err key_read(const struct key *k, const char *text, void *base, struct why *why)
 {
     void *at = (char *)base + k->offset;
     int word;
     switch (k->type) {
     case KEY_TEXT:
-        if (*text == '\0')
-            return why_set(why, ERR_INVALID, "a text is needed");
-        *(const char **)at = text;
-        return ERR_OK;
+        return read_text(text, at, why);
     case KEY_LOG_FILE:
         if (strcmp(text, k->otherwise) != 0)
             return read_absolute(text, text, at, why);
@@ -310,11 +345,9 @@ enum err key_read(const struct key *k, const char *text, void *base, struct why 
         return read_absolute(text, text + 7, at, why);
     case KEY_CA_FILE:
     case KEY_PROXY:
+    case KEY_NAME:
         *(const char **)at = NULL;
-        if (strcmp(text, k->otherwise) == 0)
-            return ERR_OK;
-        return k->type == KEY_PROXY ? read_proxy(text, at, why)
-                                    : read_absolute(text, text, at, why);
+        return strcmp(text, k->otherwise) == 0 ? ERR_OK : read_optional(k, text, at, why);
     case KEY_INT:
     case KEY_DURATION:
     case KEY_SIZE:
@@ -361,6 +394,7 @@ void key_print(struct buf *b, const struct key *k, const void *base)
     case KEY_LOG_FILE:
     case KEY_CA_FILE:
     case KEY_PROXY:
+    case KEY_NAME:
     case KEY_INBOX:
     case KEY_LISTEN:
         text = *(const char *const *)at;

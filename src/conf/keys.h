@@ -17,6 +17,7 @@ enum key_type {
     KEY_LOG_FILE,  /* const char *: an absolute path, or "stderr" */
     KEY_CA_FILE,   /* const char *: an absolute path; NULL for "default" */
     KEY_PROXY,     /* const char *: a URL; NULL for "none" */
+    KEY_NAME,      /* const char *; NULL for "none" */
     KEY_INBOX,     /* const char *: sqlite:PATH */
     KEY_INT,       /* int64_t */
     KEY_DURATION,  /* int64_t, ms: 30s, 5m, 2h, 7d, 0 */
@@ -36,7 +37,8 @@ enum key_trait {
 };
 
 struct key {
-    const char *section; /* "web"; "accounts", "webhooks": of their elements; "": of the file */
+    const char *section; /* "web"; "accounts", "webhooks", "webhooks.policy": of their elements;
+                            "": of the file */
     const char *name;
     enum key_type type;
     unsigned traits; /* of enum key_trait */

@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "base/clk.h"
 #include "base/jsonx.h"
+#include "policy/exec.h"
 #include "policy/passwords.h"
 #include "policy/rules.h"
 
@@ -40,8 +42,11 @@ enum err policy_question_json(const struct policy_question *q, int64_t id, struc
     if (jsonx_add_int(root, "version", POLICY_VERSION) && jsonx_add_int(root, "id", id) &&
         jsonx_add_text(root, "kind", q->kind == POLICY_PROCESS ? "process" : "validate") &&
         jsonx_add_text(root, "object_class", q->object_class->name) &&
+        jsonx_add_text(root, "side", side_name(q->side)) &&
         jsonx_add(root, "webhook", webhook_json(q)) && jsonx_share(root, "event", q->claims) &&
-        jsonx_share(root, "object", q->object) && jsonx_add_int(root, "attempt", q->attempt)) {
+        jsonx_share(root, "object", q->object) && jsonx_add_int(root, "attempt", q->attempt) &&
+        jsonx_add(root, "dry_run", json_object_new_boolean(q->dry_run)) &&
+        jsonx_add_int(root, "deadline_ms", clk_left_ms(q->deadline))) {
         *ret = root;
         return ERR_OK;
     }
@@ -73,13 +78,16 @@ static enum err ask_nobody(struct policy *p, const struct policy_question *q,
 }
 
 enum err policy_open(const struct conf_policy *conf, enum policy_kind kind,
-                     const struct object_class *c, struct policy **ret, struct why *why)
+                     const struct object_class *c, struct spawner *spawner, struct policy **ret,
+                     struct why *why)
 {
-    static const struct policy_ops none_ops = {.name = "none", .ask = ask_nobody};
+    static const struct policy_ops none_ops = {.ask = ask_nobody};
     static struct policy none = {&none_ops};
     switch (conf->kind) {
     case CONF_POLICY_RULES:
         return rules_load(conf->path, kind, c, ret, why);
+    case CONF_POLICY_EXEC:
+        return exec_open(conf, spawner, ret, why);
     case CONF_POLICY_NONE:
         break;
     }

@@ -22,6 +22,18 @@
 /* What is asked: what to do about an object, or what to say about a form. */
 enum policy_kind { POLICY_PROCESS, POLICY_VALIDATE };
 
+/* What reading Connect came to. */
+struct policy_got {
+    int status;               /* HTTP status; 0 if there was no answer */
+    struct json_object *body; /* owned by who asked; NULL if it was no JSON */
+    struct why why;           /* what went wrong; "" if nothing did */
+};
+
+/* GET a path of the webhook's account (it begins with a slash and may have a query), under the
+ * account's rate and pause, until `deadline` (clk_mono_ms) at the latest. `ret` is filled in
+ * whatever happens. */
+typedef void policy_get_fn(void *ctx, const char *path, int64_t deadline, struct policy_got *ret);
+
 struct policy_question {
     enum policy_kind kind;
     const struct object_class *object_class;
@@ -31,7 +43,10 @@ struct policy_question {
     struct json_object *claims; /* of the event, NULL when polling found the object; borrowed */
     struct json_object *object; /* or the document of the form; borrowed */
     int attempt;                /* 1 for the first */
+    bool dry_run;               /* nothing that is decided will be done */
     int64_t deadline;           /* clk_mono_ms */
+    policy_get_fn *get;         /* for a program that wants to know more; NULL: nobody can */
+    void *get_ctx;
 };
 
 /* What is asked for webhooks of this type. */
@@ -45,9 +60,8 @@ enum err policy_question_json(const struct policy_question *q, int64_t id,
 
 struct policy;
 
-/* What a way to decide implements; each is one file (rules.c; later exec.c, remote.c). */
+/* What a way to decide implements; each is one file (rules.c, exec.c; later remote.c). */
 struct policy_ops {
-    const char *name; /* "rules" */
     /* *ret_answer: owned by the caller; NULL if nothing is said about a form. */
     enum err (*ask)(struct policy *p, const struct policy_question *q,
                     struct json_object **ret_answer, char ret_rule[DECISION_RULE_MAX],
@@ -64,11 +78,15 @@ struct policy {
 /* The answer that leaves the object alone; owned by the caller. */
 enum err policy_skip(const char *reason, struct json_object **ret);
 
-/* The policy that a configuration names, for questions of one kind about objects of one class. *ret
- * is owned: policy_free(). What the loader says: rules_load(). Without one every object is skipped,
- * and says so, and nothing is said about a form. */
+struct spawner;
+
+/* The policy that a configuration names, for questions of one kind about objects of one class; what
+ * is a program is run by `spawner`. Both outlive it. *ret is owned: policy_free(). What the loader
+ * says: rules_load(), exec_open(). Without one every object is skipped, and says so, and nothing is
+ * said about a form. */
 enum err policy_open(const struct conf_policy *conf, enum policy_kind kind,
-                     const struct object_class *c, struct policy **ret, struct why *why);
+                     const struct object_class *c, struct spawner *spawner, struct policy **ret,
+                     struct why *why);
 
 /* Ask what to do, parse the answer, check it against the vocabulary (not against the state). */
 enum err policy_ask(struct policy *p, const struct policy_question *q, struct decision *ret,

@@ -215,7 +215,7 @@ static enum err load_list(const struct yamlx_node *root, enum policy_kind kind,
 enum err rules_load(const char *path, enum policy_kind kind, const struct object_class *c,
                     struct policy **ret, struct why *why)
 {
-    static const struct policy_ops ops = {.name = "rules", .ask = rules_ask, .free = rules_free};
+    static const struct policy_ops ops = {.ask = rules_ask, .free = rules_free};
     struct yamlx *file;
     enum err e = yamlx_load(path, &file, why);
     if (e != ERR_OK)

@@ -134,6 +134,7 @@ static enum outcome ask_policy(struct task *t)
     struct policy_question q = policy_question_of(w);
     q.claims = t->terms->claims;
     q.object = t->object;
+    q.dry_run = t->terms->dry_run;
     q.deadline = t->job.deadline;
     struct result *r = &t->job.result;
     r->err = policy_ask(t->queue->policy, &q, &t->decision, &r->why);

@@ -7,6 +7,7 @@
 struct queues {
     const struct conf *conf;
     struct clients *clients;
+    struct spawner *spawner;
     size_t count;
     struct queue list[]; /* of the configuration's webhooks, in their order */
 };
@@ -45,21 +46,23 @@ static enum err fill(struct queues *q, struct queue *one, struct why *why)
     if (w->type == TYPE_EVENT && w->account->api_key.value != NULL)
         e = clients_get(q->clients, w->account, &one->api, why);
     if (e == ERR_OK && (one->policy = find_shared(q, w)) == NULL) {
-        e = policy_open(&w->policy, policy_kind_of(w->type), w->object_class, &one->policy, why);
+        e = policy_open(&w->policy, policy_kind_of(w->type), w->object_class, q->spawner,
+                        &one->policy, why);
         if (e != ERR_OK)
             why_prefix(why, e, "webhook %s", w->id);
     }
     return e;
 }
 
-enum err queues_new(const struct conf *conf, struct clients *clients, struct queues **ret,
-                    struct why *why)
+enum err queues_new(const struct conf *conf, struct clients *clients, struct spawner *spawner,
+                    struct queues **ret, struct why *why)
 {
     struct queues *q = calloc(1, sizeof *q + conf->webhooks_count * sizeof *q->list);
     if (q == NULL)
         return why_no_memory(why);
     q->conf = conf;
     q->clients = clients;
+    q->spawner = spawner;
     for (size_t i = 0; i < conf->webhooks_count; i++) {
         struct queue *one = &q->list[q->count++];
         one->conf = conf;

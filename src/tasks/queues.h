@@ -14,6 +14,7 @@
 #include "conf/conf.h"
 #include "inbox/inbox.h"
 #include "policy/policy.h"
+#include "policy/spawner.h"
 
 /* The objects of one class, of one product, that wait for one account, and a webhook that tells of
  * them. Everything is borrowed. */
@@ -30,9 +31,9 @@ struct inbox_queue queue_in_inbox(const struct queue *q);
 
 struct queues;
 
-/* Borrows both; clients are given back by queues_free(). */
-enum err queues_new(const struct conf *conf, struct clients *clients, struct queues **ret,
-                    struct why *why);
+/* Borrows all; clients are given back by queues_free(). `spawner` runs what is a program. */
+enum err queues_new(const struct conf *conf, struct clients *clients, struct spawner *spawner,
+                    struct queues **ret, struct why *why);
 void queues_free(struct queues *q); /* NULL is fine */
 /* End questions to policies under way, and those to come; any thread. */
 void queues_stop(struct queues *q);

@@ -55,6 +55,7 @@ int answer_status(enum err e)
     case ERR_HTTP_SERVER:
     case ERR_HTTP_ANSWER:
     case ERR_POLICY:
+    case ERR_PROGRAM:
     case ERR_STATE:
     case ERR__COUNT:
         return 503;

@@ -6,6 +6,7 @@
 
 struct snapshots {
     struct clients *clients;
+    struct spawner *spawner;
     pthread_mutex_t lock;   /* guards what follows, and the users of each */
     struct snapshot *first; /* all there are */
     struct snapshot *current;
@@ -34,7 +35,7 @@ static enum err make(struct snapshots *among, struct conf *conf, struct snapshot
     if (e == ERR_OK)
         e = keyring_new(conf, &s->keyring, why);
     if (e == ERR_OK)
-        e = queues_new(conf, among->clients, &s->queues, why);
+        e = queues_new(conf, among->clients, among->spawner, &s->queues, why);
     if (e == ERR_OK)
         *ret = s;
     else
@@ -49,7 +50,9 @@ enum err snapshots_new(struct conf *conf, struct snapshots **ret, struct why *wh
         return why_no_memory(why);
     pthread_mutex_init(&s->lock, NULL);
     s->clients = clients_new();
-    enum err e = s->clients != NULL ? snapshots_replace(s, conf, why) : why_no_memory(why);
+    s->spawner = spawner_new(NULL);
+    enum err e = s->clients != NULL && s->spawner != NULL ? snapshots_replace(s, conf, why)
+                                                          : why_no_memory(why);
     if (e == ERR_OK)
         *ret = s;
     else
@@ -64,6 +67,7 @@ void snapshots_free(struct snapshots *s)
     if (s->current != NULL)
         snapshot_release(s->current);
     clients_free(s->clients);
+    spawner_free(s->spawner);
     pthread_mutex_destroy(&s->lock);
     free(s);
 }

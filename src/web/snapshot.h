@@ -2,8 +2,8 @@
  * snapshot.h - everything that one version of the configuration decides about a call.
  *
  * A call takes the current snapshot when it begins, and keeps it to its end; a reload makes
- * another. A snapshot is immutable but for its counters. What outlives it, the API clients, is
- * shared by all of them.
+ * another. A snapshot is immutable but for its counters. What outlives it, the API clients
+ * and what runs programs, is shared by all of them.
  */
 #ifndef WEB_SNAPSHOT_H
 #define WEB_SNAPSHOT_H

@@ -14,7 +14,7 @@ SRC = ROOT / "src"
 
 # A folder includes its own headers and those of lower layers: peers do not know each other.
 LAYER = {"base": 0, "event": 1, "transport": 1, "conf": 2, "auth": 3, "inbox": 3, "api": 3, "policy": 3,
-         "processors": 4, "tasks": 5, "web": 6, "cmd": 7, "sim": 7}
+         "processors": 4, "tasks": 5, "web": 6, "cmd": 7, "sim": 7, "spawner": 7}
 TOP = 7  # the programs: they may include all that is below them
 
 SOURCES = sorted(SRC.rglob("*.[ch]"))

@@ -355,9 +355,40 @@ static void refuses_a_wrong_line_and_says_where(void **state)
          "webhooks.type: hook: not one of Connect's webhook types"},
         {9, "    object_class: usage_file\n    type: validator", ERR_INVALID, "10:11",
          "webhooks.type: Connect has no validator webhook for a usage_file"},
-        {11, "    policy: { exec: [ /bin/true ] }", ERR_CONFIG, "11:13",
-         "webhooks.policy: { rules: PATH } or none is needed (programs and services are not in"},
-        {11, "    policy: approve", ERR_CONFIG, "11:13", "{ rules: PATH } or none is needed"},
+        {11, "    policy: { http: \"http://127.0.0.1:9000/\" }", ERR_CONFIG, "11:13",
+         "webhooks.policy: { rules: PATH }, { exec: [PROGRAM, ...] } or none is needed (services"},
+        {11, "    policy: approve", ERR_CONFIG, "11:13",
+         "{ rules: PATH }, { exec: [PROGRAM, ...] }"},
+        {11, "    policy: { rules: a.rules.yaml, timeout: 5s }", ERR_CONFIG, "11:13",
+         "webhooks.policy: beside `rules` there is nothing"},
+        {11, "    policy: { exec: /bin/true -x }", ERR_TYPE, "11:21",
+         "webhooks.policy.exec: a list is needed, [PROGRAM, ARGUMENT, ...]: no shell takes a line"},
+        {11, "    policy: { exec: [] }", ERR_CONFIG, "11:21",
+         "webhooks.policy.exec: a list with at"},
+        {11, "    policy: { exec: [ /bin/no-such-program ] }", ERR_IO, "11:23",
+         "webhooks.policy.exec: /bin/no-such-program: No such file or directory"},
+        {11, "    policy: { exec: [ /bin ] }", ERR_IO, "11:23",
+         "webhooks.policy.exec: /bin is no program"},
+        {11, "    policy: { exec: [ a.rules.yaml ] }", ERR_IO, "11:23",
+         "a.rules.yaml: Permission "},
+        {11, "    policy: { exec: [ /bin/true ], shell: true }", ERR_CONFIG, "11:36",
+         "webhooks.policy.shell: unknown key; there are rules, exec, session, sessions, timeout"},
+        {11, "    policy: { exec: [ /bin/true ], sessions: 2 }", ERR_CONFIG, "11:46",
+         "webhooks.policy.sessions: is for `session: true` only"},
+        {11, "    policy: { exec: [ /bin/true ], session: true, sessions: 65 }", ERR_RANGE, "11:61",
+         "webhooks.policy.sessions: from 1 to 64 is allowed"},
+        {11, "    policy: { exec: [ /bin/true ], session: 1 }", ERR_TYPE, "11:45",
+         "webhooks.policy.session: true or false is needed"},
+        {11, "    policy: { exec: [ /bin/true ], timeout: 20 }", ERR_TYPE, "11:45",
+         "webhooks.policy.timeout: a time with its unit is needed"},
+        {11, "    policy: { exec: [ /bin/true ], env: [ A=1 ] }", ERR_INVALID, "11:43",
+         "webhooks.policy.env: names of variables are needed, without values"},
+        {11, "    policy: { exec: [ /bin/true ], env: [ HTTP_PROXY ] }", ERR_INVALID, "11:43",
+         "webhooks.policy.env: HTTP_PROXY: a web server sets HTTP_... to what its callers send"},
+        {11, "    policy: { exec: [ /bin/true ], cwd: /no/folder }", ERR_IO, "11:41",
+         "webhooks.policy.cwd: /no/folder is no folder"},
+        {11, "    policy: { exec: [ /bin/true ], user: \"\" }", ERR_INVALID, "11:42",
+         "webhooks.policy.user: a text is needed"},
         {11, "    policy: { rules: none.yaml }", ERR_IO, "11:22",
          "none.yaml: No such file or directory"},
         {11, "    states: []", ERR_CONFIG, "11:13", "webhooks.states: a list with at least one"},
@@ -517,6 +548,7 @@ static void numbers_keep_their_bounds(void **state)
             union {
                 struct conf conf;
                 struct conf_account account;
+                struct conf_policy policy;
             } base = {0};
             struct why why = {""};
             enum err e = key_read(k, b.data, &base, &why);
@@ -528,7 +560,58 @@ static void numbers_keep_their_bounds(void **state)
             buf_free(&b);
         }
     }
-    assert_int_equal(numbers, 22);
+    assert_int_equal(numbers, 24);
+}
+
+/* Wherever in the configuration it is said that a variable holds one. */
+static void no_program_gets_a_secret(void **state)
+{
+    struct conf *c = NULL;
+    struct why why;
+    (void)state;
+    assert_err(
+        load_with(
+            11,
+            "    policy: { exec: [ /bin/true ], env: [ HOME, HOOK_SECRET ] }\n"
+            "  - { id: WH-2, account: VA-1, product: PRD-2, object_class: fulfillment_request,\n"
+            "      secrets: [ { env: HOOK_SECRET } ] }",
+            &c, &why),
+        ERR_CONFIG);
+    assert_non_null(strstr(why.text, "c.yaml:6: webhooks.policy.env: HOOK_SECRET holds a secret"));
+}
+
+static void knows_all_about_a_program(void **state)
+{
+    struct conf *c = NULL;
+    struct why why = {""};
+    (void)state;
+    assert_err(
+        load_with(11,
+                  "    policy: { exec: [ /bin/true, -x, \"a b\" ], session: true, sessions: 2,\n"
+                  "              timeout: 5s, env: [ HOME ], cwd: /usr, user: nobody }",
+                  &c, &why),
+        ERR_OK);
+    const struct conf_policy *p = &c->webhooks[0].policy;
+    assert_int_equal(p->kind, CONF_POLICY_EXEC);
+    assert_string_equal(p->argv[0], "/bin/true");
+    assert_string_equal(p->argv[2], "a b");
+    assert_null(p->argv[3]);
+    assert_true(p->session);
+    assert_int_equal(p->sessions, 2);
+    assert_int_equal(p->timeout_ms, 5000);
+    assert_string_equal(p->env[0], "HOME");
+    assert_null(p->env[1]);
+    assert_string_equal(p->cwd, "/usr");
+    assert_string_equal(p->user, "nobody");
+    assert_null(p->group);
+    struct conf_policy other = *p;
+    assert_true(conf_same_policy(p, &other));
+    other.argv[2] = NULL;
+    assert_false(conf_same_policy(p, &other));
+    other = *p;
+    other.group = "nogroup";
+    assert_false(conf_same_policy(p, &other));
+    conf_unref(c);
 }
 
 static void numbers_have_units(void **state)
@@ -899,6 +982,8 @@ int main(void)
         cmocka_unit_test(refuses_an_unreadable_folder_of_fragments),
         cmocka_unit_test(refuses_more_than_its_limits),
         cmocka_unit_test(numbers_keep_their_bounds),
+        cmocka_unit_test(no_program_gets_a_secret),
+        cmocka_unit_test(knows_all_about_a_program),
         cmocka_unit_test(numbers_have_units),
         cmocka_unit_test(reads_what_is_allowed),
         cmocka_unit_test(a_snapshot_is_what_the_file_says),

@@ -8,6 +8,8 @@
 #include "json_text.h"
 #include "policy/policy.h"
 
+#include "base/clk.h"
+
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 struct answer {
@@ -398,17 +400,22 @@ static void writes_the_question(void **state)
     buf_init(&b, 10000);
     assert_err(policy_question_json(&q, 7, &root), ERR_OK);
     jsonx_print(&b, root);
-    assert_string_equal(
-        b.data, "{\"version\":1,\"id\":7,\"kind\":\"process\",\"object_class\":"
-                "\"fulfillment_request\",\"webhook\":{\"id\":\"WH-1\",\"type\":\"event\","
-                "\"data\":null},\"event\":null,\"object\":{\"id\":\"PR-1\"},\"attempt\":2}");
+    assert_string_equal(b.data,
+                        "{\"version\":1,\"id\":7,\"kind\":\"process\",\"object_class\":"
+                        "\"fulfillment_request\",\"side\":\"vendor\",\"webhook\":{\"id\":\"WH-1\","
+                        "\"type\":\"event\","
+                        "\"data\":null},\"event\":null,\"object\":{\"id\":\"PR-1\"},\"attempt\":2,"
+                        "\"dry_run\":false,\"deadline_ms\":0}");
     json_object_put(root);
+    q.dry_run = true;
+    q.deadline = CLK_NEVER;
     q.claims = data;
     q.kind = POLICY_VALIDATE;
     assert_err(policy_question_json(&q, 8, &root), ERR_OK);
     buf_reset(&b);
     jsonx_print(&b, root);
     assert_non_null(strstr(b.data, "\"kind\":\"validate\""));
+    assert_non_null(strstr(b.data, "\"dry_run\":true,\"deadline_ms\":2147483647"));
     assert_non_null(strstr(b.data, "\"data\":{\"k\":1}},\"event\":{\"data\":{\"k\":1}}"));
     json_object_put(root);
     buf_free(&b);
@@ -423,8 +430,8 @@ static void skips_without_a_policy_and_says_so(void **state)
     struct policy_question q = question(object);
     struct policy *none;
     struct decision d;
-    assert_err(policy_open(&(struct conf_policy){CONF_POLICY_NONE, NULL}, POLICY_PROCESS,
-                           FULFILLMENT, &none, NULL),
+    assert_err(policy_open(&(struct conf_policy){.kind = CONF_POLICY_NONE}, POLICY_PROCESS,
+                           FULFILLMENT, NULL, &none, NULL),
                ERR_OK);
     assert_err(policy_ask(none, &q, &d, NULL), ERR_OK);
     assert_string_equal(d.action, "skip");
@@ -465,7 +472,7 @@ static void parrot_stop(struct policy *p)
 static void asks_and_checks_the_answer(void **state)
 {
     (void)state;
-    static const struct policy_ops ops = {.name = "parrot", .ask = parrot_ask, .stop = parrot_stop};
+    static const struct policy_ops ops = {.ask = parrot_ask, .stop = parrot_stop};
     struct parrot parrot = {{&ops}, "{\"action\":\"approve\"}", false};
     struct json_object *object = json("{}");
     struct policy_question q = question(object);
@@ -501,8 +508,8 @@ static void says_nothing_about_a_form_without_a_policy(void **state)
     struct policy_question q = form_question(document);
     struct policy *none;
     char rule[DECISION_RULE_MAX] = "x";
-    assert_err(policy_open(&(struct conf_policy){CONF_POLICY_NONE, NULL}, POLICY_VALIDATE,
-                           FULFILLMENT, &none, NULL),
+    assert_err(policy_open(&(struct conf_policy){.kind = CONF_POLICY_NONE}, POLICY_VALIDATE,
+                           FULFILLMENT, NULL, &none, NULL),
                ERR_OK);
     assert_err(policy_validate(none, &q, &changes, rule, NULL), ERR_OK);
     assert_null(changes);
@@ -514,7 +521,7 @@ static void says_nothing_about_a_form_without_a_policy(void **state)
 static void takes_both_answers_to_a_form(void **state)
 {
     (void)state;
-    static const struct policy_ops ops = {.name = "parrot", .ask = parrot_ask};
+    static const struct policy_ops ops = {.ask = parrot_ask};
     static const struct {
         const char *answer, *changes, *told;
         const struct object_class *object_class;
@@ -569,7 +576,7 @@ static void takes_both_answers_to_a_form(void **state)
 static void hides_passwords_in_what_is_said_about_a_form(void **state)
 {
     (void)state;
-    static const struct policy_ops ops = {.name = "parrot", .ask = parrot_ask};
+    static const struct policy_ops ops = {.ask = parrot_ask};
     struct parrot parrot = {
         {&ops},
         "{'params':[{'id':'pw','value':'new secret','value_error':'old secret has expired'},"

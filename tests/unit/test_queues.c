@@ -113,7 +113,7 @@ static void makes_nothing_of_rules_that_do_not_load(void **state)
 {
     (void)state;
     webhooks[1].policy.path = bad;
-    assert_err(queues_new(&conf, clients, &queues, &why), ERR_CONFIG);
+    assert_err(queues_new(&conf, clients, NULL, &queues, &why), ERR_CONFIG);
     assert_memory_equal(why.text, "webhook WH-2: /tmp/test_queues-", 31);
     assert_null(queues);
 }
@@ -126,14 +126,14 @@ static void shares_rules_among_webhooks_of_a_class(void **state)
     webhooks[2].policy.kind = CONF_POLICY_RULES;
     webhooks[2].object_class = &class_fulfillment_request;
     webhooks[3].policy = (struct conf_policy){.kind = CONF_POLICY_RULES, .path = forms};
-    assert_err(queues_new(&conf, clients, &queues, &why), ERR_OK);
+    assert_err(queues_new(&conf, clients, NULL, &queues, &why), ERR_OK);
     for (size_t i = 0; i < 3; i++)
         assert_err(queues_find(queues, webhooks[i].id, &q[i], &why), ERR_OK);
     assert_ptr_equal(q[0]->policy, q[1]->policy);
     assert_ptr_equal(q[0]->policy, q[2]->policy);
     queues_free(queues);
     webhooks[2].object_class = &class_tier_config_request;
-    assert_err(queues_new(&conf, clients, &queues, &why), ERR_OK);
+    assert_err(queues_new(&conf, clients, NULL, &queues, &why), ERR_OK);
     assert_err(queues_find(queues, "WH-1", &q[0], &why), ERR_OK);
     assert_ptr_not_equal(q[0][2].policy, q[0]->policy);
 }
@@ -144,7 +144,7 @@ static void is_there_without_an_api_key(void **state)
     (void)state;
     char got[256];
     accounts[1].api_key.value = NULL;
-    assert_err(queues_new(&conf, clients, &queues, &why), ERR_OK);
+    assert_err(queues_new(&conf, clients, NULL, &queues, &why), ERR_OK);
     assert_err(work("WH-2", false, got), ERR_CONFIG);
     put_request(&connects[0]);
     assert_err(work("WH-1", true, got), ERR_OK);
@@ -154,7 +154,7 @@ static void works_with_the_webhooks_account_and_policy(void **state)
 {
     (void)state;
     char got[256];
-    assert_err(queues_new(&conf, clients, &queues, &why), ERR_OK);
+    assert_err(queues_new(&conf, clients, NULL, &queues, &why), ERR_OK);
     put_request(&connects[1]);
     fake_api_answer(&connects[1], 200, "{'status':'failed'}");
     assert_err(work("WH-2", false, got), ERR_OK);
@@ -177,7 +177,7 @@ static void answers_forms_by_rules_that_are_for_forms(void **state)
     webhooks[2] = webhook("WH-3", &accounts[1], TYPE_CHANGE_VALIDATOR, CONF_POLICY_RULES);
     webhooks[2].policy.path = webhooks[3].policy.path = forms;
     webhooks[3].policy.kind = CONF_POLICY_RULES;
-    assert_err(queues_new(&conf, clients, &queues, &why), ERR_OK);
+    assert_err(queues_new(&conf, clients, NULL, &queues, &why), ERR_OK);
     assert_non_null(queues_validator(queues, &webhooks[2]));
     assert_ptr_equal(queues_validator(queues, &webhooks[2]),
                      queues_validator(queues, &webhooks[3]));
@@ -185,7 +185,7 @@ static void answers_forms_by_rules_that_are_for_forms(void **state)
     queues_free(queues);
     queues = NULL;
     webhooks[3].policy.path = good; /* the rules of the event's webhooks */
-    assert_err(queues_new(&conf, clients, &queues, &why), ERR_CONFIG);
+    assert_err(queues_new(&conf, clients, NULL, &queues, &why), ERR_CONFIG);
     assert_non_null(strstr(why.text, "webhook WH-4: "));
     assert_non_null(strstr(why.text, "a form is answered with"));
 }
@@ -194,7 +194,7 @@ static void has_none_for_validators_and_strangers(void **state)
 {
     (void)state;
     char got[256];
-    assert_err(queues_new(&conf, clients, &queues, &why), ERR_OK);
+    assert_err(queues_new(&conf, clients, NULL, &queues, &why), ERR_OK);
     assert_err(work("WH-4", false, got), ERR_INVALID);
     assert_non_null(strstr(why.text, "validator"));
     assert_err(work("WH-99", false, got), ERR_NOT_FOUND);
@@ -208,7 +208,7 @@ static void finds_the_queue_beside_another(void **state)
     const struct queue *one, *beside;
     webhooks[1].account = webhooks[0].account;
     webhooks[1].object_class = &class_tier_config_request;
-    assert_err(queues_new(&conf, clients, &queues, &why), ERR_OK);
+    assert_err(queues_new(&conf, clients, NULL, &queues, &why), ERR_OK);
     assert_err(queues_find(queues, "WH-2", &one, &why), ERR_OK);
     beside = queues_beside(queues, one, &class_fulfillment_request);
     assert_non_null(beside);
@@ -224,9 +224,9 @@ static void shares_clients_with_the_configuration_before(void **state)
     (void)state;
     const struct queue *before, *after;
     struct queues *old;
-    assert_err(queues_new(&conf, clients, &old, &why), ERR_OK);
+    assert_err(queues_new(&conf, clients, NULL, &old, &why), ERR_OK);
     assert_err(queues_find(old, "WH-1", &before, &why), ERR_OK);
-    assert_err(queues_new(&conf, clients, &queues, &why), ERR_OK);
+    assert_err(queues_new(&conf, clients, NULL, &queues, &why), ERR_OK);
     assert_err(queues_find(queues, "WH-1", &after, &why), ERR_OK);
     assert_ptr_equal(before->api, after->api);
     queues_free(old);

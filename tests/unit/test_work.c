@@ -39,7 +39,7 @@ static enum err ask(struct policy *p, const struct policy_question *q, struct js
     return jsonx_parse(text, strlen(text), sizeof text, ret, why);
 }
 
-static const struct policy_ops ops = {.name = "test", .ask = ask};
+static const struct policy_ops ops = {.ask = ask};
 static struct policy policy = {&ops};
 
 /* ---------------------------------------------------------------------------- the work */
@@ -480,9 +480,9 @@ static void skips_all_without_a_policy(void **state)
 {
     (void)state;
     webhook.policy.kind = CONF_POLICY_NONE;
-    assert_err(
-        policy_open(&webhook.policy, POLICY_PROCESS, webhook.object_class, &queue.policy, NULL),
-        ERR_OK);
+    assert_err(policy_open(&webhook.policy, POLICY_PROCESS, webhook.object_class, NULL,
+                           &queue.policy, NULL),
+               ERR_OK);
     list(1);
     object(1, "pending", APPROVE);
     assert_err(run(), ERR_OK);
@@ -657,7 +657,7 @@ static void tells_a_call_what_became_of_each(void **state)
     struct queues *queues;
     struct result r;
     webhook.policy.kind = CONF_POLICY_NONE;
-    assert_err(queues_new(&one, clients, &queues, NULL), ERR_OK);
+    assert_err(queues_new(&one, clients, NULL, &queues, NULL), ERR_OK);
     list(1);
     object(1, "pending", APPROVE);
     call(queues, "WH-1", 7, clk_mono_ms(), &objects, &r);

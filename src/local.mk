@@ -88,6 +88,7 @@ policy_sources = \
 	src/policy/program.c src/policy/program.h \
 	src/policy/quote.c src/policy/quote.h \
 	src/policy/rules.c src/policy/rules.h \
+	src/policy/session.c src/policy/session.h \
 	src/policy/spawn.c src/policy/spawn.h \
 	src/policy/spawner.c src/policy/spawner.h
 

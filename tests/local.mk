@@ -46,7 +46,8 @@ policy_tests = \
 	tests/unit/test_passwords \
 	tests/unit/test_policy \
 	tests/unit/test_quote \
-	tests/unit/test_rules
+	tests/unit/test_rules \
+	tests/unit/test_session
 
 processors_tests = \
 	tests/unit/test_fulfillment_request \
@@ -76,8 +77,10 @@ fake_http = tests/unit/fake_http.c tests/unit/fake_http.h
 fake_api = tests/unit/fake_api.c tests/unit/fake_api.h $(fake_http)
 fake_inbox = tests/unit/fake_inbox.c tests/unit/fake_inbox.h
 carry_out = tests/unit/carry_out.c tests/unit/carry_out.h $(fake_api)
+programs = tests/unit/programs.c tests/unit/programs.h
 tests_unit_test_api_SOURCES = tests/unit/test_api.c $(fake_api)
 tests_unit_test_clients_SOURCES = tests/unit/test_clients.c $(fake_api)
+tests_unit_test_exec_SOURCES = tests/unit/test_exec.c $(programs)
 tests_unit_test_fulfillment_request_SOURCES = tests/unit/test_fulfillment_request.c $(carry_out)
 tests_unit_test_hook_SOURCES = tests/unit/test_hook.c $(fake_api) $(fake_inbox)
 tests_unit_test_http_SOURCES = tests/unit/test_http.c $(fake_http)
@@ -85,6 +88,7 @@ tests_unit_test_job_SOURCES = tests/unit/test_job.c $(carry_out)
 tests_unit_test_mark_SOURCES = tests/unit/test_mark.c $(fake_inbox)
 tests_unit_test_other_classes_SOURCES = tests/unit/test_other_classes.c $(carry_out)
 tests_unit_test_queues_SOURCES = tests/unit/test_queues.c $(fake_api) $(fake_inbox)
+tests_unit_test_session_SOURCES = tests/unit/test_session.c $(programs)
 tests_unit_test_work_SOURCES = tests/unit/test_work.c $(fake_api) $(fake_inbox)
 
 # Rooms of programs, which are in no archive.

@@ -24,14 +24,11 @@ enum err answer_read(const char *name, const char *text, size_t len, struct json
                    story.text[0] != '\0' ? ": " : "", story.text);
 }
 
-enum err answer_check_id(const char *name, struct json_object *answer, int64_t id, bool needed,
-                         struct why *why)
+enum err answer_check_id(const char *name, struct json_object *answer, int64_t id, struct why *why)
 {
     int64_t said;
     if (!jsonx_whole(jsonx_get(answer, "id"), &said))
-        return needed ? why_set(why, ERR_PROGRAM,
-                                "%s answered without the id of a question (%" PRId64 ")", name, id)
-                      : ERR_OK;
+        return ERR_OK;
     if (said != id)
         return why_set(why, ERR_PROGRAM, "%s answered question %" PRId64 ", but was asked %" PRId64,
                        name, said, id);

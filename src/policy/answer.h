@@ -4,7 +4,6 @@
 #ifndef POLICY_ANSWER_H
 #define POLICY_ANSWER_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,11 +16,8 @@
 enum err answer_read(const char *name, const char *text, size_t len, struct json_object **ret,
                      struct why *why);
 
-/*
- * The answer without the number of its question, which has to be `id`; it may be missing unless
- * `needed`. (The `id` of a form's document is a text, and stays.) ERR_PROGRAM: another one's.
- */
-enum err answer_check_id(const char *name, struct json_object *answer, int64_t id, bool needed,
-                         struct why *why);
+/* Take the number of the question, which has to be `id`, out of the answer, if it is there. (The
+ * `id` of a form's document is a text, and stays.) ERR_PROGRAM: another one's. */
+enum err answer_check_id(const char *name, struct json_object *answer, int64_t id, struct why *why);
 
 #endif

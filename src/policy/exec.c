@@ -11,9 +11,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clk.h"
 #include "policy/answer.h"
 #include "policy/asking.h"
 #include "policy/program.h"
+#include "policy/session.h"
 
 #define NOBODY      "nobody"
 #define NAME_BUFFER (64 * 1024) /* bytes for what the system knows of a user or a group */
@@ -22,6 +24,7 @@
 struct exec {
     struct policy head;
     struct program_terms terms;
+    struct sessions *sessions; /* NULL: it is run once for each question */
     int64_t timeout_ms;
     _Atomic int64_t last_id; /* of a question */
 };
@@ -34,7 +37,7 @@ static enum err run_to_end(struct program *p, int64_t deadline, struct why *why)
     if (e != ERR_OK)
         return e;
     while (e == ERR_OK && !p->lost && !(p->ended && p->ends.out < 0 && p->ends.err < 0))
-        e = program_pump(p, deadline);
+        e = clk_mono_ms() < deadline ? program_pump(p, deadline) : ERR_TIMEOUT;
     e = e == ERR_OK ? program_ending(p, why) : program_fail(p, e, why);
     return e == ERR_OK ? e : program_blame(p, e, why);
 }
@@ -54,7 +57,7 @@ static enum err run_once(const struct program_terms *terms, const struct asking 
         why_set(why, e, "the question: %s", err_text(e));
     if (e == ERR_OK)
         e = answer_read(terms->name, p.out.data, p.out.len, ret, why);
-    if (e == ERR_OK && (e = answer_check_id(terms->name, *ret, a->id, false, why)) != ERR_OK)
+    if (e == ERR_OK && (e = answer_check_id(terms->name, *ret, a->id, why)) != ERR_OK)
         json_object_put(*ret);
     *ret_lost = p.lost;
     program_close(&p);
@@ -62,13 +65,14 @@ static enum err run_once(const struct program_terms *terms, const struct asking 
 }
 
 /* What was killed from outside has not answered, and may be asked again. */
-static enum err ask_once(struct exec *x, const struct asking *a, struct json_object **ret,
-                         struct why *why)
+static enum err ask_until_answered(struct exec *x, const struct asking *a, struct json_object **ret,
+                                   struct why *why)
 {
     bool lost = true;
     enum err e = ERR_PROGRAM;
     for (int try = 0; lost && try < LOST_TRIES; try++)
-        e = run_once(&x->terms, a, ret, &lost, why);
+        e = x->sessions != NULL ? sessions_ask(x->sessions, a, ret, &lost, why)
+                                : run_once(&x->terms, a, ret, &lost, why);
     return e;
 }
 
@@ -81,7 +85,7 @@ static enum err exec_ask(struct policy *p, const struct policy_question *q,
     ret_rule[0] = '\0';
     enum err e = asking_begin(&a, q, ++x->last_id, x->timeout_ms);
     if (e == ERR_OK)
-        e = ask_once(x, &a, ret_answer, why);
+        e = ask_until_answered(x, &a, ret_answer, why);
     else
         why_set(why, e, "the question: %s", err_text(e));
     asking_end(&a);
@@ -95,11 +99,14 @@ static void exec_stop(struct policy *p)
     /* Cannot fail: it is read by nobody, and far from full. */
     if (write(x->terms.stop, &one, sizeof one) < 0)
         abort();
+    if (x->sessions != NULL)
+        sessions_stop(x->sessions);
 }
 
 static void exec_free(struct policy *p)
 {
     struct exec *x = (struct exec *)p;
+    sessions_free(x->sessions);
     if (x->terms.stop >= 0)
         close(x->terms.stop);
     buf_free(&x->terms.order);
@@ -241,6 +248,8 @@ enum err exec_open(const struct conf_policy *conf, struct spawner *spawner, stru
         e = why_set(why, ERR_IO, "a descriptor for a policy: %s", strerror(errno));
     else
         e = write_order(conf, &x->terms.order, why);
+    if (e == ERR_OK && conf->session)
+        e = sessions_new(&x->terms, (int)conf->sessions, &x->sessions, why);
     if (e == ERR_OK)
         *ret = &x->head;
     else

@@ -16,7 +16,7 @@
 
 void program_init(struct program *p, const struct program_terms *terms)
 {
-    *p = (struct program){.terms = terms, .ends = {-1, -1, -1, -1}};
+    *p = (struct program){.terms = terms, .ends = {-1, -1, -1, -1}, .wake = -1};
     buf_init(&p->in, PROGRAM_INPUT_MAX);
     buf_init(&p->out, PROGRAM_ANSWER_MAX);
 }
@@ -31,17 +31,19 @@ bool program_runs(const struct program *p)
     return p->ends.leash >= 0;
 }
 
-void program_close(struct program *p)
-{
-    spawned_close(&p->ends);
-    buf_free(&p->in);
-    buf_free(&p->out);
-}
-
 static void end_of(int *fd)
 {
     close(*fd);
     *fd = -1;
+}
+
+void program_close(struct program *p)
+{
+    spawned_close(&p->ends);
+    if (p->wake >= 0)
+        end_of(&p->wake);
+    buf_free(&p->in);
+    buf_free(&p->out);
 }
 
 /* ------------------------------------------------------------------- standard error */
@@ -135,21 +137,25 @@ static void take_end(struct program *p)
 
 enum err program_pump(struct program *p, int64_t deadline)
 {
-    enum { IN, OUT, ERR, LEASH, STOP, COUNT };
+    enum { IN, OUT, ERR, LEASH, STOP, WAKE, COUNT };
     struct pollfd fds[COUNT] = {
         [IN] = {.fd = p->in.len > 0 ? p->ends.in : -1, .events = POLLOUT},
         [OUT] = {.fd = p->ends.out, .events = POLLIN},
         [ERR] = {.fd = p->ends.err, .events = POLLIN},
         [LEASH] = {.fd = p->ended ? -1 : p->ends.leash, .events = POLLIN},
         [STOP] = {.fd = p->terms->stop, .events = POLLIN},
+        [WAKE] = {.fd = p->wake, .events = POLLIN},
     };
     int n = poll(fds, COUNT, clk_left_ms(deadline));
-    if (n == 0 || clk_mono_ms() >= deadline)
+    uint64_t woken;
+    if (n == 0)
         return ERR_TIMEOUT;
     if (n < 0)
         return errno == EINTR ? ERR_OK : ERR_IO;
     if (fds[STOP].revents != 0)
         return ERR_STOPPED;
+    if (fds[WAKE].revents != 0 && read(p->wake, &woken, sizeof woken) < 0 && errno != EAGAIN)
+        return ERR_IO;
     if (fds[IN].revents != 0)
         give_input(p);
     if (fds[ERR].revents != 0)

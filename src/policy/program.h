@@ -37,6 +37,7 @@ struct program {
     struct buf in; /* for it to read, from `read_` on */
     size_t read;
     bool last_in; /* nothing comes after that: its standard input ends */
+    int wake;     /* an eventfd, closed with it: ends a wait of program_pump(); -1 is none */
     struct buf out;
     char line[PROGRAM_LINE_MAX + 1];
     size_t line_len;

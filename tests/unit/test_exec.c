@@ -1,8 +1,4 @@
 /* test_exec.c - policies that are programs, and all that programs do. */
-#include "policy/exec.h"
-
-#include <dirent.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,137 +7,17 @@
 #include <unistd.h>
 
 #include "base/clk.h"
-#include "base/log.h"
-#include "base/proc.h"
-#include "json_text.h"
+#include "programs.h"
 
-/* In the command line of what a test starts, so that it is found again. */
-#define MARK "987654"
+#define MARK "987654" /* see programs_run() */
 
-static char spawner_path[4096], log_path[] = "/tmp/test_exec-XXXXXX";
-static struct spawner *spawner;
-static struct policy *policy;
-static struct json_object *object;
-static int descriptors; /* open before the test */
-
-static int entries(const char *folder)
-{
-    int n = 0;
-    DIR *d = opendir(folder);
-    assert_non_null(d);
-    while (readdir(d) != NULL)
-        n++;
-    closedir(d);
-    return n;
-}
-
-/* How many processes have `mark` in their command line; each gets a signal, unless that is 0. */
-static int processes(const char *mark, int signal)
-{
-    int n = 0;
-    DIR *d = opendir("/proc");
-    assert_non_null(d);
-    for (const struct dirent *e; (e = readdir(d)) != NULL;) {
-        char path[300], text[4096];
-        snprintf(path, sizeof path, "/proc/%s/cmdline", e->d_name);
-        FILE *f = fopen(path, "r");
-        size_t len = f != NULL ? fread(text, 1, sizeof text - 1, f) : 0;
-        if (f != NULL)
-            fclose(f);
-        if (len == 0 || memmem(text, len, mark, strlen(mark)) == NULL)
-            continue;
-        kill((pid_t)strtol(e->d_name, NULL, 10), signal);
-        n++;
-    }
-    closedir(d);
-    return n;
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    const struct log_options o = {LOG_DEBUG, LOG_LOGFMT, log_path};
-    assert_int_equal(truncate(log_path, 0), 0);
-    assert_err(log_open(&o, NULL), ERR_OK);
-    descriptors = entries("/proc/self/fd");
-    spawner = spawner_new(spawner_path);
-    assert_non_null(spawner);
-    object = json("{'id':'PR-1','params':[{'id':'p','type':'password','value':'hush-hush'}]}");
-    return 0;
-}
-
-/* After every test nothing is left: no process, no descriptor. */
-static int tear_down(void **state)
-{
-    (void)state;
-    policy_free(policy);
-    policy = NULL;
-    spawner_free(spawner);
-    json_object_put(object);
-    assert_int_equal(processes(MARK, 0), 0);
-    assert_false(proc_has_children());
-    assert_int_equal(entries("/proc/self/fd"), descriptors);
-    return 0;
-}
-
-static struct conf_policy shell(const char *script)
-{
-    return (struct conf_policy){.kind = CONF_POLICY_EXEC,
-                                .argv = {"/bin/sh", "-c", script},
-                                .timeout_ms = 10000,
-                                .cwd = "/"};
-}
-
-static void open_policy(const struct conf_policy *conf)
-{
-    struct why why = {""};
-    if (policy_open(conf, POLICY_PROCESS, object_class_find("fulfillment_request"), spawner,
-                    &policy, &why) != ERR_OK)
-        fail_msg("%s", why.text);
-}
-
-static struct policy_question question(void)
-{
-    return (struct policy_question){.object_class = object_class_find("fulfillment_request"),
-                                    .side = SIDE_VENDOR,
-                                    .webhook_id = "WH-1",
-                                    .webhook_type = TYPE_EVENT,
-                                    .object = object,
-                                    .attempt = 1,
-                                    .deadline = clk_mono_ms() + 20000};
-}
-
-/* Ask the policy that is open; *ret_reason is the decision's, or the story of the failure. */
-static enum err ask(char ret_reason[WHY_MAX])
-{
-    const struct policy_question q = question();
-    struct decision d = {0};
-    struct why why = {""};
-    enum err e = policy_ask(policy, &q, &d, &why);
-    snprintf(ret_reason, WHY_MAX, "%s", e != ERR_OK ? why.text : d.reason != NULL ? d.reason : "");
-    if (e == ERR_OK)
-        decision_free(&d);
-    return e;
-}
-
-/* ... a script, as a policy of its own. */
+/* Ask a script, as a policy of its own. */
 static enum err ask_shell(const char *script, char ret_reason[WHY_MAX])
 {
     const struct conf_policy conf = shell(script);
     policy_free(policy);
     open_policy(&conf);
     return ask(ret_reason);
-}
-
-static void has_logged(const char *text)
-{
-    static char log[256 * 1024];
-    int fd = open(log_path, O_RDONLY);
-    ssize_t len = read(fd, log, sizeof log - 1);
-    close(fd);
-    log[len > 0 ? len : 0] = '\0';
-    if (strstr(log, text) == NULL)
-        fail_msg("%s is not in the log: %s", text, log);
 }
 
 /* ------------------------------------------------------------------------ wrong answers */
@@ -250,7 +126,7 @@ static void leaves_no_daemon(void **state)
                          "' & sleep " MARK " & sleep 0.2; echo '{\"action\":\"skip\"}'",
                          story),
                ERR_OK);
-    assert_int_equal(processes(MARK, 0), 0);
+    assert_int_equal(processes(MARK), 0);
 }
 
 static void needs_nobody_to_read_the_question(void **state)
@@ -271,7 +147,7 @@ static void needs_nobody_to_read_the_question(void **state)
 static void *stop_soon(void *arg)
 {
     (void)arg;
-    while (processes(MARK, 0) == 0)
+    while (processes(MARK) == 0)
         usleep(1000);
     policy_stop(policy);
     return NULL;
@@ -348,7 +224,7 @@ static void *kill_spawner(void *arg)
     (void)arg;
     while (access(once, F_OK) != 0)
         usleep(1000);
-    processes(SPAWNER_PROGRAM, SIGKILL); /* with all that look after programs */
+    kill_processes(SPAWNER_PROGRAM); /* with all that look after programs */
     return NULL;
 }
 
@@ -378,18 +254,6 @@ static void asks_again_when_the_spawner_dies(void **state)
 
 int main(void)
 {
-    char self[2048];
-    ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-    signal(SIGPIPE, SIG_IGN);
-    self[len > 0 ? len : 0] = '\0';
-    /* It was built at the top of the folder in which this is tests/unit/test_exec. */
-    for (int up = 0; up < 3; up++)
-        *strrchr(self, '/') = '\0';
-    snprintf(spawner_path, sizeof spawner_path, "%s/" SPAWNER_PROGRAM, self);
-    int fd = mkstemp(log_path);
-    if (fd >= 0)
-        close(fd);
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(takes_no_answer_for_a_decision),
         TEST(says_why_a_program_cannot_be_run),
@@ -402,8 +266,5 @@ int main(void)
         TEST(hides_passwords_in_what_it_complains_of),
         TEST(asks_again_when_the_spawner_dies),
     };
-#undef TEST
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    unlink(log_path);
-    return failed;
+    return programs_run(MARK, tests, sizeof tests / sizeof *tests);
 }

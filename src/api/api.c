@@ -257,6 +257,20 @@ enum err api_act(struct api *a, struct api_call *call, const struct object_class
     return e == ERR_OK ? change(a, call, method, path, body, ret_object) : e;
 }
 
+enum err api_read(struct api *a, struct api_call *call, const char *path, struct json_object **ret)
+{
+    struct http_response answer;
+    struct why why = {""};
+    enum err e = exchange_get(a, call, path, &answer);
+    if (e != ERR_OK)
+        return e;
+    e = jsonx_parse(answer.body.data, answer.body.len, HTTP_ANSWER_MAX, ret, &why);
+    if (e != ERR_OK)
+        exchange_unreadable(call, e, "GET", path, &answer, why.text);
+    http_response_free(&answer);
+    return e;
+}
+
 enum err api_put_params(struct api *a, struct api_call *call, const struct object_class *c,
                         const char *id, struct json_object *params)
 {

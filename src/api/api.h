@@ -93,6 +93,10 @@ enum err api_list(struct api *a, struct api_call *call, const struct object_clas
 enum err api_get(struct api *a, struct api_call *call, const struct object_class *c, const char *id,
                  struct json_object **ret);
 
+/* GET any path, which begins with a slash and may have a query, for a policy that wants to know
+ * more than an object tells. What it gives, owned; status and errors are the call's. */
+enum err api_read(struct api *a, struct api_call *call, const char *path, struct json_object **ret);
+
 /* Change parameters by a PUT that holds nothing else. `params` (an array) is borrowed. */
 enum err api_put_params(struct api *a, struct api_call *call, const struct object_class *c,
                         const char *id, struct json_object *params);

@@ -1,12 +1,15 @@
 /* policy.c - ask a webhook's policy about an object, and call nothing. */
 #include "cmd/cmd.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <json-c/json.h>
 
+#include "api/clients.h"
 #include "base/buf.h"
 #include "base/clk.h"
 #include "base/jsonx.h"
@@ -16,6 +19,7 @@
 #include "policy/passwords.h"
 #include "policy/policy.h"
 #include "policy/spawner.h"
+#include "tasks/queues.h"
 
 #define OBJECT_MAX  (16 * 1024 * 1024) /* bytes of a file with an object or an event */
 #define OUTPUT_MAX  (32 * 1024 * 1024) /* bytes of what is printed */
@@ -23,8 +27,9 @@
 #define DEADLINE_MS 30000
 
 struct options {
-    const char *config, *webhook, *rules, *class, *side, *kind, *type, *object, *event;
+    const char *config, *webhook, *rules, *exec, *class, *side, *kind, *type, *object, *event;
     int64_t attempt;
+    bool session;
     bool json;
 };
 
@@ -37,12 +42,16 @@ const struct cmd cmd_policy = {
     .help =
         "Usage: connect-webhook policy test [-c FILE] --webhook ID --object FILE [options]\n"
         "       connect-webhook policy test --rules FILE --class CLASS --object FILE [options]\n"
+        "       connect-webhook policy test --exec PROGRAM [--session] --class CLASS \\\n"
+        "           --object FILE [options]\n"
         "       connect-webhook policy test --kind validate --rules FILE --class CLASS \\\n"
         "           --object FILE [options]\n"
         "       connect-webhook policy actions [--class CLASS] [--json]\n"
         "test: ask the policy as the handler would, show which rule matches and what is decided, "
         "and\n"
-        "whether that is allowed in the object's state. Nothing is called, nothing is changed.\n"
+        "whether that is allowed in the object's state. Nothing is changed, and nothing called but "
+        "a\n"
+        "policy's program and, for a configured session that asks for it, Connect, to read.\n"
         "Of a validator's webhook, or with --kind validate, the object is a form as Connect sends\n"
         "it, and what is shown is what the answer changes in it.\n"
         "Exit status: 0 if the decision could be carried out, or the form is answered, 1 if not.\n"
@@ -53,6 +62,8 @@ const struct cmd cmd_policy = {
         "                     installed one)\n"
         "  --webhook ID       take policy, class and side from this configured webhook\n"
         "  --rules FILE       ask these rules (instead of the webhook's policy)\n"
+        "  --exec PROGRAM     ask this program (man connect-webhook-policy)\n"
+        "  --session          it is one that runs on, and is asked line by line\n"
         "  --class CLASS      without --webhook: what the object is, e.g. fulfillment_request\n"
         "  --side SIDE        without --webhook: vendor or distributor (default: the one that\n"
         "                     has pending work of this class)\n"
@@ -73,6 +84,8 @@ const struct cmd cmd_policy = {
         "      connect-webhook policy test --webhook WH-623-978-334 --object -\n"
         "  connect-webhook policy test --rules fulfillment.rules.yaml \\\n"
         "      --class fulfillment_request --object request.json --json\n"
+        "  connect-webhook policy test --exec ./decide.py --class fulfillment_request \\\n"
+        "      --object request.json\n"
         "  connect-webhook policy test --kind validate --rules form.rules.yaml \\\n"
         "      --class fulfillment_request --object contrib/fixtures/validator.json\n"
         "  connect-webhook policy actions --class usage_file\n",
@@ -84,6 +97,8 @@ const struct cmd cmd_policy = {
                       CMD_TEXT("config", 'c', struct options, config),
                       CMD_TEXT("webhook", 0, struct options, webhook),
                       CMD_TEXT("rules", 0, struct options, rules),
+                      CMD_TEXT("exec", 0, struct options, exec),
+                      CMD_FLAG("session", struct options, session),
                       CMD_TEXT("class", 0, struct options, class),
                       CMD_TEXT("side", 0, struct options, side),
                       CMD_TEXT("kind", 0, struct options, kind),
@@ -113,6 +128,9 @@ const struct cmd cmd_policy = {
 /* Whose policy is asked about what. */
 struct setup {
     struct conf *conf; /* NULL without --webhook */
+    struct clients *clients;
+    struct api *api; /* for a session that wants to know more; NULL if it cannot */
+    char *program;   /* of --exec; owned */
     struct spawner *spawner;
     struct policy *policy;
     struct policy_question question;
@@ -124,6 +142,10 @@ static void setup_free(struct setup *s)
 {
     policy_free(s->policy);
     spawner_free(s->spawner);
+    if (s->api != NULL)
+        clients_release(s->clients, s->api);
+    clients_free(s->clients);
+    free(s->program);
     conf_unref(s->conf);
     json_object_put(s->object);
     json_object_put(s->claims);
@@ -161,11 +183,28 @@ static enum err load_kind(const struct options *o, struct policy_question *q, st
     if (q->kind == POLICY_VALIDATE && q->object_class->document == NULL)
         return why_set(why, ERR_INVALID, "there are no forms of a %s to validate",
                        q->object_class->name);
-    if (o->webhook != NULL && o->rules == NULL && q->kind != own)
+    if (o->webhook != NULL && o->rules == NULL && o->exec == NULL && q->kind != own)
         return why_set(why, ERR_INVALID,
-                       "webhook %s is for events: its policy answers no forms (--rules may)",
+                       "webhook %s is for events: its policy answers no forms (--rules or --exec "
+                       "may)",
                        o->webhook);
     return ERR_OK;
+}
+
+/* The account's key is for a session alone, and may be out of reach of who runs this. */
+static enum err load_account(const char *path, const struct options *o, struct setup *s,
+                             struct why *why)
+{
+    struct conf *with_keys;
+    const struct conf_webhook *w = conf_webhook(s->conf, o->webhook);
+    if (w == NULL || !w->policy.session || conf_load(path, CONF_CHECK, &with_keys, NULL) != ERR_OK)
+        return ERR_OK;
+    conf_unref(s->conf);
+    s->conf = with_keys;
+    w = conf_webhook(s->conf, o->webhook);
+    if ((s->clients = clients_new()) == NULL)
+        return why_no_memory(why);
+    return clients_get(s->clients, w->account, &s->api, why);
 }
 
 static enum err load_webhook(const struct options *o, struct setup *s,
@@ -175,10 +214,13 @@ static enum err load_webhook(const struct options *o, struct setup *s,
     enum err e = conf_load(path, CONF_NO_API_KEYS, &s->conf, why);
     if (e != ERR_OK)
         return e;
+    e = load_account(path, o, s, why);
+    if (e != ERR_OK)
+        return e;
     const struct conf_webhook *w = conf_webhook(s->conf, o->webhook);
     if (w == NULL)
         return why_set(why, ERR_NOT_FOUND, "%s has no webhook %s", path, o->webhook);
-    s->question = policy_question_of(w);
+    s->question = queue_question(&(const struct queue){.webhook = w, .api = s->api});
     *ret_policy = w->policy;
     return load_kind(o, &s->question, why);
 }
@@ -217,13 +259,31 @@ static enum err load_json(const char *path, struct json_object **ret, struct why
     return why_set(why, ERR_TYPE, "%s: must be a JSON object", path);
 }
 
+/* As a configuration would have it: by its absolute path, with every default. */
+static enum err load_program(const struct options *o, struct setup *s, struct conf_policy *ret,
+                             struct why *why)
+{
+    if ((s->program = realpath(o->exec, NULL)) == NULL)
+        return why_set(why, ERR_IO, "--exec: %s: %s", o->exec, strerror(errno));
+    *ret = (struct conf_policy){.kind = CONF_POLICY_EXEC,
+                                .argv = {s->program},
+                                .session = o->session,
+                                .sessions = 1,
+                                .timeout_ms = DEADLINE_MS,
+                                .cwd = "/"};
+    return ERR_OK;
+}
+
 static enum err set_up(const struct options *o, struct setup *s, struct why *why)
 {
     struct conf_policy policy = {.kind = CONF_POLICY_NONE};
     struct policy_question *q = &s->question;
     enum err e = o->webhook != NULL ? load_webhook(o, s, &policy, why) : load_class(o, s, why);
     q->attempt = (int)o->attempt;
-    q->deadline = clk_mono_ms() + DEADLINE_MS;
+    if (e == ERR_OK && o->exec != NULL)
+        e = load_program(o, s, &policy, why);
+    q->deadline = clk_mono_ms() +
+                  (policy.kind == CONF_POLICY_EXEC ? policy.timeout_ms : DEADLINE_MS);
     if (o->rules != NULL)
         policy = (struct conf_policy){.kind = CONF_POLICY_RULES, .path = o->rules};
     if (e == ERR_OK && (s->spawner = spawner_new(NULL)) == NULL)
@@ -360,8 +420,12 @@ static const char *nonsense(const struct options *o)
 {
     if (o->object == NULL)
         return "--object is needed: a file, or - for standard input";
-    if (o->webhook == NULL && (o->rules == NULL || o->class == NULL))
-        return "either --webhook, or --rules and --class are needed";
+    if (o->webhook == NULL && ((o->rules == NULL && o->exec == NULL) || o->class == NULL))
+        return "either --webhook, or --rules or --exec, and --class are needed";
+    if (o->rules != NULL && o->exec != NULL)
+        return "--rules and --exec: which of the two shall be asked?";
+    if (o->session && o->exec == NULL)
+        return "--session says how the program of --exec is asked: that is missing";
     if (o->webhook != NULL && (o->class != NULL || o->side != NULL))
         return "--webhook knows its class and side: leave --class and --side out";
     if (o->event != NULL && strcmp(o->object, "-") == 0 && strcmp(o->event, "-") == 0)

@@ -82,13 +82,13 @@ _Noreturn void program_become(const struct spawn_terms *t, const int fds[SPAWN__
                               pid_t keeper)
 {
     setsid();
-    reset_signals();
     failure = take_descriptors(fds, failure);
     if (!set_limits(t))
         fail(failure, SPAWN_LIMITS);
     if (!take_user(t))
         fail(failure, SPAWN_USER);
-    /* After the user, whose change would end it; the keeper may have died before. */
+    reset_signals(); /* after the user, for whose change the C library may need one */
+    /* Likewise, as that would end it; the keeper may have died before. */
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (getppid() != keeper)
         _exit(NOT_RUN);

@@ -131,7 +131,7 @@ static enum outcome read_object(struct task *t)
 static enum outcome ask_policy(struct task *t)
 {
     const struct conf_webhook *w = t->queue->webhook;
-    struct policy_question q = policy_question_of(w);
+    struct policy_question q = queue_question(t->queue);
     q.claims = t->terms->claims;
     q.object = t->object;
     q.dry_run = t->terms->dry_run;

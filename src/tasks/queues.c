@@ -43,7 +43,7 @@ static enum err fill(struct queues *q, struct queue *one, struct why *why)
 {
     const struct conf_webhook *w = one->webhook;
     enum err e = ERR_OK;
-    if (w->type == TYPE_EVENT && w->account->api_key.value != NULL)
+    if ((w->type == TYPE_EVENT || w->policy.session) && w->account->api_key.value != NULL)
         e = clients_get(q->clients, w->account, &one->api, why);
     if (e == ERR_OK && (one->policy = find_shared(q, w)) == NULL) {
         e = policy_open(&w->policy, policy_kind_of(w->type), w->object_class, q->spawner,
@@ -107,9 +107,27 @@ enum err queues_find(const struct queues *q, const char *webhook_id, const struc
     return ERR_OK;
 }
 
-struct policy *queues_validator(const struct queues *q, const struct conf_webhook *w)
+const struct queue *queues_validator(const struct queues *q, const struct conf_webhook *w)
 {
-    return w->type != TYPE_EVENT ? q->list[w - q->conf->webhooks].policy : NULL;
+    return &q->list[w - q->conf->webhooks];
+}
+
+/* A policy_get_fn: `ctx` is the account's client. */
+static void read_connect(void *ctx, const char *path, int64_t deadline, struct policy_got *ret)
+{
+    struct api_call call = {.deadline = deadline};
+    *ret = (struct policy_got){.body = NULL};
+    if (api_read(ctx, &call, path, &ret->body) != ERR_OK)
+        ret->why = call.result.why;
+    ret->status = call.status;
+}
+
+struct policy_question queue_question(const struct queue *q)
+{
+    struct policy_question question = policy_question_of(q->webhook);
+    question.get = q->api != NULL ? read_connect : NULL;
+    question.get_ctx = q->api;
+    return question;
 }
 
 const struct queue *queues_beside(const struct queues *q, const struct queue *one,

@@ -21,8 +21,8 @@
 struct queue {
     const struct conf *conf;
     const struct conf_webhook *webhook;
-    struct api
-        *api; /* NULL in a process that must not hold the account's key, and of a validator */
+    struct api *api; /* NULL in a process that must not hold the account's key, and of a validator
+                        whose policy cannot ask for it */
     struct policy *policy;
 };
 
@@ -50,8 +50,11 @@ enum err queues_find(const struct queues *q, const char *webhook_id, const struc
 const struct queue *queues_beside(const struct queues *q, const struct queue *one,
                                   const struct object_class *c);
 
-/* What answers the forms of a validator of the configuration; NULL for an event webhook. Borrowed.
- */
-struct policy *queues_validator(const struct queues *q, const struct conf_webhook *w);
+/* A validator of the configuration, which has a policy and no objects. Borrowed. */
+const struct queue *queues_validator(const struct queues *q, const struct conf_webhook *w);
+
+/* The first question to a queue's policy, but for what it is about and its deadline; a program may
+ * have Connect read for it, if the account's key is here. */
+struct policy_question queue_question(const struct queue *q);
 
 #endif

@@ -392,14 +392,15 @@ static void note_form(const struct conf_webhook *w, const struct json_object *do
 static enum step answer_form(struct call *c, const struct validation *d, int64_t deadline)
 {
     const struct conf_webhook *w = c->verified.webhook;
-    struct policy_question q = policy_question_of(w);
+    const struct queue *queue = queues_validator(c->snapshot->queues, w);
+    struct policy_question q = queue_question(queue);
     q.claims = c->event.claims;
     q.object = d->root;
     q.deadline = deadline;
     struct json_object *changes;
     char rule[DECISION_RULE_MAX];
     struct why *why = &c->result.why;
-    enum err e = policy_validate(queues_validator(c->snapshot->queues, w), &q, &changes, rule, why);
+    enum err e = policy_validate(queue->policy, &q, &changes, rule, why);
     if (e != ERR_OK)
         return reply_unanswered(c, why_prefix(why, e, "webhook %s", w->id));
     return reply_document(c, d, changes, rule);

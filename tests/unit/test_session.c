@@ -12,17 +12,19 @@
 
 #define MARK "987655" /* see programs_run() */
 
+#define PLENTY 10000 /* ms */
+
 /* Before the body of a loop over questions: its id is in $id. */
 #define EACH "while read -r line; do id=${line#*\\\"id\\\":}; id=${id%%,*}; "
 #define ANSWER(reason) \
     "echo \"{\\\"id\\\":$id,\\\"action\\\":\\\"skip\\\",\\\"reason\\\":\\\"" reason "\\\"}\"; "
 
-static void open_session(const char *script, int sessions)
+static void open_session(const char *script, int sessions, int64_t timeout_ms)
 {
     struct conf_policy conf = shell(script);
     conf.session = true;
     conf.sessions = sessions;
-    conf.timeout_ms = 2000;
+    conf.timeout_ms = timeout_ms;
     policy_free(policy);
     open_policy(&conf);
 }
@@ -31,15 +33,15 @@ static void asks_the_same_one_again(void **state)
 {
     char story[WHY_MAX], first[WHY_MAX];
     (void)state;
-    open_session(EACH ANSWER("$$") "done", 4);
+    open_session(EACH ANSWER("$$") "done", 4, PLENTY);
     assert_err(ask(first), ERR_OK);
     for (int i = 0; i < 20; i++) {
         assert_err(ask(story), ERR_OK);
         assert_string_equal(story, first);
     }
     /* A whole document of a form has an id of its own, and one question needs no number. */
-    open_session("while read -r line; do echo '{\"action\":\"skip\",\"reason\":\"mute\"}'; done",
-                 1);
+    open_session("while read -r line; do echo '{\"action\":\"skip\",\"reason\":\"mute\"}'; done", 1,
+                 PLENTY);
     assert_err(ask(story), ERR_OK);
     assert_string_equal(story, "mute");
 }
@@ -71,7 +73,7 @@ static void outlives_what_is_no_answer(void **state)
     char story[WHY_MAX];
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        open_session(cases[i].script, 1);
+        open_session(cases[i].script, 1, cases[i].err == ERR_TIMEOUT ? 500 : PLENTY);
         for (int twice = 0; twice < 2; twice++) {
             enum err e = ask(story);
             if (e != cases[i].err || strncmp(story, cases[i].story, strlen(cases[i].story)) != 0)
@@ -85,7 +87,7 @@ static void starts_what_fails_more_and_more_slowly(void **state)
     char story[WHY_MAX];
     int64_t start = clk_mono_ms();
     (void)state;
-    open_session("echo no key >&2; exit 1", 1);
+    open_session("echo no key >&2; exit 1", 1, 2000);
     for (int i = 0; i < 5; i++)
         assert_err(ask(story), ERR_PROGRAM); /* after 0, 100, 200, 400 and 800 ms */
     assert_in_range(clk_mono_ms() - start, 1500, 4000);
@@ -125,7 +127,7 @@ static void asks_several_programs_at_a_time(void **state)
     struct asker askers[8];
     int64_t start = clk_mono_ms();
     (void)state;
-    open_session(EACH "sleep 0.2; " ANSWER("slowly") "done", 4);
+    open_session(EACH "sleep 0.2; " ANSWER("slowly") "done", 4, PLENTY);
     ask_many(askers, 8);
     for (int i = 0; i < 8; i++)
         assert_err(askers[i].err, ERR_OK);
@@ -140,7 +142,7 @@ static void asks_as_many_as_a_hello_wants(void **state)
     open_session(
         "echo '{\"hello\":1,\"in_flight\":3}'; ids=; " EACH "ids=\"$id $ids\"; n=$((n + 1));"
         "if [ $((n % 3)) = 0 ]; then for id in $ids; do " ANSWER("of three") "done; ids=; fi; done",
-        1);
+        1, PLENTY);
     /* One alone would wait for two more: the hello is read with the first question. */
     ask_many(askers, 9);
     for (int i = 0; i < 9; i++) {
@@ -156,7 +158,7 @@ static void one_that_is_late_costs_no_other_its_answer(void **state)
     (void)state;
     /* The first question is never answered. */
     open_session("echo '{\"hello\":1,\"in_flight\":3}'; read -r never; " EACH ANSWER("fine") "done",
-                 1);
+                 1, 1000);
     ask_many(askers, 3);
     for (int i = 0; i < 3; i++) {
         timeouts += askers[i].err == ERR_TIMEOUT;
@@ -187,7 +189,7 @@ static void has_connect_read(const char *wish, policy_get_fn *get, const char *a
     struct why why = {""};
     snprintf(script, sizeof script, "%s%s%s", EACH "echo '{\"id\":'$id',\"get\":", wish,
              "}'; read -r got; echo \"$got\" >&2;" ANSWER("read") "done");
-    open_session(script, 1);
+    open_session(script, 1, PLENTY);
     q.get = get;
     q.get_ctx = (char[]){"context"};
     if (policy_ask(policy, &q, &d, &why) != ERR_OK)
@@ -219,7 +221,7 @@ static void hides_the_passwords_of_earlier_questions(void **state)
 {
     char story[WHY_MAX];
     (void)state;
-    open_session(EACH ANSWER("said") "sleep 0.1; echo \"it was hush-hush\" >&2; done", 1);
+    open_session(EACH ANSWER("said") "sleep 0.1; echo \"it was hush-hush\" >&2; done", 1, PLENTY);
     assert_err(ask(story), ERR_OK);
     json_object_put(object);
     object = json("{'id':'PR-2'}");
@@ -241,7 +243,7 @@ static void ends_with_a_stop(void **state)
     char story[WHY_MAX];
     pthread_t stopper;
     (void)state;
-    open_session("sleep " MARK, 1);
+    open_session("sleep " MARK, 1, PLENTY);
     pthread_create(&stopper, NULL, stop_it, NULL);
     assert_err(ask(story), ERR_STOPPED);
     pthread_join(stopper, NULL);
@@ -252,7 +254,7 @@ static void asks_another_when_all_that_ran_is_killed(void **state)
 {
     char first[WHY_MAX], story[WHY_MAX];
     (void)state;
-    open_session("setsid sleep " MARK " & " EACH ANSWER("$$") "done", 1);
+    open_session("setsid sleep " MARK " & " EACH ANSWER("$$") "done", 1, PLENTY);
     assert_err(ask(first), ERR_OK);
     assert_int_equal(kill_processes(SPAWNER_PROGRAM), 2); /* itself, and who keeps the program */
     assert_err(ask(story), ERR_OK);

@@ -202,4 +202,4 @@ src/sim/seed_json.c: src/sim/seed.json
 # The manual.
 EXTRA_DIST += doc/actions.py
 dist_man_MANS += doc/connect-sim.1 doc/connect-webhook.1 doc/connect-webhook.rules.5 doc/connect-webhook.yaml.5 \
-	doc/connect-webhook.fcgi.8
+	doc/connect-webhook-policy.7 doc/connect-webhook.fcgi.8

@@ -145,6 +145,7 @@ integration_tests = \
 	tests/integration/test_odd_shapes.py \
 	tests/integration/test_policy.py \
 	tests/integration/test_poll.py \
+	tests/integration/test_programs.py \
 	tests/integration/test_quickstart.py \
 	tests/integration/test_readme.py \
 	tests/integration/test_send.py \
@@ -234,6 +235,10 @@ contrib_files = \
 	contrib/nginx/connect-webhook.conf \
 	contrib/nginx/nginx.conf \
 	contrib/packages \
+	contrib/policies/once.sh \
+	contrib/policies/provision.py \
+	contrib/policies/session.js \
+	contrib/policies/session.py \
 	contrib/quickstart.py \
 	contrib/quickstart.sh \
 	contrib/rules/billing.rules.yaml \

@@ -46,6 +46,7 @@ static enum err run_once(const struct program_terms *terms, const struct asking 
                          struct json_object **ret, bool *ret_lost, struct why *why)
 {
     struct program p;
+    struct json_object *answer = NULL;
     program_init(&p, terms);
     p.about = a->about;
     p.mask = &a->mask;
@@ -56,9 +57,13 @@ static enum err run_once(const struct program_terms *terms, const struct asking 
     else
         why_set(why, e, "the question: %s", err_text(e));
     if (e == ERR_OK)
-        e = answer_read(terms->name, p.out.data, p.out.len, ret, why);
-    if (e == ERR_OK && (e = answer_check_id(terms->name, *ret, a->id, why)) != ERR_OK)
-        json_object_put(*ret);
+        e = answer_read(terms->name, p.out.data, p.out.len, &answer, why);
+    if (e == ERR_OK)
+        e = answer_check_id(terms->name, answer, a->id, why);
+    if (e == ERR_OK)
+        *ret = answer;
+    else
+        json_object_put(answer);
     *ret_lost = p.lost;
     program_close(&p);
     return e;

@@ -60,7 +60,7 @@ def test_no_file_names_a_command_that_does_not_exist(build):
 
 
 @pytest.mark.parametrize("page", ["connect-webhook.1", "connect-webhook.yaml.5", "connect-webhook.rules.5",
-                                  "connect-webhook.fcgi.8", "connect-sim.1"])
+                                  "connect-webhook-policy.7", "connect-webhook.fcgi.8", "connect-sim.1"])
 def test_the_manual_formats_without_a_warning(need, page):
     ran = run(need("groff"), "-man", "-Tutf8", "-ww", "-z", servers.SOURCE / "doc" / page)
     assert ran.returncode == 0 and ran.stderr == ""

@@ -37,6 +37,11 @@ SNIPPETS = {
     # from the source's folder; the second by a handler behind nginx
     "connect-webhook policy test --kind validate --rules contrib/rules/form.rules.yaml --class fulfillment_request "
     "--object contrib/fixtures/validator.json": "validate_a_form",
+    # in place of the policy of the configuration above, with a program of that name
+    "policy: { exec: [ /usr/local/bin/decide ], session: true, timeout: 30s }": "check_program",
+    # from a copy that every user can read, as it is not root who runs it
+    "connect-webhook policy test --exec contrib/policies/session.py --session --kind validate "
+    "--class fulfillment_request --object contrib/fixtures/validator.json": "ask_program",
 }
 
 # Commands and settings between backticks in the text.
@@ -51,6 +56,7 @@ INLINE = {
     "man connect-webhook": "open_manual",
     "man connect-webhook.yaml": "open_manual",
     "man connect-webhook.rules": "open_manual",
+    "man connect-webhook-policy": "open_manual",
     "man connect-sim": "open_manual",
 }
 
@@ -116,7 +122,9 @@ class Reader:
                  env={k: v for k, v in os.environ.items() if not k.startswith("MAKE")})
         assert os.access(f"{root}{servers.HANDLER}", os.X_OK)  # where contrib/ looks for it
         assert {p.name for p in (root / "usr/local/bin").iterdir()} >= {"connect-webhook", "connect-sim"}
-        for section, page in (1, "connect-webhook.1"), (5, "connect-webhook.yaml.5"), (5, "connect-webhook.rules.5"), (8, "connect-webhook.fcgi.8"):
+        assert os.access(root / "usr/local/libexec/connect-webhook-spawner", os.X_OK)
+        for section, page in ((1, "connect-webhook.1"), (5, "connect-webhook.yaml.5"), (5, "connect-webhook.rules.5"),
+                              (7, "connect-webhook-policy.7"), (8, "connect-webhook.fcgi.8")):
             assert (root / f"usr/local/share/man/man{section}" / page).exists()
 
     def save(self, text, rules=None):
@@ -204,9 +212,26 @@ class Reader:
         shown = self.run(self.build / "connect-webhook", "check", "-c", conf, "--print")
         assert re.search(rf"^\s+{key}:\s+{value}$", shown, re.M)
 
+    def check_program(self, text):
+        program = self.tmp / "decide"
+        shutil.copy(servers.SOURCE / "contrib/policies/session.py", program)
+        path = self.save(configuration_of(servers.SOURCE / "README.md"))
+        lines = [text.replace("/usr/local/bin/decide", str(program)) if "policy:" in line else line
+                 for line in path.read_text().splitlines()]
+        indent = next(line for line in path.read_text().splitlines() if "policy:" in line).index("policy:")
+        path.write_text("\n".join(" " * indent + line if line.startswith("policy:") else line for line in lines) + "\n")
+        assert f"exec: [\"{program}\"]" in self.run(self.build / "connect-webhook", "check", "--print", "-c", path)
+
+    def ask_program(self, text):
+        program = self.tmp / "session.py"
+        shutil.copy(servers.SOURCE / "contrib/policies/session.py", program)
+        said = self.run(self.build / "connect-webhook",
+                        *shlex.split(text.replace("contrib/policies/session.py", str(program)))[1:], cwd=servers.SOURCE)
+        assert "from 1 to 100" in said
+
     def open_manual(self, text):
         name = text.split()[1]
-        page, = (p for p in (servers.SOURCE / "doc").iterdir() if p.name in [f"{name}.{n}" for n in (1, 5, 8)])
+        page, = (p for p in (servers.SOURCE / "doc").iterdir() if p.name in [f"{name}.{n}" for n in (1, 5, 7, 8)])
         assert page.read_text().replace("\\-", "-").startswith(f".TH {name.upper()} ")
 
 

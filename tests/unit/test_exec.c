@@ -93,6 +93,21 @@ static void says_why_a_program_cannot_be_run(void **state)
     assert_string_equal(story, "/nowhere/spawner, which runs programs: No such file or directory");
 }
 
+/* Of a form, too, whoever asks has nothing to give back. */
+static void owes_nothing_after_a_wrong_answer(void **state)
+{
+    const struct conf_policy conf = shell("echo '{\"id\":4711,\"params\":[]}'");
+    struct policy_question q = question();
+    struct json_object *changes;
+    char rule[DECISION_RULE_MAX];
+    struct why why;
+    (void)state;
+    q.kind = POLICY_VALIDATE;
+    open_policy(&conf);
+    for (int i = 0; i < 10; i++)
+        assert_err(policy_validate(policy, &q, &changes, rule, &why), ERR_PROGRAM);
+}
+
 /* --------------------------------------------------------------------- what will not end */
 
 static void ends_what_takes_too_long(void **state)
@@ -257,6 +272,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(takes_no_answer_for_a_decision),
         TEST(says_why_a_program_cannot_be_run),
+        TEST(owes_nothing_after_a_wrong_answer),
         TEST(ends_what_takes_too_long),
         TEST(leaves_no_daemon),
         TEST(needs_nobody_to_read_the_question),

@@ -1,0 +1,292 @@
+"""Policies that are programs: the examples as shipped, in every mode there is, and what badly made ones do."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import pytest
+
+import calls
+import http_server
+import servers
+
+POLICIES = servers.SOURCE / "contrib/policies"
+FIXTURES = servers.SOURCE / "contrib/fixtures"
+VALIDATOR = "WH-700-000-100"
+NEEDS = {"session.py": "python3", "session.js": "node", "once.sh": "jq", "provision.py": "python3"}
+
+
+@pytest.fixture
+def program(configuration, sim, need):
+    """program(example, **more): a configuration whose event webhook and validator both ask a copy of it; or a
+    text that is a program."""
+    def make(example, **more):
+        made = configuration(sim)
+        text = (POLICIES / example).read_text() if example in NEEDS else example
+        path = made.folder / (example if example in NEEDS else "program.sh")
+        if example in NEEDS:
+            need(NEEDS[example])
+        path.write_text(text)
+        path.chmod(0o755)
+        runs = ["/usr/bin/node", str(path)] if path.suffix == ".js" else [str(path)]
+        policy = {"exec": runs, **({"session": True} if "session" in example else {}), **more}
+        made.document["webhooks"][0]["policy"] = policy
+        made.document["webhooks"].append({
+            "id": VALIDATOR, "account": calls.ACCOUNT, "product": calls.PRODUCT,
+            "object_class": "fulfillment_request", "type": "validator", "policy": policy,
+            "secrets": [made.add_secret(VALIDATOR, calls.SECRET)]})
+        made.save()
+        return made
+    return make
+
+
+def poll(build, conf, *options, env=None):
+    ran = subprocess.run([build / "connect-webhook", "poll", "--once", "--json", "-c", conf.path, *options],
+                         capture_output=True, text=True, timeout=calls.TIMEOUT, env={**os.environ, **(env or {})})
+    return ran, {row["object_id"]: row for row in map(json.loads, ran.stdout.splitlines())}
+
+
+def form(**values):
+    document = json.loads((FIXTURES / "validator.json").read_text())
+    for param in document["asset"]["params"]:
+        param["value"] = values.get(param["id"], param["value"])
+    return document
+
+
+def validate(conf, url, **values):
+    answer = calls.connect(url, conf, VALIDATOR, body=json.dumps(form(**values)).encode())
+    params = answer.json()["asset"]["params"] if answer.status == 200 else []
+    return answer, {p["id"]: p for p in params}
+
+
+def below(pid):
+    """Every process below this one, at any depth: {pid: command line}."""
+    parents, lines = {}, {}
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            lines[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    found = {pid}
+    while more := {p for p, parent in parents.items() if parent in found} - found:
+        found |= more
+    return {p: lines.get(p, "") for p in found - {pid}}
+
+
+def descriptors(pid):
+    """Those that come with a program: its pipes, and what wakes who waits for it. (Sockets come and go with the
+    web server's connections.)"""
+    links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+    return sum(link.startswith(("pipe:", "anon_inode:[eventfd]")) for link in links)
+
+
+# ----------------------------------------------------------------------- the examples, in every mode
+
+@pytest.mark.parametrize("example", ["session.py", "session.js", "once.sh"])
+def test_an_example_decides_and_answers_behind_a_web_server(sim, api, program, handler, nginx, example):
+    conf = program(example)
+    runs = handler(conf)
+    server = nginx(conf.socket)
+    api.point_webhook(calls.WEBHOOK, server.url)
+    before = {r["id"]: r["status"] for r in api.get("/requests?status=pending&limit=100")}
+    assert len(before) > 0
+    api.trigger(calls.WEBHOOK)
+    decided = {r for r in before if api.get(f"/requests/{r}")["status"] != "pending"}
+    assert len(decided) > 0, runs.log
+    for email, error in (("nobody", True), (" Boss@Harbour.example ", False)):
+        answer, params = validate(conf, server.url, admin_email=email)
+        assert answer.status == 200, answer.body
+        assert params["admin_email"]["value"] == email.strip().lower()
+        assert (params["admin_email"]["value_error"] != "") == error
+    assert runs.stop() == 0
+
+
+@pytest.mark.parametrize("example", ["session.py", "session.js", "once.sh"])
+def test_an_example_decides_in_a_poll(sim, api, program, build, example):
+    conf = program(example)
+    ran, rows = poll(build, conf)
+    assert {row["result"] for row in rows.values()} <= {"done", "skip", "reschedule"}, ran.stderr
+    assert "done" in {row["result"] for row in rows.values()}, ran.stdout
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_session_has_connect_read(sim, api, program, build):
+    """What session.js approves it has looked up: the message tells the asset's id."""
+    conf = program("session.js")
+    _, rows = poll(build, conf)
+    read = [c["path"] for c in sim_calls(api) if c["method"] == "GET" and c["path"].startswith("/assets/AS-")]
+    approved = [r for r in rows.values() if r["action"] == "approve"]
+    assert len(approved) > 0 and len(read) >= len(approved)
+
+
+def sim_calls(api):
+    return [{**c, "path": c["path"].removeprefix("/public/v1")} for c in api.received()]
+
+
+@pytest.mark.parametrize("session", [False, True])
+def test_a_program_answers_as_cgi(program, build, session):
+    conf = program("session.py" if session else "once.sh")
+    body = json.dumps(form(admin_email="nobody")).encode()
+    token = calls.sign(calls.claims_of(conf, VALIDATOR), calls.SECRET)
+    ran = subprocess.run([build / "connect-webhook.fcgi"], input=body, capture_output=True, timeout=calls.TIMEOUT,
+                         env={"CONNECT_WEBHOOK_CONFIG": str(conf.path), "REQUEST_METHOD": "POST",
+                              "GATEWAY_INTERFACE": "CGI/1.1", "CONTENT_LENGTH": str(len(body)),
+                              "HTTP_AUTHENTICATION": f"Bearer {token}", "HTTP_PROXY": "http://127.0.0.1:1"})
+    assert b"Status: 200" in ran.stdout, ran.stderr
+    assert b"Please give an e-mail address." in ran.stdout
+
+
+class Vendor(http_server.Server):
+    """A vendor's API: PUT /tenants/ID makes a tenant, or finds it."""
+
+    def __init__(self):
+        self.tenants, self.puts, self.fails = {}, 0, False
+        super().__init__(self.handler(), "")
+
+    def handler(self):
+        vendor = self
+
+        class Handler(http_server.Handler):
+            def do_PUT(self):
+                self.body()
+                vendor.puts += 1
+                name = self.path.rpartition("/")[2]
+                if vendor.fails or self.headers["Authorization"] != "Bearer vendor-token":
+                    self.reply(503)
+                else:
+                    vendor.tenants.setdefault(name, f"tenant-{len(vendor.tenants) + 1}")
+                    self.reply(200, json.dumps({"id": vendor.tenants[name]}).encode())
+        return Handler
+
+
+def test_provisioning_makes_each_tenant_once(sim, api, program, build):
+    with Vendor() as vendor:
+        conf = program("provision.py", env=["VENDOR_URL", "VENDOR_TOKEN"])
+        env = {"VENDOR_URL": vendor.url, "VENDOR_TOKEN": "vendor-token"}
+        purchases = [r["id"] for r in api.get("/requests?status=pending&type=purchase&limit=100")
+                     if r["asset"]["product"]["id"] == calls.PRODUCT]
+        vendor.fails = True
+        ran, rows = poll(build, conf, env=env)
+        assert {rows[p]["result"] for p in purchases} == {"retry"} and vendor.tenants == {}
+        assert "provision.py asks to be asked later (exit status 75)" in rows[purchases[0]]["reason"]
+        vendor.fails = False
+        poll(build, conf, "--dry-run", env=env)
+        assert vendor.tenants == {}
+        ran, rows = poll(build, conf, env=env)
+        assert len(vendor.tenants) == len(purchases)
+        assert {rows[p]["result"] for p in purchases} <= {"done", "dead"}, ran.stdout
+        # Asked again about the same, it makes nothing more.
+        question = conf.folder / "request.json"
+        question.write_text(json.dumps({**api.get(f"/requests/{purchases[0]}"), "status": "pending"}))
+        before = dict(vendor.tenants)
+        asked = subprocess.run([build / "connect-webhook", "policy", "test", "-c", conf.path, "--webhook",
+                                calls.WEBHOOK, "--object", question], capture_output=True, text=True,
+                               timeout=calls.TIMEOUT, env={**os.environ, **env})
+        assert asked.returncode == 0, asked.stderr
+        assert vendor.tenants == before and before[api.get(f"/requests/{purchases[0]}")["asset"]["id"]] in asked.stdout
+
+
+# --------------------------------------------------------------------------- what must not go wrong
+
+LOOP = "#!/bin/sh\n# session\nwhile read -r line; do id=${line#*\\\"id\\\":}; id=${id%%,*}; "
+BAD = {
+    "sleeps": "#!/bin/sh\nsleep 1000\n",
+    "crashes": "#!/bin/sh\nkill -SEGV $$\n",
+    "garbage": "#!/bin/sh\necho garbage\n",
+    "a gigabyte": "#!/bin/sh\nhead -c 1G /dev/zero\n",
+    "never reads": "#!/bin/sh\nexec sleep 1000 <&-\n",
+    "ignores SIGTERM": "#!/bin/sh\ntrap '' TERM\nsleep 1000; sleep 1000\n",
+    "a daemon": "#!/bin/sh\nsetsid sleep 1000 &\nsetsid sh -c 'sleep 1000 & sleep 1000' &\nexit 1\n",
+    "half a line": "#!/bin/sh\nprintf '{\"params\":'\n",
+    "another id": "#!/bin/sh\necho '{\"id\":4711,\"params\":[]}'\n",
+    "session: sleeps": LOOP + "sleep 1000; done\n",
+    "session: crashes": LOOP + "kill -SEGV $$; done\n",
+    "session: garbage": LOOP + "echo garbage; done\n",
+    "session: a gigabyte": LOOP + "head -c 1G /dev/zero; done\n",
+    "session: never reads": "#!/bin/sh\n# session\nexec sleep 1000 <&-\n",
+    "session: ignores SIGTERM": "#!/bin/sh\n# session\ntrap '' TERM\nsleep 1000; sleep 1000\n",
+    "session: a daemon": LOOP + "setsid sleep 1000 & exit 1; done\n",
+    "session: half a line": LOOP + "printf '{\"id\":'; done\n",
+    "session: another id": LOOP + "echo '{\"id\":4711,\"params\":[]}'; done\n",
+}
+
+
+@pytest.mark.parametrize("how", BAD)
+def test_a_bad_program_costs_one_answer_and_leaves_nothing(program, handler, nginx, how):
+    """It is answered 503 within its time, the next call is served, and nothing of the program is left."""
+    conf = program(BAD[how], timeout="1s")
+    other = conf.folder / "good.sh"
+    other.write_text("#!/bin/sh\necho '{\"params\":[{\"id\":\"admin_email\",\"value\":\"good\"}]}'\n")
+    other.chmod(0o755)
+    good = "WH-700-000-200"
+    conf.document["webhooks"].append({**conf.webhook(VALIDATOR), "id": good, "policy": {"exec": [str(other)]},
+                                      "secrets": [conf.add_secret(good, calls.SECRET)]})
+    conf.save()
+    runs = handler(conf)
+    server = nginx(conf.socket)
+    body = json.dumps(form()).encode()
+    assert calls.connect(server.url, conf, good, body=body).status == 200  # so that the spawner runs
+    before = descriptors(runs.pid)
+    for _ in range(2):
+        start = time.monotonic()
+        answer, _ = validate(conf, server.url)
+        assert answer.status == 503, answer.body
+        assert time.monotonic() - start < 5
+        assert calls.connect(server.url, conf, good, body=body).status == 200
+    runs.wait_until(lambda: len(below(runs.pid)) == 1)  # the spawner
+    runs.wait_until(lambda: descriptors(runs.pid) == before)
+    assert runs.stop() == 0
+
+
+def test_no_program_is_near_a_secret(sim, program, handler, nginx):
+    """Neither in variables, nor arguments, nor descriptors of any process below the handler."""
+    conf = program(LOOP + "echo '{\"id\":'$id',\"params\":[]}'; done\n")
+    runs = handler(conf, env={"OURS": "a secret that is in our environment"})
+    server = nginx(conf.socket)
+    assert validate(conf, server.url)[0].status == 200
+    children = below(runs.pid)
+    assert len(children) == 3  # the spawner, who looks after the program, and the program
+    secrets = [sim.api_key, calls.SECRET, conf.secrets[calls.WEBHOOK], "a secret that is in our environment"]
+    for pid, line in children.items():
+        variables = pathlib.Path(f"/proc/{pid}/environ").read_text()
+        assert not any(s in line or s in variables for s in secrets)
+        links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        assert all(link.startswith(("pipe:", "socket:", "/dev/null")) or link == str(conf.folder / "program.sh")
+                   for link in links), links
+    program_pid = max(children)
+    assert {"0", "1", "2"} <= set(os.listdir(f"/proc/{program_pid}/fd"))
+    if os.geteuid() == 0:
+        status = pathlib.Path(f"/proc/{program_pid}/status").read_text()
+        assert "Uid:\t0" not in status
+
+
+def test_a_reload_takes_other_sessions(program, handler, nginx):
+    conf = program(LOOP + "echo '{\"id\":'$id',\"params\":[{\"id\":\"admin_email\",\"value\":\"'$$'\"}]}'; done\n")
+    runs = handler(conf)
+    server = nginx(conf.socket)
+    first = validate(conf, server.url)[1]["admin_email"]["value"]
+    assert validate(conf, server.url)[1]["admin_email"]["value"] == first
+    runs.signal(signal.SIGHUP)
+    runs.wait_until(lambda: "reloaded" in runs.log)
+    assert validate(conf, server.url)[1]["admin_email"]["value"] != first
+    runs.wait_until(lambda: int(first) not in below(runs.pid))
+
+
+def test_what_is_killed_from_outside_is_run_again(program, handler, nginx):
+    """The spawner with all that it has forked, and the handler: no process stays, the next call is answered."""
+    conf = program(LOOP + "setsid sleep 1000 & echo '{\"id\":'$id',\"params\":[]}'; done\n")
+    runs = handler(conf)
+    server = nginx(conf.socket)
+    assert validate(conf, server.url)[0].status == 200
+    for pid, line in below(runs.pid).items():
+        if "connect-webhook-spawner" in line:
+            os.kill(pid, signal.SIGKILL)
+    assert validate(conf, server.url)[0].status == 200
+    children = below(runs.pid)
+    runs.kill()
+    runs.expect = -signal.SIGKILL
+    server.wait_until(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in children))

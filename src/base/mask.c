@@ -33,6 +33,38 @@ void mask_free(struct mask *m)
     *m = (struct mask){0};
 }
 
+static bool has_value(const struct mask *m, const char *value)
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (strcmp(m->values[i], value) == 0)
+            return true;
+    return false;
+}
+
+enum err mask_keep(struct mask *m, const struct mask *from)
+{
+    for (size_t i = 0; i < from->count; i++) {
+        if (has_value(m, from->values[i]))
+            continue;
+        enum err e = mask_add(m, from->values[i]);
+        if (e != ERR_OK)
+            return e;
+        m->values[m->count - 1] = strdup(from->values[i]);
+        if (m->values[m->count - 1] == NULL) {
+            m->count--;
+            return ERR_NOMEM;
+        }
+    }
+    return ERR_OK;
+}
+
+void mask_free_kept(struct mask *m)
+{
+    for (size_t i = 0; i < m->count; i++)
+        free((char *)m->values[i]);
+    mask_free(m);
+}
+
 /* ------------------------------------------------------------------ finding a value */
 
 /* "u00e9" after its backslashes, a half of a pair at a time: the number, or 0. */

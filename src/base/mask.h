@@ -30,6 +30,10 @@ struct mask {
 /* Add a value, which outlives the mask; an empty one is none. ERR_NOMEM. */
 enum err mask_add(struct mask *m, const char *value);
 void mask_free(struct mask *m);
+/* Add copies of another's values, of those that it has not: a mask of its own, that no mask_add()
+ * adds to. It is freed by mask_free_kept(), and then has none. ERR_NOMEM. */
+enum err mask_keep(struct mask *m, const struct mask *from);
+void mask_free_kept(struct mask *m);
 
 /* Hide the values in a text that has room for `size` bytes with its NUL; it is cut where it gets
  * longer than that. ERR_NOMEM leaves an empty text. */

@@ -41,8 +41,6 @@ bool proc_has_children(void)
 static bool read_process(const char *pid, struct process *ret)
 {
     char path[64], text[512];
-    int parent, group, session;
-    char state;
     snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -50,11 +48,14 @@ static bool read_process(const char *pid, struct process *ret)
     ssize_t len = read(fd, text, sizeof text - 1);
     close(fd);
     text[len > 0 ? len : 0] = '\0';
-    const char *behind_name = strrchr(text, ')');
-    if (behind_name == NULL ||
-        sscanf(behind_name, ") %c %d %d %d", &state, &parent, &group, &session) != 4)
+    char *at = strrchr(text, ')');
+    if (at == NULL || strlen(at) < sizeof ") S ")
         return false;
-    *ret = (struct process){(pid_t)strtol(pid, NULL, 10), parent, session, false};
+    at += sizeof ") S " - 1;
+    pid_t parent = (pid_t)strtol(at, &at, 10);
+    strtol(at, &at, 10); /* its group */
+    *ret = (struct process){(pid_t)strtol(pid, NULL, 10), parent, (pid_t)strtol(at, NULL, 10),
+                            false};
     return true;
 }
 

@@ -59,39 +59,6 @@ struct sessions {
     struct session list[];
 };
 
-/* ------------------------------------------------------------------------- passwords */
-
-static void masks_free(struct mask *m)
-{
-    for (size_t i = 0; i < m->count; i++)
-        free((char *)m->values[i]);
-    mask_free(m);
-    *m = (struct mask){0};
-}
-
-static bool has_value(const struct mask *m, const char *value)
-{
-    for (size_t i = 0; i < m->count; i++)
-        if (strcmp(m->values[i], value) == 0)
-            return true;
-    return false;
-}
-
-/* Copies: what a program says of a question may come when the question is gone. */
-static enum err masks_add(struct mask *m, const struct mask *from)
-{
-    for (size_t i = 0; i < from->count; i++) {
-        if (has_value(m, from->values[i]))
-            continue;
-        char *copy = strdup(from->values[i]);
-        if (copy == NULL || mask_add(m, copy) != ERR_OK) {
-            free(copy);
-            return ERR_NOMEM;
-        }
-    }
-    return ERR_OK;
-}
-
 /* ------------------------------------------------------------------- start and end */
 
 static enum err session_start(struct sessions *all, struct session *s, struct why *why)
@@ -134,8 +101,8 @@ static void session_close(struct session *s)
 {
     program_close(&s->program);
     buf_free(&s->queue);
-    masks_free(&s->mask);
-    masks_free(&s->fresh);
+    mask_free_kept(&s->mask);
+    mask_free_kept(&s->fresh);
     s->runs = false;
 }
 
@@ -287,10 +254,10 @@ static enum err hand_over(struct session *s)
     enum err e = buf_add(&s->program.in, s->queue.data, s->queue.len);
     buf_reset(&s->queue);
     if (s->mask.count > MASK_KEPT)
-        masks_free(&s->mask);
+        mask_free_kept(&s->mask);
     if (e == ERR_OK)
-        e = masks_add(&s->mask, &s->fresh);
-    masks_free(&s->fresh);
+        e = mask_keep(&s->mask, &s->fresh);
+    mask_free_kept(&s->fresh);
     const struct turn *only = s->turns != NULL && s->turns->next == NULL ? s->turns : NULL;
     if (only != NULL)
         snprintf(s->about, sizeof s->about, "%s", only->asking->about);
@@ -454,7 +421,7 @@ static enum err take_session(struct sessions *all, int64_t deadline, struct sess
 
 static enum err begin_turn(struct turn *t, struct session *s, const struct buf *line)
 {
-    enum err e = masks_add(&s->fresh, &t->asking->mask);
+    enum err e = mask_keep(&s->fresh, &t->asking->mask);
     if (e == ERR_OK)
         e = buf_add(&s->queue, line->data, line->len);
     if (e != ERR_OK) {

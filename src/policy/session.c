@@ -38,6 +38,7 @@ struct session {
     int limit;    /* questions at a time */
     int turns_count;
     struct turn *turns;
+    bool asked;        /* since the reader last took what follows */
     struct buf queue;  /* lines for it, that the reader has not taken yet */
     struct mask fresh; /* passwords likewise; values are owned, as those of `mask` */
 
@@ -137,8 +138,8 @@ static void give_up(struct session *s, enum err e, const struct why *why)
 {
     s->retired = true;
     for (struct turn *t = s->turns; t != NULL; t = t->next) {
+        t->lost = s->program.lost && !t->over;
         end_turn(t, e, why);
-        t->lost = s->program.lost;
     }
 }
 
@@ -263,7 +264,9 @@ static enum err hand_over(struct session *s)
         snprintf(s->about, sizeof s->about, "%s", only->asking->about);
     else if (s->turns != NULL)
         snprintf(s->about, sizeof s->about, "%d questions", s->turns_count);
-    s->program.lines = 0;
+    if (s->asked)
+        s->program.lines = 0;
+    s->asked = false;
     return e;
 }
 
@@ -435,6 +438,7 @@ static enum err begin_turn(struct turn *t, struct session *s, const struct buf *
     *last = t;
     s->turns_count++;
     t->session = s;
+    s->asked = true;
     wake(s);
     return ERR_OK;
 }

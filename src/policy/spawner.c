@@ -132,12 +132,14 @@ static void bury(struct spawner *s)
 
 void spawner_free(struct spawner *s)
 {
+    int64_t patience = clk_mono_ms() + SPAWNER_STOP_MS;
     int status;
     if (s == NULL)
         return;
     if (s->pid != 0) {
         close(s->socket); /* which ends it */
-        proc_wait(s->pid, clk_mono_ms() + SPAWNER_STOP_MS, &status);
+        proc_wait(s->pid, patience, &status);
+        proc_kill_strays(patience); /* it may have been killed, and nobody have noticed yet */
     }
     pthread_mutex_destroy(&s->lock);
     free(s->program);

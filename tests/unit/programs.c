@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "base/proc.h"
 
+#define PROCESSES_MAX 1000
+
 static char spawner_path[4096], log_path[] = "/tmp/test_programs-XXXXXX";
 static const char *our_mark;
 struct spawner *spawner;
@@ -46,25 +48,27 @@ static bool is_below_us(pid_t pid)
     return pid == getpid();
 }
 
-static int each_process(const char *mark, bool kill_it)
+/* A zombie has no command line any more. */
+static bool has_mark(pid_t pid, const char *mark)
+{
+    char path[64], text[4096];
+    snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
+    FILE *f = fopen(path, "r");
+    size_t len = f != NULL ? fread(text, 1, sizeof text, f) : 0;
+    if (f != NULL)
+        fclose(f);
+    return len > 0 && memmem(text, len, mark, strlen(mark)) != NULL;
+}
+
+static int find_processes(const char *mark, pid_t ret[PROCESSES_MAX])
 {
     int n = 0;
     DIR *d = opendir("/proc");
     assert_non_null(d);
-    for (const struct dirent *e; (e = readdir(d)) != NULL;) {
-        char path[300], text[4096];
+    for (const struct dirent *e; (e = readdir(d)) != NULL && n < PROCESSES_MAX;) {
         pid_t pid = (pid_t)strtol(e->d_name, NULL, 10);
-        snprintf(path, sizeof path, "/proc/%s/cmdline", e->d_name);
-        FILE *f = fopen(path, "r");
-        size_t len = f != NULL ? fread(text, 1, sizeof text - 1, f) : 0;
-        if (f != NULL)
-            fclose(f);
-        if (len == 0 || memmem(text, len, mark, strlen(mark)) == NULL ||
-            (kill_it && !is_below_us(pid)))
-            continue;
-        if (kill_it)
-            kill(pid, SIGKILL);
-        n++;
+        if (pid > 0 && has_mark(pid, mark))
+            ret[n++] = pid;
     }
     closedir(d);
     return n;
@@ -72,12 +76,23 @@ static int each_process(const char *mark, bool kill_it)
 
 int processes(const char *mark)
 {
-    return each_process(mark, false);
+    pid_t found[PROCESSES_MAX];
+    return find_processes(mark, found);
 }
 
 int kill_processes(const char *mark)
 {
-    return each_process(mark, true);
+    pid_t found[PROCESSES_MAX];
+    int n = find_processes(mark, found), ours = 0;
+    for (int i = 0; i < n; i++)
+        if (is_below_us(found[i]))
+            found[ours++] = found[i];
+    for (int i = 0; i < ours; i++)
+        kill(found[i], SIGKILL);
+    for (int i = 0; i < ours; i++)
+        while (has_mark(found[i], mark))
+            usleep(1000);
+    return ours;
 }
 
 int programs_set_up(void **state)

@@ -22,7 +22,7 @@ int programs_tear_down(void **state);
 
 /* How many processes have this in their command line. */
 int processes(const char *mark);
-/* Kill those of them that are below this one; returns how many. */
+/* Kill those of them that are below this one, and wait until they are dead; returns how many. */
 int kill_processes(const char *mark);
 
 /* A policy that runs this script. */

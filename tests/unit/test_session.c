@@ -229,6 +229,17 @@ static void hides_the_passwords_of_earlier_questions(void **state)
     has_logged("sh: it was ********");
 }
 
+static void limits_what_is_logged_of_a_question(void **state)
+{
+    char story[WHY_MAX];
+    (void)state;
+    open_session(EACH "i=0; while [ $i -lt 12 ]; do yes line | head -n 100 >&2; sleep 0.02;"
+                      "i=$((i + 1)); done; " ANSWER("at last") "done",
+                 1, PLENTY);
+    assert_err(ask(story), ERR_OK);
+    has_logged("says more than 1000 lines: the others are left out");
+}
+
 static void *stop_it(void *arg)
 {
     (void)arg;
@@ -267,6 +278,15 @@ static void asks_another_when_all_that_ran_is_killed(void **state)
     assert_err(ask(story), ERR_OK);
 }
 
+static void leaves_nothing_when_the_spawner_has_died_unnoticed(void **state)
+{
+    char story[WHY_MAX];
+    (void)state;
+    open_session("setsid sleep " MARK " & " EACH ANSWER("fine") "done", 1, PLENTY);
+    assert_err(ask(story), ERR_OK);
+    assert_int_equal(kill_processes(SPAWNER_PROGRAM), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,8 +298,10 @@ int main(void)
         TEST(one_that_is_late_costs_no_other_its_answer),
         TEST(has_connect_read_for_it),
         TEST(hides_the_passwords_of_earlier_questions),
+        TEST(limits_what_is_logged_of_a_question),
         TEST(ends_with_a_stop),
         TEST(asks_another_when_all_that_ran_is_killed),
+        TEST(leaves_nothing_when_the_spawner_has_died_unnoticed),
     };
     return programs_run(MARK, tests, sizeof tests / sizeof *tests);
 }

@@ -1,9 +1,10 @@
-# For developers: make format, check-format, lint, manual, coverage, bench-validation.
+# For developers: make format, check-format, lint, manual, coverage, bench-validation,
+# bench-policy.
 
 c_files = find $(srcdir)/src $(srcdir)/tests -name '*.[ch]'
 lint_flags = $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS)
 
-.PHONY: format check-format lint clang-tidy cppcheck manual coverage bench-validation
+.PHONY: format check-format lint clang-tidy cppcheck manual coverage bench-validation bench-policy
 
 format:
 	$(c_files) -exec clang-format -i {} +
@@ -38,4 +39,9 @@ coverage: check
 CALLS = 1000
 bench-validation: all tests/integration/responder$(EXEEXT)
 	BUILDDIR=$(abs_builddir) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) $(srcdir)/tests/bench/validation.py \
+	    $(abs_builddir) $(CALLS)
+
+# What a form costs that a program answers: tests/bench/policy.py.
+bench-policy: all tests/integration/responder$(EXEEXT)
+	BUILDDIR=$(abs_builddir) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) $(srcdir)/tests/bench/policy.py \
 	    $(abs_builddir) $(CALLS)

@@ -325,10 +325,11 @@ static enum err add_reply(struct buf *b, int64_t id, struct policy_got *got)
     return e == ERR_OK ? buf_addc(b, '\n') : e;
 }
 
-static void wake(const struct session *s)
+/* With the lock: whoever reads has not seen what was queued. */
+static void wake_reader(const struct session *s)
 {
     const uint64_t one = 1;
-    if (write(s->program.wake, &one, sizeof one) < 0)
+    if (s->reading && write(s->program.wake, &one, sizeof one) < 0)
         return; /* it is awake already */
 }
 
@@ -355,7 +356,7 @@ static void grant(struct sessions *all, struct turn *t)
         t->session->retired = true;
     }
     buf_free(&line);
-    wake(t->session);
+    wake_reader(t->session);
 }
 
 /* ------------------------------------------------------------------------ asking */
@@ -439,7 +440,7 @@ static enum err begin_turn(struct turn *t, struct session *s, const struct buf *
     s->turns_count++;
     t->session = s;
     s->asked = true;
-    wake(s);
+    wake_reader(s);
     return ERR_OK;
 }
 

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,6 +159,25 @@ enum err ask(char ret_reason[WHY_MAX])
     if (e == ERR_OK)
         decision_free(&d);
     return e;
+}
+
+static void *stop_when_it_runs(void *arg)
+{
+    (void)arg;
+    while (processes(our_mark) == 0)
+        usleep(1000);
+    policy_stop(policy);
+    return NULL;
+}
+
+void ends_when_stopped(void)
+{
+    char story[WHY_MAX];
+    pthread_t stopper;
+    pthread_create(&stopper, NULL, stop_when_it_runs, NULL);
+    assert_err(ask(story), ERR_STOPPED);
+    pthread_join(stopper, NULL);
+    assert_err(ask(story), ERR_STOPPED);
 }
 
 void has_logged(const char *text)

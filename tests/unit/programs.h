@@ -31,6 +31,8 @@ void open_policy(const struct conf_policy *conf);
 struct policy_question question(void);
 /* Ask the policy that is open; *ret_reason is the decision's, or the story of the failure. */
 enum err ask(char ret_reason[WHY_MAX]);
+/* Ask the policy that is open, which never answers, and stop it meanwhile. */
+void ends_when_stopped(void);
 void has_logged(const char *text);
 
 #endif

@@ -159,26 +159,12 @@ static void needs_nobody_to_read_the_question(void **state)
     free(large);
 }
 
-static void *stop_soon(void *arg)
-{
-    (void)arg;
-    while (processes(MARK) == 0)
-        usleep(1000);
-    policy_stop(policy);
-    return NULL;
-}
-
 static void ends_with_a_stop(void **state)
 {
-    char story[WHY_MAX];
-    pthread_t stopper;
     const struct conf_policy conf = shell("sleep " MARK);
     (void)state;
     open_policy(&conf);
-    pthread_create(&stopper, NULL, stop_soon, NULL);
-    assert_err(ask(story), ERR_STOPPED);
-    pthread_join(stopper, NULL);
-    assert_err(ask(story), ERR_STOPPED);
+    ends_when_stopped();
 }
 
 /* -------------------------------------------------------------------- what it is given */

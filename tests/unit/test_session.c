@@ -240,25 +240,11 @@ static void limits_what_is_logged_of_a_question(void **state)
     has_logged("says more than 1000 lines: the others are left out");
 }
 
-static void *stop_it(void *arg)
-{
-    (void)arg;
-    while (processes(MARK) == 0)
-        usleep(1000);
-    policy_stop(policy);
-    return NULL;
-}
-
 static void ends_with_a_stop(void **state)
 {
-    char story[WHY_MAX];
-    pthread_t stopper;
     (void)state;
     open_session("sleep " MARK, 1, PLENTY);
-    pthread_create(&stopper, NULL, stop_it, NULL);
-    assert_err(ask(story), ERR_STOPPED);
-    pthread_join(stopper, NULL);
-    assert_err(ask(story), ERR_STOPPED);
+    ends_when_stopped();
 }
 
 static void asks_another_when_all_that_ran_is_killed(void **state)

@@ -254,8 +254,9 @@ static void asks_another_when_all_that_ran_is_killed(void **state)
     open_session("setsid sleep " MARK " & " EACH ANSWER("$$") "done", 1, PLENTY);
     assert_err(ask(first), ERR_OK);
     assert_int_equal(kill_processes(SPAWNER_PROGRAM), 2); /* itself, and who keeps the program */
-    assert_err(ask(story), ERR_OK);
-    assert_string_not_equal(first, story);
+    do { /* the program itself lives a moment longer */
+        assert_err(ask(story), ERR_OK);
+    } while (strcmp(first, story) == 0);
     assert_true(processes(MARK) <= 2); /* of the second: the script, and what it started */
     /* Of the program alone: one question at most learns of it. */
     assert_true(kill_processes("while read") > 0);

@@ -182,7 +182,12 @@ struct environment {
 
 static bool add_variable(struct environment *e, const char *name, const char *value)
 {
-    return value == NULL || asprintf(&e->texts[e->count++], "%s=%s", name, value) >= 0;
+    if (value == NULL)
+        return true;
+    if (asprintf(&e->texts[e->count], "%s=%s", name, value) < 0)
+        return false;
+    e->count++;
+    return true;
 }
 
 static bool build_environment(const struct conf_policy *conf, struct environment *e)

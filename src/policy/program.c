@@ -31,17 +31,10 @@ bool program_runs(const struct program *p)
     return p->ends.leash >= 0;
 }
 
-static void end_of(int *fd)
-{
-    close(*fd);
-    *fd = -1;
-}
-
 void program_close(struct program *p)
 {
     spawned_close(&p->ends);
-    if (p->wake >= 0)
-        end_of(&p->wake);
+    spawned_close_end(&p->wake);
     buf_free(&p->in);
     buf_free(&p->out);
 }
@@ -93,7 +86,7 @@ static void take_complaints(struct program *p)
     }
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
         end_line(p);
-        end_of(&p->ends.err);
+        spawned_close_end(&p->ends.err);
     }
 }
 
@@ -112,7 +105,7 @@ static void give_input(struct program *p)
     buf_reset(&p->in);
     p->read = 0;
     if (n < 0 || p->last_in)
-        end_of(&p->ends.in);
+        spawned_close_end(&p->ends.in);
 }
 
 static enum err take_output(struct program *p)
@@ -125,7 +118,7 @@ static enum err take_output(struct program *p)
         p->out.len += (size_t)n;
     p->out.data[p->out.len] = '\0';
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-        end_of(&p->ends.out);
+        spawned_close_end(&p->ends.out);
     return ERR_OK;
 }
 

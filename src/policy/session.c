@@ -171,7 +171,6 @@ static void take_said(struct sessions *all, struct session *s, struct json_objec
 {
     struct why why;
     struct turn *t;
-    int64_t id;
     bool hello = is_hello(s, said);
     s->greeted = true;
     if (hello) {
@@ -188,11 +187,9 @@ static void take_said(struct sessions *all, struct session *s, struct json_objec
         t->said = said;
         if (jsonx_get(said, "get") != NULL)
             return;
-        if (jsonx_whole(jsonx_get(said, "id"), &id))
-            json_object_object_del(said, "id");
         s->useful = true;
         all->failures = 0;
-        end_turn(t, ERR_OK, NULL);
+        end_turn(t, answer_check_id(all->terms->name, said, t->asking->id, &why), &why);
     }
 }
 

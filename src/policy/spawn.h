@@ -59,7 +59,7 @@ enum spawn_end {
     SPAWN_KILLED, /* by signal `value` */
     SPAWN_FAILED, /* it never ran: `step` failed with errno `value` */
 };
-/* The steps to a program that runs; the last but one of them is told to people as text. */
+/* The steps to a program that runs, and what is told to people of one that failed. */
 #define SPAWN_STEPS(X)                                  \
     X(SPAWN_ORDER, "the spawner is of another version") \
     X(SPAWN_FORK, "no process can be made")             \

@@ -53,10 +53,10 @@ static void find_program(const struct spawner *s, char ret[PATH_LEN])
     self[len > 0 ? len : 0] = '\0';
     const char *slash = strrchr(self, '/');
     int folder = slash != NULL ? (int)(slash - self) + 1 : 0;
-    snprintf(ret, PATH_LEN, "%s", s->program != NULL ? s->program : "");
-    if (s->program == NULL &&
-        (snprintf(ret, PATH_LEN, "%.*s" SPAWNER_PROGRAM, folder, self) >= PATH_LEN ||
-         access(ret, X_OK) != 0))
+    if (s->program != NULL)
+        snprintf(ret, PATH_LEN, "%s", s->program);
+    else if (snprintf(ret, PATH_LEN, "%.*s" SPAWNER_PROGRAM, folder, self) >= PATH_LEN ||
+             access(ret, X_OK) != 0)
         snprintf(ret, PATH_LEN, "%s", LIBEXECDIR "/" SPAWNER_PROGRAM);
 }
 
@@ -114,10 +114,12 @@ static bool has_died(const struct spawner *s)
 }
 
 /* What it ran has lost its parent, and come to us. */
-static void bury(struct spawner *s)
+static void bury_if_dead(struct spawner *s)
 {
     int64_t patience = clk_mono_ms() + SPAWNER_STOP_MS;
     int status = 0;
+    if (!has_died(s))
+        return;
     kill(s->pid, SIGKILL);
     proc_wait(s->pid, patience, &status);
     log_warn("%s has died (%s %d): what it ran is run again", SPAWNER_PROGRAM,
@@ -148,7 +150,7 @@ void spawner_free(struct spawner *s)
 
 /* --------------------------------------------------------------------- a program */
 
-static void close_end(int *fd)
+void spawned_close_end(int *fd)
 {
     if (*fd >= 0)
         close(*fd);
@@ -157,10 +159,10 @@ static void close_end(int *fd)
 
 void spawned_close(struct spawned *p)
 {
-    close_end(&p->in);
-    close_end(&p->out);
-    close_end(&p->err);
-    close_end(&p->leash);
+    spawned_close_end(&p->in);
+    spawned_close_end(&p->out);
+    spawned_close_end(&p->err);
+    spawned_close_end(&p->leash);
 }
 
 static bool make_pipe(int *ret_read, int *ret_write)
@@ -213,8 +215,7 @@ static enum err order_run(struct spawner *s, const struct buf *order, const int 
 {
     enum err e = ERR_OK;
     for (int try = 0; try < 2; try++) {
-        if (has_died(s))
-            bury(s);
+        bury_if_dead(s);
         if (s->pid == 0)
             e = start(s, why);
         if (e != ERR_OK || send_order(s->socket, order, fds))
@@ -237,7 +238,7 @@ enum err spawner_run(struct spawner *s, const struct buf *order, struct spawned 
         pthread_mutex_unlock(&s->lock);
     }
     for (int i = 0; i < SPAWN__FDS; i++)
-        close_end(&theirs[i]);
+        spawned_close_end(&theirs[i]);
     if (e == ERR_OK)
         *ret = ours;
     else
@@ -250,8 +251,7 @@ bool spawner_end(struct spawner *s, const struct spawned *p, struct spawn_report
     if (recv(p->leash, ret, sizeof *ret, MSG_DONTWAIT) == sizeof *ret)
         return true;
     pthread_mutex_lock(&s->lock);
-    if (has_died(s))
-        bury(s);
+    bury_if_dead(s);
     pthread_mutex_unlock(&s->lock);
     return false;
 }

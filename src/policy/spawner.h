@@ -41,6 +41,8 @@ enum err spawner_run(struct spawner *s, const struct buf *order, struct spawned 
  */
 bool spawner_end(struct spawner *s, const struct spawned *p, struct spawn_report *ret);
 
+/* Close one end, if it is not closed. */
+void spawned_close_end(int *fd);
 /* Let go of a program: it is ended, if it has not. */
 void spawned_close(struct spawned *p);
 

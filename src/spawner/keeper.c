@@ -19,8 +19,8 @@
 struct keeper {
     const struct spawn_terms *terms;
     pid_t program;
-    int leash;   /* -1 when it has been let go of */
-    int report;  /* the same, to report on */
+    int leash;
+    bool let_go; /* of the leash, by who holds the other end */
     int failure; /* where a program that could not be run says so */
     bool ended;
     int status;               /* as waitpid() has it */
@@ -45,9 +45,9 @@ static void report(const struct keeper *k)
     if (WIFSIGNALED(k->status))
         r = (struct spawn_report){.how = SPAWN_KILLED, .value = WTERMSIG(k->status)};
     if (read(k->failure, &f, sizeof f) == sizeof f)
-        keeper_refuse(k->report, f.step, f.error);
+        keeper_refuse(k->leash, f.step, f.error);
     else
-        send_report(k->report, &r);
+        send_report(k->leash, &r);
 }
 
 /* The program, and what it has left to us. */
@@ -90,13 +90,13 @@ static const struct timespec *time_left(const struct keeper *k, struct timespec 
 /* Wait for SIGCHLD (which is blocked elsewhere), the end of the leash, or the next signal. */
 static void watch(struct keeper *k)
 {
-    struct pollfd leash = {.fd = k->leash, .events = POLLIN};
+    struct pollfd leash = {.fd = k->let_go ? -1 : k->leash, .events = POLLIN};
     struct timespec left;
     sigset_t none;
     sigemptyset(&none);
     if (ppoll(&leash, 1, time_left(k, &left), &none) <= 0)
         return;
-    k->leash = -1;
+    k->let_go = true;
     k->term_at = clk_mono_ms() + k->terms->patience_ms;
     k->kill_at = k->term_at + SPAWN_GRACE_MS;
 }
@@ -106,7 +106,7 @@ static bool start(struct keeper *k, const int fds[SPAWN__FDS])
     int failure[2];
     pid_t me = getpid();
     if (pipe2(failure, O_CLOEXEC | O_NONBLOCK) != 0 || (k->program = fork()) < 0) {
-        keeper_refuse(k->report, SPAWN_FORK, errno);
+        keeper_refuse(k->leash, SPAWN_FORK, errno);
         return false;
     }
     if (k->program == 0)
@@ -120,11 +120,8 @@ static bool start(struct keeper *k, const int fds[SPAWN__FDS])
 
 _Noreturn void keeper_run(const struct spawn_terms *t, const int fds[SPAWN__FDS])
 {
-    struct keeper k = {.terms = t,
-                       .leash = fds[SPAWN_LEASH],
-                       .report = fds[SPAWN_LEASH],
-                       .term_at = CLK_NEVER,
-                       .kill_at = CLK_NEVER};
+    struct keeper k = {
+        .terms = t, .leash = fds[SPAWN_LEASH], .term_at = CLK_NEVER, .kill_at = CLK_NEVER};
     prctl(PR_SET_NAME, "policy-keeper", 0, 0, 0);
     proc_adopt_orphans();
     dup2(STDOUT_FILENO, SPAWN_SOCKET); /* who looks after one program takes no orders */

@@ -1,10 +1,11 @@
-# For developers: make format, check-format, lint, manual, coverage, bench-validation,
+# For developers: make format, check-format, lint, manual, coverage, crash, bench-validation,
 # bench-policy.
 
 c_files = find $(srcdir)/src $(srcdir)/tests -name '*.[ch]'
 lint_flags = $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS)
 
-.PHONY: format check-format lint clang-tidy cppcheck manual coverage bench-validation bench-policy
+.PHONY: format check-format lint clang-tidy cppcheck manual coverage crash bench-validation \
+	bench-policy
 
 format:
 	$(c_files) -exec clang-format -i {} +
@@ -34,6 +35,12 @@ coverage: check
 	$(MKDIR_P) coverage
 	gcovr --root $(srcdir) --filter '$(srcdir)/src/' --object-directory . \
 	    --html-details coverage/index.html --print-summary
+
+# What is killed at random, for longer than `make check` does it.
+SECONDS = 60
+crash: all
+	CW_SECONDS=$(SECONDS) tests/integration/run-pytest \
+	    $(srcdir)/tests/integration/test_killed.py -s
 
 # How long a form waits for its answer, as ratios to the transport alone: tests/bench/validation.py.
 CALLS = 1000

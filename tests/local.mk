@@ -141,6 +141,7 @@ integration_tests = \
 	tests/integration/test_guard.py \
 	tests/integration/test_handler.py \
 	tests/integration/test_hook.py \
+	tests/integration/test_killed.py \
 	tests/integration/test_new_class.py \
 	tests/integration/test_odd_shapes.py \
 	tests/integration/test_policy.py \
@@ -171,6 +172,7 @@ integration_helpers = \
 	tests/integration/http_server.py \
 	tests/integration/openapi.py \
 	tests/integration/powerloss.py \
+	tests/integration/programs.py \
 	tests/integration/responder.py \
 	tests/integration/sdk.js \
 	tests/integration/servers.py \

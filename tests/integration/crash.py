@@ -40,9 +40,9 @@ class Restarted:
     """A program that is started again whenever SIGKILL has ended it, as a supervisor does it.
     `deaths` counts that. `with` stops it, and demands that it ends well."""
 
-    def __init__(self, arguments, log, env=None):
+    def __init__(self, arguments, log, env=None, deaths_max=DEATHS_MAX):
         self.start = lambda: servers.Server(arguments, log, env=env)
-        self.deaths = 0
+        self.deaths, self.deaths_max = 0, deaths_max
         self.stopping = False
         self.lock = threading.Lock()  # no start once `stopping` is set
         self.server = self.start()
@@ -50,7 +50,7 @@ class Restarted:
         self.thread.start()
 
     def watch(self):
-        while self.server.process.wait() == -signal.SIGKILL and self.deaths < DEATHS_MAX:
+        while self.server.process.wait() == -signal.SIGKILL and self.deaths < self.deaths_max:
             self.deaths += 1
             with self.lock:
                 if self.stopping:

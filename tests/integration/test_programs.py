@@ -11,10 +11,10 @@ import pytest
 
 import calls
 import http_server
+import programs
 import servers
 
 POLICIES = servers.SOURCE / "contrib/policies"
-FIXTURES = servers.SOURCE / "contrib/fixtures"
 VALIDATOR = "WH-700-000-100"
 NEEDS = {"session.py": "python3", "session.js": "node", "once.sh": "jq", "provision.py": "python3"}
 
@@ -26,18 +26,13 @@ def program(configuration, sim, need):
     def make(example, **more):
         made = configuration(sim)
         text = (POLICIES / example).read_text() if example in NEEDS else example
-        path = made.folder / (example if example in NEEDS else "program.sh")
+        path = programs.write(made, example if example in NEEDS else "program.sh", text)
         if example in NEEDS:
             need(NEEDS[example])
-        path.write_text(text)
-        path.chmod(0o755)
-        runs = ["/usr/bin/node", str(path)] if path.suffix == ".js" else [str(path)]
+        runs = ["/usr/bin/node", path] if path.endswith(".js") else [path]
         policy = {"exec": runs, **({"session": True} if "session" in example else {}), **more}
         made.document["webhooks"][0]["policy"] = policy
-        made.document["webhooks"].append({
-            "id": VALIDATOR, "account": calls.ACCOUNT, "product": calls.PRODUCT,
-            "object_class": "fulfillment_request", "type": "validator", "policy": policy,
-            "secrets": [made.add_secret(VALIDATOR, calls.SECRET)]})
+        programs.add_validator(made, VALIDATOR, policy)
         made.save()
         return made
     return make
@@ -49,39 +44,10 @@ def poll(build, conf, *options, env=None):
     return ran, {row["object_id"]: row for row in map(json.loads, ran.stdout.splitlines())}
 
 
-def form(**values):
-    document = json.loads((FIXTURES / "validator.json").read_text())
-    for param in document["asset"]["params"]:
-        param["value"] = values.get(param["id"], param["value"])
-    return document
-
-
 def validate(conf, url, **values):
-    answer = calls.connect(url, conf, VALIDATOR, body=json.dumps(form(**values)).encode())
+    answer = calls.connect(url, conf, VALIDATOR, body=json.dumps(programs.form(**values)).encode())
     params = answer.json()["asset"]["params"] if answer.status == 200 else []
     return answer, {p["id"]: p for p in params}
-
-
-def below(pid):
-    """Every process below this one, at any depth: {pid: command line}."""
-    parents, lines = {}, {}
-    for folder in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            lines[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except (FileNotFoundError, ProcessLookupError):
-            pass
-    found = {pid}
-    while more := {p for p, parent in parents.items() if parent in found} - found:
-        found |= more
-    return {p: lines.get(p, "") for p in found - {pid}}
-
-
-def descriptors(pid):
-    """Those that come with a program: its pipes, and what wakes who waits for it. (Sockets come and go with the
-    web server's connections.)"""
-    links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
-    return sum(link.startswith(("pipe:", "anon_inode:[eventfd]")) for link in links)
 
 
 # ----------------------------------------------------------------------- the examples, in every mode
@@ -130,7 +96,7 @@ def sim_calls(api):
 @pytest.mark.parametrize("session", [False, True])
 def test_a_program_answers_as_cgi(program, build, session):
     conf = program("session.py" if session else "once.sh")
-    body = json.dumps(form(admin_email="nobody")).encode()
+    body = json.dumps(programs.form(admin_email="nobody")).encode()
     token = calls.sign(calls.claims_of(conf, VALIDATOR), calls.SECRET)
     ran = subprocess.run([build / "connect-webhook.fcgi"], input=body, capture_output=True, timeout=calls.TIMEOUT,
                          env={"CONNECT_WEBHOOK_CONFIG": str(conf.path), "REQUEST_METHOD": "POST",
@@ -192,7 +158,6 @@ def test_provisioning_makes_each_tenant_once(sim, api, program, build):
 
 # --------------------------------------------------------------------------- what must not go wrong
 
-LOOP = "#!/bin/sh\n# session\nwhile read -r line; do id=${line#*\\\"id\\\":}; id=${id%%,*}; "
 BAD = {
     "sleeps": "#!/bin/sh\nsleep 1000\n",
     "crashes": "#!/bin/sh\nkill -SEGV $$\n",
@@ -203,15 +168,15 @@ BAD = {
     "a daemon": "#!/bin/sh\nsetsid sleep 1000 &\nsetsid sh -c 'sleep 1000 & sleep 1000' &\nexit 1\n",
     "half a line": "#!/bin/sh\nprintf '{\"params\":'\n",
     "another id": "#!/bin/sh\necho '{\"id\":4711,\"params\":[]}'\n",
-    "session: sleeps": LOOP + "sleep 1000; done\n",
-    "session: crashes": LOOP + "kill -SEGV $$; done\n",
-    "session: garbage": LOOP + "echo garbage; done\n",
-    "session: a gigabyte": LOOP + "head -c 1G /dev/zero; done\n",
+    "session: sleeps": programs.session("sleep 1000"),
+    "session: crashes": programs.session("kill -SEGV $$"),
+    "session: garbage": programs.session("echo garbage"),
+    "session: a gigabyte": programs.session("head -c 1G /dev/zero"),
     "session: never reads": "#!/bin/sh\n# session\nexec sleep 1000 <&-\n",
     "session: ignores SIGTERM": "#!/bin/sh\n# session\ntrap '' TERM\nsleep 1000; sleep 1000\n",
-    "session: a daemon": LOOP + "setsid sleep 1000 & exit 1; done\n",
-    "session: half a line": LOOP + "printf '{\"id\":'; done\n",
-    "session: another id": LOOP + "echo '{\"id\":4711,\"params\":[]}'; done\n",
+    "session: a daemon": programs.session("setsid sleep 1000 & exit 1"),
+    "session: half a line": programs.session("printf '{\"id\":'"),
+    "session: another id": programs.session("echo '{\"id\":4711,\"params\":[]}'"),
 }
 
 
@@ -219,36 +184,33 @@ BAD = {
 def test_a_bad_program_costs_one_answer_and_leaves_nothing(program, handler, nginx, how):
     """It is answered 503 within its time, the next call is served, and nothing of the program is left."""
     conf = program(BAD[how], timeout="1s")
-    other = conf.folder / "good.sh"
-    other.write_text("#!/bin/sh\necho '{\"params\":[{\"id\":\"admin_email\",\"value\":\"good\"}]}'\n")
-    other.chmod(0o755)
     good = "WH-700-000-200"
-    conf.document["webhooks"].append({**conf.webhook(VALIDATOR), "id": good, "policy": {"exec": [str(other)]},
-                                      "secrets": [conf.add_secret(good, calls.SECRET)]})
+    other = programs.write(conf, "good.sh", "#!/bin/sh\necho '{\"params\":[]}'\n")
+    programs.add_validator(conf, good, {"exec": [other]})
     conf.save()
     runs = handler(conf)
     server = nginx(conf.socket)
-    body = json.dumps(form()).encode()
+    body = json.dumps(programs.form()).encode()
     assert calls.connect(server.url, conf, good, body=body).status == 200  # so that the spawner runs
-    before = descriptors(runs.pid)
+    before = programs.descriptors(runs.pid)
     for _ in range(2):
         start = time.monotonic()
         answer, _ = validate(conf, server.url)
         assert answer.status == 503, answer.body
         assert time.monotonic() - start < 5
         assert calls.connect(server.url, conf, good, body=body).status == 200
-    runs.wait_until(lambda: len(below(runs.pid)) == 1)  # the spawner
-    runs.wait_until(lambda: descriptors(runs.pid) == before)
+    runs.wait_until(lambda: len(programs.below(runs.pid)) == 1)  # the spawner
+    runs.wait_until(lambda: programs.descriptors(runs.pid) == before)
     assert runs.stop() == 0
 
 
 def test_no_program_is_near_a_secret(sim, program, handler, nginx):
     """Neither in variables, nor arguments, nor descriptors of any process below the handler."""
-    conf = program(LOOP + "echo '{\"id\":'$id',\"params\":[]}'; done\n")
+    conf = program(programs.session(programs.says('"params":[]')))
     runs = handler(conf, env={"OURS": "a secret that is in our environment"})
     server = nginx(conf.socket)
     assert validate(conf, server.url)[0].status == 200
-    children = below(runs.pid)
+    children = programs.below(runs.pid)
     assert len(children) == 3  # the spawner, who looks after the program, and the program
     secrets = [sim.api_key, calls.SECRET, conf.secrets[calls.WEBHOOK], "a secret that is in our environment"]
     for pid, line in children.items():
@@ -265,7 +227,7 @@ def test_no_program_is_near_a_secret(sim, program, handler, nginx):
 
 
 def test_a_reload_takes_other_sessions(program, handler, nginx):
-    conf = program(LOOP + "echo '{\"id\":'$id',\"params\":[{\"id\":\"admin_email\",\"value\":\"'$$'\"}]}'; done\n")
+    conf = program(programs.session(programs.says(""""params":[{"id":"admin_email","value":"'$$'"}]""")))
     runs = handler(conf)
     server = nginx(conf.socket)
     first = validate(conf, server.url)[1]["admin_email"]["value"]
@@ -273,20 +235,20 @@ def test_a_reload_takes_other_sessions(program, handler, nginx):
     runs.signal(signal.SIGHUP)
     runs.wait_until(lambda: "reloaded" in runs.log)
     assert validate(conf, server.url)[1]["admin_email"]["value"] != first
-    runs.wait_until(lambda: int(first) not in below(runs.pid))
+    runs.wait_until(lambda: int(first) not in programs.below(runs.pid))
 
 
 def test_what_is_killed_from_outside_is_run_again(program, handler, nginx):
     """The spawner with all that it has forked, and the handler: no process stays, the next call is answered."""
-    conf = program(LOOP + "setsid sleep 1000 & echo '{\"id\":'$id',\"params\":[]}'; done\n")
+    conf = program(programs.session("setsid sleep 1000 &\n" + programs.says('"params":[]')))
     runs = handler(conf)
     server = nginx(conf.socket)
     assert validate(conf, server.url)[0].status == 200
-    for pid, line in below(runs.pid).items():
+    for pid, line in programs.below(runs.pid).items():
         if "connect-webhook-spawner" in line:
             os.kill(pid, signal.SIGKILL)
     assert validate(conf, server.url)[0].status == 200
-    children = below(runs.pid)
+    children = programs.below(runs.pid)
     runs.kill()
     runs.expect = -signal.SIGKILL
     server.wait_until(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in children))

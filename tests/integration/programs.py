@@ -1,0 +1,69 @@
+"""What tests of policies that are programs share: programs, forms, and what runs below a handler.
+
+    text = programs.session(programs.says('"action":"approve"'))
+    conf.document["webhooks"][0]["policy"] = {"exec": [programs.write(conf, "p.sh", text)], "session": True}
+"""
+
+import json
+import os
+import pathlib
+
+import calls
+import servers
+
+FIXTURES = servers.SOURCE / "contrib/fixtures"
+
+
+def session(does, first=""):
+    """A session, in shell: what it does first, and for each question, which is $line and has the id $id."""
+    return (f"#!/bin/sh\n# session\n{first}\n"
+            f"while read -r line; do id=${{line#*\\\"id\\\":}}; id=${{id%%,*}}\n{does}\ndone\n")
+
+
+def says(members):
+    """Shell: answer the question with these members of a JSON object."""
+    return f"""echo '{{"id":'$id',{members}}}'"""
+
+
+def write(conf, name, text):
+    """The program's path, beside the configuration."""
+    path = conf.folder / name
+    path.write_text(text)
+    path.chmod(0o755)
+    return str(path)
+
+
+def add_validator(conf, webhook, policy):
+    """A webhook that has forms validated so; conf.save() is the caller's."""
+    conf.document["webhooks"].append({
+        "id": webhook, "account": calls.ACCOUNT, "product": calls.PRODUCT, "object_class": "fulfillment_request",
+        "type": "validator", "secrets": [conf.add_secret(webhook, calls.SECRET)], "policy": policy})
+
+
+def form(**values):
+    document = json.loads((FIXTURES / "validator.json").read_text())
+    for param in document["asset"]["params"]:
+        param["value"] = values.get(param["id"], param["value"])
+    return document
+
+
+def below(pid):
+    """Every process below this one, at any depth: {pid: command line}."""
+    parents, lines = {}, {}
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            lines[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    found = {pid}
+    while more := {p for p, parent in parents.items() if parent in found} - found:
+        found |= more
+    return {p: lines.get(p, "") for p in found - {pid}}
+
+
+def descriptors(pid):
+    """Those that come with a program: its pipes, and what wakes who waits for it. (Sockets come and go with the
+    web server's connections.)"""
+    links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+    return sum(link.startswith(("pipe:", "anon_inode:[eventfd]")) for link in links)

@@ -42,13 +42,9 @@ crash: all
 	CW_SECONDS=$(SECONDS) tests/integration/run-pytest \
 	    $(srcdir)/tests/integration/test_killed.py -s
 
-# How long a form waits for its answer, as ratios to the transport alone: tests/bench/validation.py.
+# How long a form waits for its answer, as ratios to the transport alone (tests/bench/validation.py);
+# and one that a program answers (tests/bench/policy.py).
 CALLS = 1000
-bench-validation: all tests/integration/responder$(EXEEXT)
-	BUILDDIR=$(abs_builddir) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) $(srcdir)/tests/bench/validation.py \
-	    $(abs_builddir) $(CALLS)
-
-# What a form costs that a program answers: tests/bench/policy.py.
-bench-policy: all tests/integration/responder$(EXEEXT)
-	BUILDDIR=$(abs_builddir) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) $(srcdir)/tests/bench/policy.py \
-	    $(abs_builddir) $(CALLS)
+bench-validation bench-policy: all tests/integration/responder$(EXEEXT)
+	BUILDDIR=$(abs_builddir) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) \
+	    $(srcdir)/tests/bench/$(@:bench-%=%).py $(abs_builddir) $(CALLS)

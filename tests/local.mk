@@ -203,7 +203,7 @@ check_PROGRAMS += tests/integration/responder
 EXTRA_DIST += $(integration_tests) $(integration_helpers) $(tree_tests) $(benchmarks)
 
 # Run by hand: dev.mk.
-benchmarks = tests/bench/policy.py tests/bench/validation.py
+benchmarks = tests/bench/bench.py tests/bench/policy.py tests/bench/validation.py
 
 # Headers that tests share.
 EXTRA_DIST += tests/unit/json_text.h tests/unit/unit.h

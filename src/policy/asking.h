@@ -20,10 +20,10 @@ struct asking {
 
 /* Borrows the question. ERR_NOMEM; asking_end() is to be called all the same. */
 enum err asking_begin(struct asking *a, const struct policy_question *q, int64_t id,
-                      int64_t timeout_ms);
+                      int64_t timeout_ms, struct why *why);
 void asking_end(struct asking *a);
 
 /* Append it as the line that programs read. ERR_NOMEM, ERR_TOO_BIG. */
-enum err asking_line(const struct asking *a, struct buf *b);
+enum err asking_line(const struct asking *a, struct buf *b, struct why *why);
 
 #endif

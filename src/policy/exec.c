@@ -51,11 +51,9 @@ static enum err run_once(const struct program_terms *terms, const struct asking 
     p.about = a->about;
     p.mask = &a->mask;
     p.last_in = true;
-    enum err e = asking_line(a, &p.in);
+    enum err e = asking_line(a, &p.in, why);
     if (e == ERR_OK)
         e = run_to_end(&p, a->deadline, why);
-    else
-        why_set(why, e, "the question: %s", err_text(e));
     if (e == ERR_OK)
         e = answer_read(terms->name, p.out.data, p.out.len, &answer, why);
     if (e == ERR_OK)
@@ -88,11 +86,9 @@ static enum err exec_ask(struct policy *p, const struct policy_question *q,
     struct exec *x = (struct exec *)p;
     struct asking a;
     ret_rule[0] = '\0';
-    enum err e = asking_begin(&a, q, ++x->last_id, x->timeout_ms);
+    enum err e = asking_begin(&a, q, ++x->last_id, x->timeout_ms, why);
     if (e == ERR_OK)
         e = ask_until_answered(x, &a, ret_answer, why);
-    else
-        why_set(why, e, "the question: %s", err_text(e));
     asking_end(&a);
     return e;
 }

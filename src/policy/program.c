@@ -131,6 +131,8 @@ static void take_end(struct program *p)
 enum err program_pump(struct program *p, int64_t deadline)
 {
     enum { IN, OUT, ERR, LEASH, STOP, WAKE, COUNT };
+    if (p->in.len > 0)
+        give_input(p); /* which mostly is taken at once */
     struct pollfd fds[COUNT] = {
         [IN] = {.fd = p->in.len > 0 ? p->ends.in : -1, .events = POLLOUT},
         [OUT] = {.fd = p->ends.out, .events = POLLIN},

@@ -497,13 +497,11 @@ enum err sessions_ask(struct sessions *all, const struct asking *a, struct json_
     struct turn t = {.asking = a};
     struct buf line;
     buf_init(&line, PROGRAM_INPUT_MAX);
-    enum err e = asking_line(a, &line);
+    enum err e = asking_line(a, &line, why);
     if (e == ERR_OK) {
         pthread_mutex_lock(&all->lock);
         e = ask_line(all, a, &line, &t, why);
         pthread_mutex_unlock(&all->lock);
-    } else {
-        why_set(why, e, "the question: %s", err_text(e));
     }
     buf_free(&line);
     *ret_lost = t.lost;

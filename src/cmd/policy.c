@@ -191,35 +191,29 @@ static enum err load_kind(const struct options *o, struct policy_question *q, st
     return ERR_OK;
 }
 
-/* The account's key is for a session alone, and may be out of reach of who runs this. */
-static enum err load_account(const char *path, const struct options *o, struct setup *s,
-                             struct why *why)
+/* A session may have Connect read for it, where the account's key is not out of reach. */
+static enum err load_account(struct setup *s, const struct conf_webhook *w, struct why *why)
 {
-    struct conf *with_keys;
-    const struct conf_webhook *w = conf_webhook(s->conf, o->webhook);
-    if (w == NULL || !w->policy.session || conf_load(path, CONF_CHECK, &with_keys, NULL) != ERR_OK)
+    if (!w->policy.session || w->account->api_key.value == NULL)
         return ERR_OK;
-    conf_unref(s->conf);
-    s->conf = with_keys;
-    w = conf_webhook(s->conf, o->webhook);
-    if ((s->clients = clients_new()) == NULL)
-        return why_no_memory(why);
-    return clients_get(s->clients, w->account, &s->api, why);
+    s->clients = clients_new();
+    return s->clients != NULL ? clients_get(s->clients, w->account, &s->api, why)
+                              : why_no_memory(why);
 }
 
 static enum err load_webhook(const struct options *o, struct setup *s,
                              struct conf_policy *ret_policy, struct why *why)
 {
     const char *path = conf_path(o->config);
-    enum err e = conf_load(path, CONF_NO_API_KEYS, &s->conf, why);
-    if (e != ERR_OK)
-        return e;
-    e = load_account(path, o, s, why);
+    enum err e = conf_load(path, CONF_API_KEYS_AT_HAND, &s->conf, why);
     if (e != ERR_OK)
         return e;
     const struct conf_webhook *w = conf_webhook(s->conf, o->webhook);
     if (w == NULL)
         return why_set(why, ERR_NOT_FOUND, "%s has no webhook %s", path, o->webhook);
+    e = load_account(s, w, why);
+    if (e != ERR_OK)
+        return e;
     s->question = queue_question(&(const struct queue){.webhook = w, .api = s->api});
     *ret_policy = w->policy;
     return load_kind(o, &s->question, why);

@@ -126,8 +126,9 @@ struct conf {
 
 /* Which parts of the configuration must be usable, besides well-formed. */
 enum conf_need {
-    CONF_CHECK,       /* everything is loaded and checked: secrets, API keys */
-    CONF_NO_API_KEYS, /* for a process that must not hold them */
+    CONF_CHECK,            /* everything is loaded and checked: secrets, API keys */
+    CONF_API_KEYS_AT_HAND, /* keys that cannot be read are left out: their value is NULL */
+    CONF_NO_API_KEYS,      /* for a process that must not hold them */
 };
 
 /* `-c FILE`, else $CONNECT_WEBHOOK_CONFIG, else the installed place. Static or borrowed. */

@@ -15,7 +15,10 @@
 
 static enum err read_api_key(struct load *l, const struct yamlx_node *n, struct conf_secret *ret)
 {
-    enum err e = load_secret(l, n, l->need != CONF_NO_API_KEYS, ret);
+    enum err e = load_secret(l, n, l->need == CONF_CHECK, ret);
+    if (e == ERR_OK && l->need == CONF_API_KEYS_AT_HAND &&
+        secret_load(&ret->source, &ret->value, NULL) != ERR_OK)
+        return ERR_OK;
     if (e == ERR_OK && ret->value != NULL && secret_word(ret->value, "ApiKey ") == NULL)
         e = yamlx_fail(n, l->why, ERR_INVALID,
                        "%s holds no API key: one word is, like SU-123-456-789:..., with or without "

@@ -106,6 +106,27 @@ def test_a_program_answers_as_cgi(program, build, session):
     assert b"Please give an e-mail address." in ran.stdout
 
 
+def test_a_session_is_tried_with_or_without_the_key(program, build):
+    """`policy test` reads Connect for it where the account's key can be read; a warning is said once."""
+    def told(value):
+        return programs.says('"params":[{"id":"admin_email","value":"' + value + '"}]')
+    conf = program(programs.session("case $line in *'\"kind\":'*) " + programs.says('"get":"/assets"') + ";; "
+                                    "*'\"status\":200'*) " + told("read") + ";; *) " + told("unread") + ";; esac"))
+    conf.add_secret(VALIDATOR, "short")
+    question = conf.folder / "form.json"
+    question.write_text(json.dumps(programs.form()))
+
+    def tried():
+        return subprocess.run([build / "connect-webhook", "policy", "test", "-c", conf.path, "--webhook", VALIDATOR,
+                               "--object", question], capture_output=True, text=True, timeout=calls.TIMEOUT)
+    ran = tried()
+    assert '"read"' in ran.stdout, ran.stdout + ran.stderr
+    assert ran.stderr.count("HS256 wants at least") == 1
+    (conf.folder / "api.key").unlink()
+    ran = tried()
+    assert '"unread"' in ran.stdout, ran.stdout + ran.stderr
+
+
 class Vendor(http_server.Server):
     """A vendor's API: PUT /tenants/ID makes a tenant, or finds it."""
 

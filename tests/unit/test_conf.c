@@ -719,9 +719,26 @@ static void api_keys_stay_where_they_are_not_needed(void **state)
     struct why why = {""};
     assert_err(conf_load(file, CONF_CHECK, &c, &why), ERR_NOT_FOUND);
     assert_err(conf_load(file, CONF_NO_API_KEYS, &c, &why), ERR_OK);
-    put_away("c.yaml");
     assert_null(c->accounts[0].api_key.value);
     assert_non_null(c->webhooks[0].secrets[0].value);
+    conf_unref(c);
+    assert_err(conf_load(file, CONF_API_KEYS_AT_HAND, &c, &why), ERR_OK);
+    assert_null(c->accounts[0].api_key.value);
+    conf_unref(c);
+    put_away("c.yaml");
+}
+
+static void a_key_at_hand_is_loaded(void **state)
+{
+    (void)state;
+    struct buf b;
+    with(&b, GOOD_LINES + 1, "");
+    put("c.yaml", b.data, 0644);
+    buf_free(&b);
+    struct conf *c = NULL;
+    assert_err(conf_load(file, CONF_API_KEYS_AT_HAND, &c, NULL), ERR_OK);
+    put_away("c.yaml");
+    assert_non_null(c->accounts[0].api_key.value);
     conf_unref(c);
 }
 
@@ -988,6 +1005,7 @@ int main(void)
         cmocka_unit_test(reads_what_is_allowed),
         cmocka_unit_test(a_snapshot_is_what_the_file_says),
         cmocka_unit_test(api_keys_stay_where_they_are_not_needed),
+        cmocka_unit_test(a_key_at_hand_is_loaded),
         cmocka_unit_test(included_webhooks_are_webhooks),
         cmocka_unit_test(the_file_is_named_or_installed),
         cmocka_unit_test(names_what_cannot_change_while_a_program_runs),

@@ -179,6 +179,7 @@ def test_provisioning_makes_each_tenant_once(sim, api, program, build):
 
 # --------------------------------------------------------------------------- what must not go wrong
 
+FILLS_DISK = "f=$(mktemp); exec 3<>$f; rm $f; exec dd if=/dev/zero bs=1 count=1 seek=2G >&3"
 BAD = {
     "sleeps": "#!/bin/sh\nsleep 1000\n",
     "crashes": "#!/bin/sh\nkill -SEGV $$\n",
@@ -187,6 +188,7 @@ BAD = {
     "never reads": "#!/bin/sh\nexec sleep 1000 <&-\n",
     "ignores SIGTERM": "#!/bin/sh\ntrap '' TERM\nsleep 1000; sleep 1000\n",
     "a daemon": "#!/bin/sh\nsetsid sleep 1000 &\nsetsid sh -c 'sleep 1000 & sleep 1000' &\nexit 1\n",
+    "fills its disk": f"#!/bin/sh\n{FILLS_DISK}\n",
     "half a line": "#!/bin/sh\nprintf '{\"params\":'\n",
     "another id": "#!/bin/sh\necho '{\"id\":4711,\"params\":[]}'\n",
     "session: sleeps": programs.session("sleep 1000"),
@@ -196,6 +198,7 @@ BAD = {
     "session: never reads": "#!/bin/sh\n# session\nexec sleep 1000 <&-\n",
     "session: ignores SIGTERM": "#!/bin/sh\n# session\ntrap '' TERM\nsleep 1000; sleep 1000\n",
     "session: a daemon": programs.session("setsid sleep 1000 & exit 1"),
+    "session: fills its disk": programs.session(FILLS_DISK),
     "session: half a line": programs.session("printf '{\"id\":'"),
     "session: another id": programs.session("echo '{\"id\":4711,\"params\":[]}'"),
 }

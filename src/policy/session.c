@@ -24,6 +24,7 @@ struct turn {
     struct turn *next;        /* in the session */
     bool over;                /* with an answer, or with an error */
     struct json_object *said; /* the answer; or before, a wish to have Connect read; owned */
+    bool granting;            /* its wish, without the lock */
     bool lost;
     enum err err;
     struct why why;
@@ -175,7 +176,8 @@ static void take_said(struct sessions *all, struct session *s, struct json_objec
     s->greeted = true;
     if (hello) {
         json_object_put(said);
-    } else if ((t = find_turn(s, said)) == NULL || t->over || t->said != NULL) {
+    } else if ((t = find_turn(s, said)) == NULL || t->over || t->said != NULL ||
+               t->granting) {
         /* One that has been given up may still be answered. */
         if (!s->retired) {
             why_set(&why, ERR_PROGRAM, "%s answered a question that it was not asked%s",
@@ -337,14 +339,16 @@ static void grant(struct sessions *all, struct turn *t)
     struct json_object *wish = t->said;
     struct buf line;
     buf_init(&line, PROGRAM_INPUT_MAX);
+    t->said = NULL;
+    t->granting = true;
     pthread_mutex_unlock(&all->lock);
     get(t->asking, jsonx_str(wish, "get", NULL), &got);
     enum err e = add_reply(&line, t->asking->id, &got);
     json_object_put(got.body);
     json_object_put(wish);
     pthread_mutex_lock(&all->lock);
-    t->said = NULL;
-    if (e == ERR_OK)
+    t->granting = false;
+    if (e == ERR_OK && !t->over) /* its session may have been given up meanwhile */
         e = buf_add(&t->session->queue, line.data, line.len);
     if (e != ERR_OK) {
         struct why why;

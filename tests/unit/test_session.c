@@ -1,10 +1,13 @@
 /* test_session.c - programs that run on, and are asked line by line. */
 #include "policy/session.h"
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clk.h"
@@ -215,6 +218,64 @@ static void has_connect_read_for_it(void **state)
                          "\\\"status\\\":0,\\\"body\\\":null,\\\"error\\\":\\\"a path");
 }
 
+/* Two are asked at a time. What reads Connect for the one takes until the other has failed. */
+struct pair {
+    char folder[sizeof "/tmp/test_session-XXXXXX"];
+    char begun[64]; /* this file tells the program that Connect is being read */
+    sem_t failed;
+    enum err errs[2];
+    _Atomic int count;
+};
+
+static void reads_late(void *ctx, const char *path, int64_t deadline, struct policy_got *ret)
+{
+    struct pair *p = ctx;
+    (void)deadline;
+    close(open(p->begun, O_CREAT | O_WRONLY, 0600));
+    sem_wait(&p->failed);
+    *ret = (struct policy_got){.status = (int)strlen(path)};
+}
+
+static void *ask_one_of_two(void *arg)
+{
+    struct pair *p = arg;
+    struct policy_question q = question();
+    struct decision d = {0};
+    struct why why = {""};
+    q.get = reads_late;
+    q.get_ctx = p;
+    p->errs[p->count++] = policy_ask(policy, &q, &d, &why);
+    sem_post(&p->failed);
+    return NULL;
+}
+
+static void survives_a_second_wish_during_the_first(void **state)
+{
+    struct pair p = {.folder = "/tmp/test_session-XXXXXX"};
+    pthread_t threads[2];
+    char script[500];
+    (void)state;
+    assert_non_null(mkdtemp(p.folder));
+    assert_int_equal(chmod(p.folder, 0755), 0); /* the program may be somebody else's */
+    snprintf(p.begun, sizeof p.begun, "%s/begun", p.folder);
+    sem_init(&p.failed, 0, 0);
+    snprintf(script, sizeof script,
+             "echo '{\"hello\":1,\"in_flight\":2}'; read -r one; read -r two;"
+             "echo '{\"id\":1,\"get\":\"/assets\"}'; while [ ! -e %s ]; do sleep 0.01; done;"
+             "echo '{\"id\":1,\"get\":\"/requests\"}'; sleep " MARK,
+             p.begun);
+    open_session(script, 1, PLENTY);
+    for (int i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, ask_one_of_two, &p);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    assert_err(p.errs[0], ERR_PROGRAM);
+    assert_err(p.errs[1], ERR_PROGRAM);
+    sem_destroy(&p.failed);
+    unlink(p.begun);
+    rmdir(p.folder);
+}
+
 /* ------------------------------------------------------------------------------ ends */
 
 static void hides_the_passwords_of_earlier_questions(void **state)
@@ -284,6 +345,7 @@ int main(void)
         TEST(asks_as_many_as_a_hello_wants),
         TEST(one_that_is_late_costs_no_other_its_answer),
         TEST(has_connect_read_for_it),
+        TEST(survives_a_second_wish_during_the_first),
         TEST(hides_the_passwords_of_earlier_questions),
         TEST(limits_what_is_logged_of_a_question),
         TEST(ends_with_a_stop),

@@ -176,8 +176,7 @@ static void take_said(struct sessions *all, struct session *s, struct json_objec
     s->greeted = true;
     if (hello) {
         json_object_put(said);
-    } else if ((t = find_turn(s, said)) == NULL || t->over || t->said != NULL ||
-               t->granting) {
+    } else if ((t = find_turn(s, said)) == NULL || t->over || t->said != NULL || t->granting) {
         /* One that has been given up may still be answered. */
         if (!s->retired) {
             why_set(&why, ERR_PROGRAM, "%s answered a question that it was not asked%s",

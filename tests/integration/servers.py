@@ -210,6 +210,11 @@ class WebServer(Server):
         """Write its files; returns arguments and environment."""
         raise NotImplementedError
 
+    def kill(self):
+        """With its workers, which would go on without it."""
+        os.killpg(self.pid, signal.SIGKILL)
+        self.process.wait(TIMEOUT)
+
 
 class Nginx(WebServer):
     def __init__(self, tmp, socket_path):

@@ -2,6 +2,7 @@
 # A room is a pair of files; its folder's list names it, in alphabetical order.
 
 base_sources = \
+	src/base/array.c src/base/array.h \
 	src/base/b64.c src/base/b64.h \
 	src/base/buf.c src/base/buf.h \
 	src/base/clk.c src/base/clk.h \

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/buf.h"
 #include "base/jsonx.h"
 #include "base/utf8.h"
@@ -15,14 +16,10 @@ enum err mask_add(struct mask *m, const char *value)
 {
     if (value[0] == '\0')
         return ERR_OK;
-    if (m->count == m->cap) {
-        size_t cap = m->cap > 0 ? 2 * m->cap : 8;
-        const char **values = reallocarray(m->values, cap, sizeof *values);
-        if (values == NULL)
-            return ERR_NOMEM;
-        m->values = values;
-        m->cap = cap;
-    }
+    const char **values = array_room(m->values, m->count, &m->cap, sizeof *values);
+    if (values == NULL)
+        return ERR_NOMEM;
+    m->values = values;
     m->values[m->count++] = value;
     return ERR_OK;
 }

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/clk.h"
 
 struct process {
@@ -61,14 +62,10 @@ static bool read_process(const char *pid, struct process *ret)
 
 static bool add(struct processes *all, const struct process *one)
 {
-    if (all->count == all->cap) {
-        size_t cap = all->cap > 0 ? 2 * all->cap : 256;
-        struct process *list = reallocarray(all->list, cap, sizeof *list);
-        if (list == NULL)
-            return false;
-        all->list = list;
-        all->cap = cap;
-    }
+    struct process *list = array_room(all->list, all->count, &all->cap, sizeof *list);
+    if (list == NULL)
+        return false;
+    all->list = list;
     all->list[all->count++] = *one;
     return true;
 }

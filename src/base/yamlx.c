@@ -12,6 +12,7 @@
 
 #include <libfyaml.h>
 
+#include "base/array.h"
 #include "base/utf8.h"
 #include "base/yamlx_priv.h"
 
@@ -80,14 +81,11 @@ static struct yamlx_node *node_new(const struct loader *l, struct fy_event *even
 
 static enum err add_child(struct yamlx_node *n, struct yamlx_node *child)
 {
-    if (n->count == n->room) {
-        size_t room = n->room > 0 ? n->room * 2 : 8;
-        struct yamlx_node **children = realloc(n->children, room * sizeof(struct yamlx_node *));
-        if (children == NULL)
-            return ERR_NOMEM;
-        n->children = children;
-        n->room = room;
-    }
+    struct yamlx_node **children = array_room(n->children, n->count, &n->room,
+                                              sizeof(struct yamlx_node *));
+    if (children == NULL)
+        return ERR_NOMEM;
+    n->children = children;
     n->children[n->count++] = child;
     return ERR_OK;
 }

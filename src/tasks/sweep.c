@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/clk.h"
 #include "base/jsonx.h"
 #include "base/log.h"
@@ -62,19 +63,6 @@ static bool pass_unusable(struct listing *l, const struct api_element *element)
     return !l->stopped;
 }
 
-static bool make_room(struct listing *l)
-{
-    if (l->count < l->cap)
-        return true;
-    size_t cap = l->cap > 0 ? 2 * l->cap : 64;
-    struct listed *list = reallocarray(l->list, cap, sizeof *list);
-    if (list == NULL)
-        return false;
-    l->list = list;
-    l->cap = cap;
-    return true;
-}
-
 static struct swept swept_of(const struct listed *one)
 {
     return (struct swept){
@@ -89,10 +77,12 @@ static bool note_element(void *ctx, const struct api_element *element)
         return true;
     if (object == NULL || !object_id_valid(element->id))
         return pass_unusable(l, element);
-    if (!make_room(l)) {
+    struct listed *list = array_room(l->list, l->count, &l->cap, sizeof *list);
+    if (list == NULL) {
         l->out_of_memory = true;
         return false;
     }
+    l->list = list;
     const struct object_class *c = l->queue->webhook->object_class;
     struct listed *one = &l->list[l->count];
     snprintf(one->id, sizeof one->id, "%s", element->id);

@@ -17,7 +17,6 @@ import subprocess
 
 import bench
 import calls
-import programs
 import servers
 
 SESSION, ONCE = "WH-700-000-001", "WH-700-000-002"
@@ -31,7 +30,7 @@ def configure(tmp, sim):
     conf = calls.Configuration(tmp, sim, log={"level": "error"})
     program = shutil.copy(bench.SOURCE / "contrib/policies/session.py", conf.folder)
     for webhook, session in (SESSION, True), (ONCE, False):
-        programs.add_validator(conf, webhook, {"exec": [str(program)], "session": session})
+        conf.add_webhook(webhook, {"exec": [str(program)], "session": session}, "validator")
     conf.save()
     return conf, program
 

@@ -15,7 +15,6 @@ import statistics
 
 import bench
 import calls
-import programs
 import servers
 
 QUICK, HANGING = "WH-700-000-001", "WH-700-000-002"
@@ -32,7 +31,7 @@ def configure(tmp, sim):
                                web={"validation_deadline": "1s"}, log={"level": "error"})
     slow = conf.write("hangs.rules.yaml", HANGS)
     for webhook, rules in (QUICK, bench.SOURCE / "contrib/rules/form.rules.yaml"), (HANGING, slow):
-        programs.add_validator(conf, webhook, {"rules": str(rules)})
+        conf.add_webhook(webhook, {"rules": str(rules)}, "validator")
     conf.save()
     return conf
 

@@ -230,10 +230,9 @@ class Configuration:
             "inbox": {"url": f"sqlite:{self.state}/inbox.db"},
             "processing": {},
             "web": {"listen": f"unix:{self.socket}", "group": web_group()},
-            "webhooks": webhooks or [{
-                "id": WEBHOOK, "account": ACCOUNT, "product": PRODUCT,
-                "object_class": "fulfillment_request", "type": "event",
-                "secrets": [self.add_secret(WEBHOOK, secret or SECRET)], "policy": policy}]}
+            "webhooks": webhooks or []}
+        if not webhooks:
+            self.add_webhook(WEBHOOK, policy, secret=secret or SECRET)
         for name, section in sections.items():
             self.document.setdefault(name, {}).update(section)
         self.save()
@@ -249,6 +248,12 @@ class Configuration:
         """Remember the secret for signing; returns what `secrets` lists."""
         self.secrets[webhook] = secret
         return {"file": str(self.write(f"{webhook}.secret", secret + "\n"))}
+
+    def add_webhook(self, webhook, policy, type_="event", object_class="fulfillment_request", secret=SECRET):
+        """One more, of the usual account and product."""
+        self.document["webhooks"].append({
+            "id": webhook, "account": ACCOUNT, "product": PRODUCT, "object_class": object_class, "type": type_,
+            "secrets": [self.add_secret(webhook, secret)], "policy": policy})
 
     def save(self):
         """Write the file (JSON is YAML); call it again after changing `document`."""

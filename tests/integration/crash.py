@@ -73,6 +73,15 @@ class Restarted:
         assert failed or status == 0, self.server.log
 
 
+def until(accepted):
+    """Repeat a call, as Connect does, until it says that it was accepted. No event tells when a
+    program that is started again takes calls."""
+    deadline = time.monotonic() + TIMEOUT
+    while not accepted():
+        assert time.monotonic() < deadline, "called in vain"
+        time.sleep(PAUSE)
+
+
 class Ledger:
     """Calls a webhook as Connect does, and counts for each token the 2xx it was answered with:
     promises that the inbox must have kept. For any number of threads."""
@@ -103,10 +112,7 @@ class Ledger:
         return accepted
 
     def call_until_accepted(self, token):
-        deadline = time.monotonic() + TIMEOUT
-        while not self.call(token):
-            assert time.monotonic() < deadline, "called in vain"
-            time.sleep(PAUSE)
+        until(lambda: self.call(token))
 
     def broken(self):
         """{token: (promised, kept)} for those that the inbox has seen less often than promised."""

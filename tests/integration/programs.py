@@ -33,13 +33,6 @@ def write(conf, name, text):
     return str(path)
 
 
-def add_validator(conf, webhook, policy):
-    """A webhook that has forms validated so; conf.save() is the caller's."""
-    conf.document["webhooks"].append({
-        "id": webhook, "account": calls.ACCOUNT, "product": calls.PRODUCT, "object_class": "fulfillment_request",
-        "type": "validator", "secrets": [conf.add_secret(webhook, calls.SECRET)], "policy": policy})
-
-
 def form(**values):
     document = json.loads((FIXTURES / "validator.json").read_text())
     for param in document["asset"]["params"]:

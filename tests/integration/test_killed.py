@@ -39,8 +39,8 @@ def configure(conf):
     once = programs.write(conf, "once.sh", "#!/bin/sh\n" + DAEMON + "echo '{\"params\":[]}'\n")
     asks = {"exec": [session], "session": True, "cwd": str(conf.folder)}
     conf.document["webhooks"][0]["policy"] = asks
-    programs.add_validator(conf, SESSION, asks)
-    programs.add_validator(conf, ONCE, {"exec": [once], "cwd": str(conf.folder)})
+    conf.add_webhook(SESSION, asks, "validator")
+    conf.add_webhook(ONCE, {"exec": [once], "cwd": str(conf.folder)}, "validator")
     conf.document["accounts"][0]["rate_limit"] = 0
     conf.save()
     return conf
@@ -48,19 +48,16 @@ def configure(conf):
 
 # ------------------------------------------------------------------------------- load
 
-def until_answered(call):
-    """Repeat a call, as Connect does, until it is answered 200."""
-    deadline = time.monotonic() + servers.TIMEOUT
-    while time.monotonic() < deadline:
+def call_until_answered(*arguments, **options):
+    """A webhook, with what calls.connect() takes, until it answers 200."""
+    def accepted():
         try:
-            answer = call()
-            if answer.status == 200:
-                return
-            assert answer.status in (502, 503), answer  # 502: nginx finds nobody
+            answer = calls.connect(*arguments, **options)
         except (OSError, http.client.HTTPException):
-            pass
-        time.sleep(crash.PAUSE)
-    raise AssertionError("called in vain")
+            return False
+        assert answer.status in (200, 502, 503), answer  # 502: nginx finds nobody
+        return answer.status == 200
+    crash.until(accepted)
 
 
 class Client(threading.Thread):
@@ -97,7 +94,7 @@ class Client(threading.Thread):
 
 def asks_form(url, conf, webhook):
     body = json.dumps(programs.form()).encode()
-    return Client(lambda: until_answered(lambda: calls.connect(url, conf, webhook, body=body)))
+    return Client(lambda: call_until_answered(url, conf, webhook, body=body))
 
 
 def orders(url, conf, api):
@@ -105,7 +102,7 @@ def orders(url, conf, api):
     def order():
         made = api.post("/requests", ORDER)["id"]
         while api.get(f"/requests/{made}")["status"] == "pending":
-            until_answered(lambda: calls.connect(url, conf))
+            call_until_answered(url, conf)
     return Client(order)
 
 

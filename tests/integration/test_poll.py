@@ -68,9 +68,7 @@ def test_refuses_a_command_line_it_does_not_understand(poll, small_connect, opti
 
 def test_refuses_webhooks_it_cannot_poll(poll, conf, small_connect):
     small_connect.add("purchase")
-    conf.document["webhooks"].append({
-        **conf.webhook(calls.WEBHOOK), "id": "WH-2", "type": "validator", "policy": "none",
-        "secrets": [conf.add_secret("WH-2", calls.SECRET)]})
+    conf.add_webhook("WH-2", "none", "validator")
     conf.save()
     for webhook, words in ("WH-9", "no webhook WH-9"), ("WH-2", "validator"):
         result = poll("--once", "--webhook", webhook)
@@ -153,9 +151,7 @@ def test_two_at_once_do_everything_once(poll, small_connect):
 
 def test_sweeps_a_queue_once_however_many_webhooks_watch_it(poll, conf, small_connect):
     request = small_connect.add("change")
-    first = conf.webhook(calls.WEBHOOK)
-    conf.document["webhooks"].append({**first, "id": "WH-2",
-                                      "secrets": [conf.add_secret("WH-2", calls.SECRET)]})
+    conf.add_webhook("WH-2", conf.webhook(calls.WEBHOOK)["policy"])
     conf.save()
     for options, webhook in ([], calls.WEBHOOK), (["--webhook", "WH-2"], "WH-2"):
         result = poll("--once", "--json", *options)

@@ -32,7 +32,7 @@ def program(configuration, sim, need):
         runs = ["/usr/bin/node", path] if path.endswith(".js") else [path]
         policy = {"exec": runs, **({"session": True} if "session" in example else {}), **more}
         made.document["webhooks"][0]["policy"] = policy
-        programs.add_validator(made, VALIDATOR, policy)
+        made.add_webhook(VALIDATOR, policy, "validator")
         made.save()
         return made
     return make
@@ -42,6 +42,12 @@ def poll(build, conf, *options, env=None):
     ran = subprocess.run([build / "connect-webhook", "poll", "--once", "--json", "-c", conf.path, *options],
                          capture_output=True, text=True, timeout=calls.TIMEOUT, env={**os.environ, **(env or {})})
     return ran, {row["object_id"]: row for row in map(json.loads, ran.stdout.splitlines())}
+
+
+def policy_test(build, conf, webhook, path, env=None):
+    return subprocess.run([build / "connect-webhook", "policy", "test", "-c", conf.path, "--webhook", webhook,
+                           "--object", path], capture_output=True, text=True, timeout=calls.TIMEOUT,
+                          env={**os.environ, **(env or {})})
 
 
 def validate(conf, url, **values):
@@ -84,13 +90,9 @@ def test_a_session_has_connect_read(sim, api, program, build):
     """What session.js approves it has looked up: the message tells the asset's id."""
     conf = program("session.js")
     _, rows = poll(build, conf)
-    read = [c["path"] for c in sim_calls(api) if c["method"] == "GET" and c["path"].startswith("/assets/AS-")]
+    read = [c for c in api.received() if c["method"] == "GET" and c["path"].startswith("/assets/AS-")]
     approved = [r for r in rows.values() if r["action"] == "approve"]
     assert len(approved) > 0 and len(read) >= len(approved)
-
-
-def sim_calls(api):
-    return [{**c, "path": c["path"].removeprefix("/public/v1")} for c in api.received()]
 
 
 @pytest.mark.parametrize("session", [False, True])
@@ -115,15 +117,11 @@ def test_a_session_is_tried_with_or_without_the_key(program, build):
     conf.add_secret(VALIDATOR, "short")
     question = conf.folder / "form.json"
     question.write_text(json.dumps(programs.form()))
-
-    def tried():
-        return subprocess.run([build / "connect-webhook", "policy", "test", "-c", conf.path, "--webhook", VALIDATOR,
-                               "--object", question], capture_output=True, text=True, timeout=calls.TIMEOUT)
-    ran = tried()
+    ran = policy_test(build, conf, VALIDATOR, question)
     assert '"read"' in ran.stdout, ran.stdout + ran.stderr
     assert ran.stderr.count("HS256 wants at least") == 1
     (conf.folder / "api.key").unlink()
-    ran = tried()
+    ran = policy_test(build, conf, VALIDATOR, question)
     assert '"unread"' in ran.stdout, ran.stdout + ran.stderr
 
 
@@ -131,7 +129,7 @@ class Vendor(http_server.Server):
     """A vendor's API: PUT /tenants/ID makes a tenant, or finds it."""
 
     def __init__(self):
-        self.tenants, self.puts, self.fails = {}, 0, False
+        self.tenants, self.fails = {}, False
         super().__init__(self.handler(), "")
 
     def handler(self):
@@ -140,7 +138,6 @@ class Vendor(http_server.Server):
         class Handler(http_server.Handler):
             def do_PUT(self):
                 self.body()
-                vendor.puts += 1
                 name = self.path.rpartition("/")[2]
                 if vendor.fails or self.headers["Authorization"] != "Bearer vendor-token":
                     self.reply(503)
@@ -170,9 +167,7 @@ def test_provisioning_makes_each_tenant_once(sim, api, program, build):
         question = conf.folder / "request.json"
         question.write_text(json.dumps({**api.get(f"/requests/{purchases[0]}"), "status": "pending"}))
         before = dict(vendor.tenants)
-        asked = subprocess.run([build / "connect-webhook", "policy", "test", "-c", conf.path, "--webhook",
-                                calls.WEBHOOK, "--object", question], capture_output=True, text=True,
-                               timeout=calls.TIMEOUT, env={**os.environ, **env})
+        asked = policy_test(build, conf, calls.WEBHOOK, question, env)
         assert asked.returncode == 0, asked.stderr
         assert vendor.tenants == before and before[api.get(f"/requests/{purchases[0]}")["asset"]["id"]] in asked.stdout
 
@@ -210,7 +205,7 @@ def test_a_bad_program_costs_one_answer_and_leaves_nothing(program, handler, ngi
     conf = program(BAD[how], timeout="1s")
     good = "WH-700-000-200"
     other = programs.write(conf, "good.sh", "#!/bin/sh\necho '{\"params\":[]}'\n")
-    programs.add_validator(conf, good, {"exec": [other]})
+    conf.add_webhook(good, {"exec": [other]}, "validator")
     conf.save()
     runs = handler(conf)
     server = nginx(conf.socket)

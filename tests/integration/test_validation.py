@@ -60,13 +60,11 @@ def hook_id(type_):
     return f"WH-700-000-{100 + [*PAIRS].index(type_)}"
 
 
-def validator(conf, type_, rules=None):
-    """What the configuration says of a validator; None: the rules of contrib/."""
+def add_validator(conf, type_, rules=None):
+    """None: the rules of contrib/."""
     object_class = PAIRS[type_][0]
     rules = rules or RULES / ("form.rules.yaml" if object_class == FULFILLMENT else "tier-form.rules.yaml")
-    return {"id": hook_id(type_), "account": calls.ACCOUNT, "product": calls.PRODUCT,
-            "object_class": object_class, "type": type_, "policy": {"rules": str(rules)},
-            "secrets": [conf.add_secret(hook_id(type_), f"{calls.SECRET} {type_}")]}
+    conf.add_webhook(hook_id(type_), {"rules": str(rules)}, type_, object_class, f"{calls.SECRET} {type_}")
 
 
 @pytest.fixture
@@ -75,7 +73,8 @@ def conf(configuration):
     def make(sim=None, types=PAIRS, rules=None, **sections):
         made = configuration(sim, **sections)
         path = made.write("form.rules.yaml", rules) if rules else None
-        made.document["webhooks"] += [validator(made, t, path) for t in types]
+        for type_ in types:
+            add_validator(made, type_, path)
         made.save()
         return made
     return make

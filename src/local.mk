@@ -37,11 +37,9 @@ transport_sources = \
 	src/transport/fcgi.c src/transport/fcgi.h src/transport/fcgi_server.h \
 	src/transport/fcgi_codec.c src/transport/fcgi_codec.h \
 	src/transport/fcgi_conn.c \
-	src/transport/fcgi_gate.c src/transport/fcgi_gate.h \
 	src/transport/fcgi_listen.c src/transport/fcgi_listen.h \
 	src/transport/fcgi_loop.c \
 	src/transport/fcgi_peers.c src/transport/fcgi_peers.h \
-	src/transport/fcgi_pool.c \
 	src/transport/request.c src/transport/request.h src/transport/request_env.h \
 	src/transport/response.c src/transport/response.h
 

@@ -18,7 +18,7 @@ event_tests = \
 	tests/unit/test_object_class
 
 transport_tests = \
-	tests/unit/test_fcgi_gate \
+	tests/unit/test_fcgi_codec \
 	tests/unit/test_fcgi_peers \
 	tests/unit/test_request \
 	tests/unit/test_response

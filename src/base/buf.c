@@ -34,6 +34,14 @@ void buf_reset(struct buf *b)
         b->data[0] = '\0';
 }
 
+void buf_forget(struct buf *b, size_t keep)
+{
+    if (b->cap > keep)
+        buf_free(b);
+    else
+        buf_reset(b);
+}
+
 enum err buf_reserve(struct buf *b, size_t len)
 {
     if (b->err != ERR_OK)

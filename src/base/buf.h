@@ -26,6 +26,8 @@ void buf_init(struct buf *b, size_t max);
 void buf_free(struct buf *b);
 /* Forget the content and the error, keep the memory. */
 void buf_reset(struct buf *b);
+/* ... unless that has grown beyond `keep` bytes. */
+void buf_forget(struct buf *b, size_t keep);
 
 /* Each returns b->err; after an error the content no longer changes. */
 enum err buf_add(struct buf *b, const void *data, size_t len);

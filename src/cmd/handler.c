@@ -235,7 +235,7 @@ static int serve_fcgi(struct program *p)
             .listen = conf->web.listen,
             .group = conf->web.group,
             .mode = (unsigned)conf->web.mode,
-            .threads = (int)conf->web.threads,
+            .loops = (int)conf->web.threads,
             .limits = limits(conf),
         };
         e = fcgi_open(&o, &p->fcgi, &why);

@@ -15,6 +15,8 @@
 #define MIB     (1024 * KIB)
 #define GIB     (1024 * MIB)
 
+#define AUTO "auto"
+
 #define AT(member)         offsetof(struct conf, member)
 #define ACCOUNT_AT(member) offsetof(struct conf_account, member)
 #define POLICY_AT(member)  offsetof(struct conf_policy, member)
@@ -83,7 +85,9 @@ const struct key conf_keys[] = {
      "group of the socket: the web server's"},
     {"web", "admin_listen", KEY_LISTEN, KEY_FIXED | KEY_IDLE, AT(web.admin_listen), "none", 0, 0,
      "where health is told; none for nowhere"},
-    {"web", "threads", KEY_INT, KEY_FIXED, AT(web.threads), "4", 1, 256, "threads that take calls"},
+    {"web", "threads", KEY_INT, KEY_FIXED, AT(web.threads), "auto", 1, 256,
+     "threads that take calls; auto is one for two processors, one more for each two further, at "
+     "most 4"},
     {"web", "validation_threads", KEY_INT, KEY_FIXED, AT(web.validation_threads), "8", 1, 256,
      "threads that answer validations"},
     {"web", "inline_threads", KEY_INT, KEY_FIXED, AT(web.inline_threads), "4", 1, 256,
@@ -184,6 +188,12 @@ void key_print_number(struct buf *b, enum key_type type, int64_t value)
         buf_addstr(b, "0");
     else
         buf_printf(b, "%" PRId64 "%s", value / best->factor, best->name);
+}
+
+/* Does its default stand for a number that is found out when it is needed? Stored as 0. */
+static bool may_be_auto(const struct key *k)
+{
+    return k->type == KEY_INT && strcmp(k->otherwise, AUTO) == 0;
 }
 
 static enum err out_of_range(const struct key *k, struct why *why)
@@ -351,6 +361,10 @@ enum err key_read(const struct key *k, const char *text, void *base, struct why 
     case KEY_INT:
     case KEY_DURATION:
     case KEY_SIZE:
+        if (may_be_auto(k) && strcmp(text, AUTO) == 0) {
+            *(int64_t *)at = 0;
+            return ERR_OK;
+        }
         return read_number(k, text, at, why);
     case KEY_OCTAL:
         return read_octal(k, text, at, why);
@@ -403,7 +417,10 @@ void key_print(struct buf *b, const struct key *k, const void *base)
     case KEY_INT:
     case KEY_DURATION:
     case KEY_SIZE:
-        key_print_number(b, k->type, *(const int64_t *)at);
+        if (may_be_auto(k) && *(const int64_t *)at == 0)
+            buf_addstr(b, AUTO);
+        else
+            key_print_number(b, k->type, *(const int64_t *)at);
         break;
     case KEY_OCTAL:
         buf_printf(b, "\"%04" PRIo64 "\"", *(const int64_t *)at);

@@ -19,7 +19,7 @@ enum key_type {
     KEY_PROXY,     /* const char *: a URL; NULL for "none" */
     KEY_NAME,      /* const char *; NULL for "none" */
     KEY_INBOX,     /* const char *: sqlite:PATH */
-    KEY_INT,       /* int64_t */
+    KEY_INT,       /* int64_t; 0 for "auto" if that is the default */
     KEY_DURATION,  /* int64_t, ms: 30s, 5m, 2h, 7d, 0 */
     KEY_SIZE,      /* int64_t, bytes: 4096, 64KiB, 1MiB, 2GiB */
     KEY_OCTAL,     /* int64_t: "0660" */

@@ -2,28 +2,14 @@
 #include "transport/fcgi.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
-#include "base/clk.h"
 #include "transport/fcgi_server.h"
 
-/* libfcgi's own handlers for these would race with whoever handles signals here. */
-static enum err init_library(void)
-{
-    static const int signals[] = {SIGPIPE, SIGUSR1, SIGTERM};
-    struct sigaction before[sizeof signals / sizeof signals[0]];
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-        sigaction(signals[i], NULL, &before[i]);
-    int rc = FCGX_Init();
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-        sigaction(signals[i], &before[i], NULL);
-    return rc == 0 ? ERR_OK : ERR_NOMEM;
-}
+#define PROCESSORS_A_LOOP 2 /* the web server needs as much as we do */
 
 static enum err open_listeners(struct fcgi *f, const struct fcgi_options *o, struct why *why)
 {
@@ -45,39 +31,37 @@ static enum err open_listeners(struct fcgi *f, const struct fcgi_options *o, str
     return ERR_OK;
 }
 
-static enum err open_descriptors(struct fcgi *f, const struct fcgi_options *o, struct why *why)
+static enum err open_all(struct fcgi *f, const struct fcgi_options *o, struct why *why)
 {
-    f->epoll = epoll_create1(EPOLL_CLOEXEC);
-    f->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (f->epoll < 0 || f->wake < 0)
-        return why_set(why, ERR_IO, "epoll: %s", strerror(errno));
+    for (int i = 0; i < f->loop_count; i++)
+        if (loop_open(&f->loops[i], f) != ERR_OK)
+            return why_set(why, ERR_IO, "epoll: %s", strerror(errno));
     enum err e = peers_read(getenv("FCGI_WEB_SERVER_ADDRS"), &f->peers, why);
     return e == ERR_OK ? open_listeners(f, o, why) : e;
 }
 
+static int loops_that_fit(void)
+{
+    cpu_set_t ours;
+    int processors = sched_getaffinity(0, sizeof ours, &ours) == 0 ? CPU_COUNT(&ours) : 1;
+    int loops = processors / PROCESSORS_A_LOOP;
+    return loops < 1 ? 1 : loops > FCGI_LOOPS_AUTO ? FCGI_LOOPS_AUTO : loops;
+}
+
 enum err fcgi_open(const struct fcgi_options *options, struct fcgi **ret, struct why *why)
 {
-    struct fcgi *f = calloc(1, sizeof *f);
-    if (f == NULL || init_library() != ERR_OK) {
-        free(f);
+    int loops = options->loops > 0 ? options->loops : loops_that_fit();
+    struct fcgi *f = calloc(1, sizeof *f + (size_t)loops * sizeof f->loops[0]);
+    if (f == NULL)
         return why_no_memory(why);
-    }
-    f->threads = options->threads > 0 ? options->threads : 1;
+    f->loop_count = loops;
     fcgi_set_limits(f, &options->limits);
-    f->epoll = f->wake = -1;
-    f->refs = 1;
-    pthread_mutex_init(&f->lock, NULL);
-    pthread_cond_init(&f->work, NULL);
-    pthread_cond_init(&f->ended, NULL);
-    codec_init(&f->codec);
-
-    enum err e = open_descriptors(f, options, why);
-    if (e != ERR_OK) {
+    enum err e = open_all(f, options, why);
+    if (e == ERR_OK)
+        *ret = f;
+    else
         fcgi_close(f);
-        return e;
-    }
-    *ret = f;
-    return ERR_OK;
+    return e;
 }
 
 void fcgi_set_limits(struct fcgi *f, const struct fcgi_limits *limits)
@@ -92,63 +76,53 @@ const char *fcgi_address(const struct fcgi *f, size_t n)
     return n < f->listener_count ? f->listeners[n].name : NULL;
 }
 
-/* Close whatever the handler does not have yet; what it has ends when it answers. */
-static void leave_loop(struct fcgi *f)
+static void *thread_main(void *arg)
 {
-    static const enum conn_state ours[] = {CONN_IDLE, CONN_MOVING};
-    pthread_mutex_lock(&f->lock);
-    f->stopping = f->loop_gone = true;
-    while (f->lists[CONN_QUEUED].head != NULL)
-        conn_move(f->lists[CONN_QUEUED].head, CONN_MOVING);
-    pthread_mutex_unlock(&f->lock);
-    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
-        struct conn *c;
-        while ((c = f->lists[ours[i]].head) != NULL)
-            conn_close(c);
-    }
+    loop_run(arg);
+    return NULL;
+}
+
+/* Start the threads of all loops but the first; returns how many loops there are then. */
+static int start_threads(struct fcgi *f)
+{
+    int count = 1;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (count < f->loop_count &&
+           pthread_create(&f->loops[count].thread, NULL, thread_main, &f->loops[count]) == 0)
+        count++;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return count;
 }
 
 enum err fcgi_run(struct fcgi *f, request_handler *handler, void *ctx)
 {
     f->handler = handler;
     f->ctx = ctx;
-    enum err e = pool_start(f);
-    if (e == ERR_OK)
-        e = fcgi_loop(f);
-    leave_loop(f);
-    pool_end(f, clk_mono_ms() + (e == ERR_OK ? f->stop_timeout_ms : FCGI_STOP_GRACE));
+    f->listening = f->loop_count;
+    int count = start_threads(f);
+    enum err e = ERR_OK;
+    if (count < f->loop_count) {
+        e = ERR_NOMEM;
+        atomic_fetch_sub(&f->listening, f->loop_count - count);
+        fcgi_stop(f);
+    }
+    loop_run(&f->loops[0]);
+    for (int i = 1; i < count; i++)
+        pthread_join(f->loops[i].thread, NULL);
+    for (int i = 0; i < count && e == ERR_OK; i++)
+        e = f->loops[i].result;
     return e;
-}
-
-void fcgi_wake(const struct fcgi *f)
-{
-    eventfd_write(f->wake, 1);
 }
 
 void fcgi_stop(struct fcgi *f)
 {
     int saved = errno;
     atomic_store(&f->stop, true);
-    fcgi_wake(f);
+    for (int i = 0; i < f->loop_count; i++)
+        loop_wake(&f->loops[i]);
     errno = saved;
-}
-
-void fcgi_unref(struct fcgi *f)
-{
-    pthread_mutex_lock(&f->lock);
-    size_t left = --f->refs;
-    pthread_mutex_unlock(&f->lock);
-    if (left > 0)
-        return;
-    codec_free(&f->codec);
-    if (f->epoll >= 0)
-        close(f->epoll);
-    if (f->wake >= 0)
-        close(f->wake);
-    pthread_cond_destroy(&f->ended);
-    pthread_cond_destroy(&f->work);
-    pthread_mutex_destroy(&f->lock);
-    free(f);
 }
 
 void fcgi_close(struct fcgi *f)
@@ -159,5 +133,7 @@ void fcgi_close(struct fcgi *f)
         listener_unlink(&f->listeners[i]);
         listener_close(&f->listeners[i]);
     }
-    fcgi_unref(f);
+    for (int i = 0; i < f->loop_count; i++)
+        loop_close(&f->loops[i]);
+    free(f);
 }

@@ -1,12 +1,13 @@
 /*
- * fcgi.h - FastCGI: our own listener and event loop, libfcgi for the protocol.
+ * fcgi.h - FastCGI: our own listener and event loops, libfcgi for the protocol.
  *
- * One thread, the loop, waits for all sockets. It reads a request ahead until the whole of it has
- * arrived within its limits and its deadline; only then a thread of the pool decodes it and calls
- * the handler. So a connection costs no thread while it is idle, slow or silent, and neither does
- * a web server that does not take its answer: what the socket does not take at once, the loop
- * sends. A connection is kept only if the web server asked for it, the request was read to its
- * end without fault, and nothing came after it.
+ * A few threads, the loops, share the listening sockets, and each owns the connections that it has
+ * accepted wholly: it reads a request until the whole of it has arrived within its limits and its
+ * deadline, calls the handler, and sends the answer. So a connection costs no thread while it is
+ * idle, slow or silent, and neither does a web server that does not take its answer. What the
+ * handler leaves to other threads comes back to the loop by request_resume(). A connection is kept
+ * only if the web server asked for it, the request was read to its end without fault, and nothing
+ * came after it.
  *
  * All requests together may hold FCGI_MEMORY_MAX bytes beyond a small allowance that each has,
  * which Connect's events do not exceed: what more comes in at such a time is refused (ERR_NOMEM),
@@ -32,10 +33,11 @@ struct fcgi_options {
     const char *listen; /* "unix:PATH" or "tcp:HOST:PORT"; used only if we inherited no socket */
     const char *group;  /* of a Unix socket; NULL: ours */
     unsigned mode;      /* of a Unix socket: 0660 */
-    int threads;        /* that run the handler, at least 1 */
+    int loops;          /* threads; 0: as many as fit the processors */
     struct fcgi_limits limits;
 };
 
+#define FCGI_LOOPS_AUTO  4                  /* at most, with eight processors or more */
 #define FCGI_MEMORY_MAX  (64 * 1024 * 1024) /* bytes; at least one largest request always fits */
 #define FCGI_MEMORY_FREE (64 * 1024)        /* bytes of each request that do not count */
 
@@ -44,7 +46,7 @@ struct fcgi;
 /*
  * Take over the sockets that we were started with, or open options->listen. Strings are borrowed
  * for the call only. On failure `why` says what to do: see listener_open(). SIGPIPE must be
- * ignored; signal dispositions are left as they are, though libfcgi would change them.
+ * ignored.
  */
 enum err fcgi_open(const struct fcgi_options *options, struct fcgi **ret, struct why *why);
 
@@ -52,10 +54,11 @@ enum err fcgi_open(const struct fcgi_options *options, struct fcgi **ret, struct
 const char *fcgi_address(const struct fcgi *f, size_t n);
 
 /*
- * Serve, in this thread and the pool's, until fcgi_stop(). The pool's threads have all signals
- * blocked. `handler` is called by several threads at once. ERR_OK once all that was begun is
- * answered; ERR_IO or ERR_NOMEM if it could not begin. ERR_TIMEOUT if stop_timeout_ms cut
- * something off: then handlers may still run, and what they use must not be freed.
+ * Serve, in this thread and in one more for each further loop, which has all signals blocked, until
+ * fcgi_stop(). `handler` is called by each loop for its own requests. ERR_OK once all that was
+ * begun is answered; ERR_IO or ERR_NOMEM if it could not begin. ERR_TIMEOUT if stop_timeout_ms cut
+ * something off: then others may still work on requests, and what they use must not be freed, the
+ * server least of all.
  */
 enum err fcgi_run(struct fcgi *f, request_handler *handler, void *ctx);
 
@@ -68,7 +71,7 @@ void fcgi_set_limits(struct fcgi *f, const struct fcgi_limits *limits);
  */
 void fcgi_stop(struct fcgi *f);
 
-/* After fcgi_run(). Requests that are still with the handler may be answered later, to nobody. */
+/* Instead of fcgi_run(), or when it has returned something else than ERR_TIMEOUT. */
 void fcgi_close(struct fcgi *f);
 
 #endif

@@ -1,4 +1,4 @@
-/* fcgi_conn.c - one connection of a FastCGI server: its lists, its bytes, its end. */
+/* fcgi_conn.c - one connection of a FastCGI server: its bytes, its request, its end. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -6,11 +6,14 @@
 #include <unistd.h>
 
 #include "base/clk.h"
+#include "base/log.h"
 #include "transport/fcgi_server.h"
 #include "transport/request_env.h"
 
-#define RECORDS_ROOM (64 * 1024) /* bytes that the records of a small request may waste */
-#define FCGI_OUT_MAX (RESPONSE_PRINTED_MAX + RESPONSE_PRINTED_MAX / 64) /* libfcgi adds headers */
+#define READ_AT_ONCE (64 * 1024) /* bytes taken of a connection before others get their turn */
+#define OUT_MAX      (RESPONSE_PRINTED_MAX + RESPONSE_PRINTED_MAX / 64) /* with records' headers */
+
+/* ------------------------------------------------------------------------- lists */
 
 static void list_add(struct conn_list *l, struct conn *c)
 {
@@ -35,43 +38,37 @@ static void list_remove(struct conn_list *l, struct conn *c)
         l->tail = c->prev;
 }
 
-struct conn *conn_new(struct fcgi *f, int fd)
+void conn_move(struct conn *c, enum conn_state state)
+{
+    list_remove(&c->loop->lists[c->state], c);
+    c->state = state;
+    list_add(&c->loop->lists[state], c);
+}
+
+/* ------------------------------------------------------------------ begin and end */
+
+struct conn *conn_new(struct fcgi_loop *l, int fd)
 {
     struct conn *c = calloc(1, sizeof *c);
     if (c == NULL)
         return NULL;
-    c->server = f;
+    c->loop = l;
     c->fd = fd;
-    buf_init(&c->in, 0);
-    buf_init(&c->body, 0);
-    buf_init(&c->out, FCGI_OUT_MAX);
+    reader_init(&c->reader);
+    buf_init(&c->env, c->reader.params.max);
+    buf_init(&c->out, OUT_MAX);
     c->state = CONN_MOVING;
-    c->deadline = clk_mono_ms() + f->request_timeout_ms;
-
-    pthread_mutex_lock(&f->lock);
-    list_add(&f->lists[c->state], c);
-    f->refs++;
-    pthread_mutex_unlock(&f->lock);
+    c->deadline = clk_mono_ms() + l->server->request_timeout_ms;
+    list_add(&l->lists[c->state], c);
     return c;
 }
 
-static size_t max_in(size_t max_body)
+/* Count what its buffers hold now. False: with it, requests hold more than they may. */
+static bool count_memory(struct conn *c)
 {
-    return 2 * (max_body + REQUEST_ENV_MAX) + RECORDS_ROOM;
-}
-
-void conn_begin(struct conn *c)
-{
-    size_t max_body = c->server->max_body;
-    gate_init(&c->gate, max_body);
-    c->in.max = max_in(max_body);
-    c->body.max = max_body;
-}
-
-bool conn_count_memory(struct conn *c)
-{
-    struct fcgi *f = c->server;
-    size_t held = c->in.cap + c->body.cap, largest = 2 * c->in.max;
+    struct fcgi *f = c->loop->server;
+    size_t held = c->reader.params.cap + c->reader.body.cap + c->env.cap;
+    size_t largest = 2 * (c->reader.params.max + c->reader.body.max + c->env.max);
     held -= held < FCGI_MEMORY_FREE ? held : FCGI_MEMORY_FREE;
     if (held == c->counted)
         return true;
@@ -81,41 +78,26 @@ bool conn_count_memory(struct conn *c)
     return total <= (largest > FCGI_MEMORY_MAX ? largest : FCGI_MEMORY_MAX);
 }
 
-void conn_move(struct conn *c, enum conn_state state)
+void conn_close(struct conn *c)
 {
-    list_remove(&c->server->lists[c->state], c);
-    c->state = state;
-    list_add(&c->server->lists[state], c);
+    list_remove(&c->loop->lists[c->state], c);
+    close(c->fd);
+    reader_free(&c->reader);
+    buf_free(&c->env);
+    count_memory(c);
+    buf_free(&c->out);
+    free(c);
 }
 
-enum err conn_arm(struct conn *c, uint32_t events)
+enum err conn_watch(struct conn *c, uint32_t events)
 {
-    struct epoll_event ev = {.events = events | EPOLLONESHOT, .data.ptr = c};
-    int op = c->in_epoll ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-    if (epoll_ctl(c->server->epoll, op, c->fd, &ev) != 0)
+    struct epoll_event ev = {.events = events, .data.ptr = c};
+    if (events == c->watched)
+        return ERR_OK;
+    int op = events == 0 ? EPOLL_CTL_DEL : c->watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    if (epoll_ctl(c->loop->epoll, op, c->fd, &ev) != 0)
         return ERR_IO;
-    c->in_epoll = true;
-    return ERR_OK;
-}
-
-void conn_disarm(struct conn *c)
-{
-    if (c->in_epoll)
-        epoll_ctl(c->server->epoll, EPOLL_CTL_DEL, c->fd, NULL);
-    c->in_epoll = false;
-}
-
-enum err conn_send(struct conn *c)
-{
-    while (c->sent < c->out.len) {
-        ssize_t n = send(c->fd, c->out.data + c->sent, c->out.len - c->sent, MSG_NOSIGNAL);
-        if (n > 0)
-            c->sent += (size_t)n;
-        else if (n < 0 && errno == EAGAIN)
-            return ERR_BUSY;
-        else if (n == 0 || errno != EINTR)
-            return ERR_IO;
-    }
+    c->watched = events;
     return ERR_OK;
 }
 
@@ -133,60 +115,159 @@ bool conn_part(struct conn *c)
     c->last = true;
     if (!is_quiet(c))
         return false;
-    shutdown(c->fd, SHUT_WR);
+    conn_close(c);
     return true;
 }
 
-static void forget(struct buf *b)
+/* --------------------------------------------------------------------- the answer */
+
+/* The answer is out: keep the connection if that is allowed, else close it. */
+static void answered(struct conn *c)
 {
-    if (b->cap > FCGI_KEEP_BYTES)
-        buf_free(b);
-    else
-        buf_reset(b);
+    if (c->last || conn_watch(c, EPOLLIN) != ERR_OK) {
+        conn_close(c);
+        return;
+    }
+    reader_next(&c->reader, FCGI_KEEP_BYTES);
+    buf_forget(&c->env, FCGI_KEEP_BYTES);
+    buf_forget(&c->out, FCGI_KEEP_BYTES);
+    count_memory(c);
+    c->sent = 0;
+    c->deadline = CLK_NEVER;
+    conn_move(c, CONN_IDLE);
 }
 
-void conn_answered(struct conn *c)
+/* What the socket did not take goes out as it does, in the time that a request has, too. */
+static void send_later(struct conn *c)
 {
-    struct fcgi *f = c->server;
-    forget(&c->in);
-    forget(&c->body);
-    forget(&c->out);
-    conn_count_memory(c);
-    gate_init(&c->gate, 0);
-    c->sent = 0;
-    c->sending = false;
-
-    pthread_mutex_lock(&f->lock);
-    bool keep = !c->last && !f->loop_gone && conn_arm(c, EPOLLIN) == ERR_OK;
-    if (keep) {
-        c->deadline = f->stopping ? clk_mono_ms() + FCGI_STOP_GRACE : CLK_NEVER;
-        conn_move(c, CONN_IDLE);
-        /* The loop does not know of this deadline. After the unlock it, and the server, may be
-         * gone. */
-        if (f->stopping)
-            fcgi_wake(f);
+    if (conn_watch(c, EPOLLOUT) != ERR_OK) {
+        conn_close(c);
+    } else if (c->state == CONN_BUSY) {
+        c->deadline = clk_mono_ms() + c->loop->server->request_timeout_ms;
+        conn_move(c, CONN_MOVING);
     }
-    pthread_mutex_unlock(&f->lock);
-    if (!keep)
+}
+
+void conn_send(struct conn *c)
+{
+    while (c->sent < c->out.len) {
+        ssize_t n = send(c->fd, c->out.data + c->sent, c->out.len - c->sent, MSG_NOSIGNAL);
+        if (n > 0) {
+            c->sent += (size_t)n;
+        } else if (n < 0 && errno == EAGAIN) {
+            send_later(c);
+            return;
+        } else if (n == 0 || errno != EINTR) {
+            conn_close(c);
+            return;
+        }
+    }
+    answered(c);
+}
+
+/*
+ * A web server may use a kept connection again as soon as it has the answer. If we are stopping, it
+ * is told before the answer that this was the last one, so that it cannot send a request that
+ * nobody would read; and at once after it, by the end of the connection.
+ */
+static void respond(struct request *r, const struct response *res)
+{
+    struct conn *c = (struct conn *)r;
+    struct buf *answer = &c->loop->answer;
+    enum err e = request_print(answer, res);
+    if (e == ERR_OK)
+        e = fcgi_print_answer(&c->out, c->reader.id, answer);
+    buf_forget(answer, FCGI_KEEP_BYTES);
+    request_free(r);
+    if (!c->last && atomic_load(&c->loop->server->stop)) {
+        c->last = true;
+        shutdown(c->fd, SHUT_RD);
+    }
+    if (e == ERR_OK)
+        conn_send(c);
+    else
         conn_close(c);
 }
 
-void conn_close(struct conn *c)
+/* One wake-up does for all that come before the loop has had its turn. It is given under the lock:
+ * behind it the loop, and with its last request the server, may be gone. */
+static void resume(struct request *r, request_fn *fn, void *ctx)
 {
-    struct fcgi *f = c->server;
-    pthread_mutex_lock(&f->lock);
-    list_remove(&f->lists[c->state], c);
-    bool awaited = f->stopping;
-    pthread_mutex_unlock(&f->lock);
+    struct conn *c = (struct conn *)r;
+    struct fcgi_loop *l = c->loop;
+    c->resume = fn;
+    c->resume_ctx = ctx;
+    c->next_resumed = NULL;
+    pthread_mutex_lock(&l->lock);
+    if (l->resumed == NULL)
+        loop_wake(l);
+    *l->last_resumed = c;
+    l->last_resumed = &c->next_resumed;
+    pthread_mutex_unlock(&l->lock);
+}
 
-    close(c->fd);
-    buf_free(&c->in);
-    buf_free(&c->body);
-    conn_count_memory(c);
-    buf_free(&c->out);
-    request_free(&c->pub);
-    free(c);
-    if (awaited)
-        fcgi_wake(f);
-    fcgi_unref(f);
+/* -------------------------------------------------------------------- the request */
+
+/* The first byte of a request starts its time; that of a new connection has begun when it was
+ * accepted. */
+static void begin(struct conn *c)
+{
+    c->received_us = clk_wall_us();
+    c->reader.body.max = c->loop->server->max_body;
+    if (c->state == CONN_IDLE) {
+        c->deadline = clk_mono_ms() + c->loop->server->request_timeout_ms;
+        conn_move(c, CONN_MOVING);
+    }
+}
+
+static enum err take_bytes(struct conn *c, const uint8_t *data, size_t len)
+{
+    size_t used;
+    enum err e = reader_feed(&c->reader, data, len, &used);
+    if (!count_memory(c)) {
+        reader_refuse(&c->reader, ERR_NOMEM);
+        count_memory(c);
+    }
+    if (used < len)
+        c->last = true; /* what follows is not for us to guess */
+    return e;
+}
+
+bool conn_read(struct conn *c)
+{
+    uint8_t data[READ_AT_ONCE];
+    ssize_t n = recv(c->fd, data, sizeof data, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    if (n > 0 && c->reader.seen == 0)
+        begin(c);
+    enum err e = n > 0 ? take_bytes(c, data, (size_t)n) : ERR_IO;
+    if (e == ERR_SYNTAX)
+        log_warn("a connection was closed that does not speak FastCGI as a web server does (is it "
+                 "fastcgi_pass in nginx, fcgi:// in Apache?)");
+    if (e != ERR_OK)
+        conn_close(c);
+    return e == ERR_OK && c->reader.stage == READER_END;
+}
+
+void conn_decode(struct conn *c)
+{
+    static const struct request_ops ops = {.respond = respond, .resume = resume};
+    char *env[REQUEST_PARAMS_MAX + 1];
+    struct request *r = &c->pub;
+    int64_t length;
+    request_init(r, &ops);
+    r->received_us = c->received_us;
+    r->body = c->reader.body.data;
+    r->body_len = c->reader.body.len;
+    if (c->reader.err != ERR_OK)
+        request_fail(r, c->reader.err);
+    enum err e = reader_params(&c->reader, &c->env, env);
+    if (e != ERR_OK)
+        request_fail(r, e);
+    request_read_env(r, env, &length);
+    if (length >= 0 && (uint64_t)length != r->body_len)
+        request_fail(r, (uint64_t)length > r->body_len ? ERR_ABORTED : ERR_SYNTAX);
+    if (r->err != ERR_OK || !c->reader.keep)
+        c->last = true;
 }

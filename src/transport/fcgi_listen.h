@@ -18,7 +18,6 @@ struct fcgi_listener {
     bool owned;                   /* a Unix socket file that we made: */
     dev_t dev;
     ino_t ino;
-    bool ready; /* for the loop: somebody waits to be accepted */
 };
 
 /*

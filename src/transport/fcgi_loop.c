@@ -1,4 +1,4 @@
-/* fcgi_loop.c - the one thread that waits for all sockets. */
+/* fcgi_loop.c - a thread that waits for its sockets, and serves them. */
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -10,48 +10,59 @@
 #include "base/log.h"
 #include "transport/fcgi_server.h"
 
-#define KICK_AGAIN      1 /* ms until one more thread is woken if requests still wait */
 #define EVENTS_AT_ONCE  64
-#define ACCEPTS_AT_ONCE 64          /* connections taken before others get their turn */
-#define ACCEPT_PAUSE    100         /* ms to wait when descriptors or memory are out */
-#define READ_AT_ONCE    (64 * 1024) /* bytes taken of a connection before others get their turn */
+#define ACCEPTS_AT_ONCE 64  /* connections taken before others get their turn */
+#define ACCEPT_PAUSE    100 /* ms to wait when descriptors or memory are out */
 
-static enum err arm_listener(struct fcgi *f, struct fcgi_listener *l, int op)
+/* ------------------------------------------------------------------------- accept */
+
+/* Each new connection wakes one of the loops that watch, not all of them. False: out of memory. */
+static bool watch_listeners(struct fcgi_loop *l)
 {
-    struct epoll_event ev = {.events = EPOLLIN | EPOLLONESHOT, .data.ptr = l};
-    return epoll_ctl(f->epoll, op, l->fd, &ev) == 0 ? ERR_OK : ERR_IO;
+    struct fcgi *f = l->server;
+    bool ok = true;
+    for (size_t i = 0; i < f->listener_count; i++) {
+        struct epoll_event ev = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = &f->listeners[i]};
+        if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, f->listeners[i].fd, &ev) != 0)
+            ok = ok && errno == EEXIST;
+    }
+    return ok;
+}
+
+static void unwatch_listeners(struct fcgi_loop *l)
+{
+    for (size_t i = 0; i < l->server->listener_count; i++)
+        epoll_ctl(l->epoll, EPOLL_CTL_DEL, l->server->listeners[i].fd, NULL);
 }
 
 /* Descriptors are out: whoever has been idle longest gives one up. */
-static bool close_oldest_idle(struct fcgi *f)
+static bool close_oldest_idle(struct fcgi_loop *l)
 {
-    pthread_mutex_lock(&f->lock);
-    struct conn *c = f->lists[CONN_IDLE].head;
-    pthread_mutex_unlock(&f->lock);
+    struct conn *c = l->lists[CONN_IDLE].head;
     if (c != NULL)
         conn_close(c);
     return c != NULL;
 }
 
-static void welcome(struct fcgi *f, int fd, const struct sockaddr *peer)
+static void welcome(struct fcgi_loop *l, int fd, const struct sockaddr *peer)
 {
     const int yes = 1;
-    if (!peers_allow(&f->peers, peer)) {
+    if (!peers_allow(&l->server->peers, peer)) {
         log_warn("a connection from an address not in FCGI_WEB_SERVER_ADDRS was refused");
         close(fd);
         return;
     }
     if (peer->sa_family != AF_UNIX)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    struct conn *c = conn_new(f, fd);
+    struct conn *c = conn_new(l, fd);
     if (c == NULL)
         close(fd);
-    else if (conn_arm(c, EPOLLIN) != ERR_OK)
+    else if (conn_watch(c, EPOLLIN) != ERR_OK)
         conn_close(c);
 }
 
-/* Take up to `count` waiting connections. ERR_BUSY: no resources for more, try again later. */
-static enum err accept_some(struct fcgi *f, const struct fcgi_listener *l, int count)
+/* ERR_BUSY when descriptors or memory are out. */
+static enum err accept_some(struct fcgi_loop *l, int listener, int count)
 {
     while (count-- > 0) {
         union {
@@ -59,9 +70,9 @@ static enum err accept_some(struct fcgi *f, const struct fcgi_listener *l, int c
             struct sockaddr_storage any;
         } peer = {.sa = {.sa_family = AF_UNIX}};
         socklen_t len = sizeof peer;
-        int fd = accept4(l->fd, &peer.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept4(listener, &peer.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            welcome(f, fd, &peer.sa);
+            welcome(l, fd, &peer.sa);
             continue;
         }
         switch (errno) {
@@ -71,7 +82,7 @@ static enum err accept_some(struct fcgi *f, const struct fcgi_listener *l, int c
         case ENFILE:
         case ENOBUFS:
         case ENOMEM:
-            if (close_oldest_idle(f))
+            if (close_oldest_idle(l))
                 break;
             return ERR_BUSY;
         default: /* this connection is gone already; the next one may be well */
@@ -81,114 +92,94 @@ static enum err accept_some(struct fcgi *f, const struct fcgi_listener *l, int c
     return ERR_OK;
 }
 
+/* Watch no listener for a while, for there is nothing that we could do for whoever waits there. */
+static void pause_accepting(struct fcgi_loop *l)
+{
+    if (!l->starved)
+        log_warn("out of descriptors or memory, new connections must wait");
+    l->starved = true;
+    l->accept_again = clk_mono_ms() + ACCEPT_PAUSE;
+    unwatch_listeners(l);
+}
+
+static void accept_again(struct fcgi_loop *l)
+{
+    if (watch_listeners(l))
+        l->accept_again = CLK_NEVER;
+    else
+        pause_accepting(l);
+}
+
 /*
  * Accept where somebody waits. Done after a round's events, never among them: it may close a
- * connection that one of them is about.
+ * connection that one of them is about. Several loops take one at a time, so that each gets its
+ * share of those that come at once.
  */
-static void accept_ready(struct fcgi *f)
+static void accept_waiting(struct fcgi_loop *l)
 {
-    if (f->accept_again > clk_mono_ms())
-        return;
-    f->accept_again = 0;
-    for (size_t i = 0; i < f->listener_count; i++) {
-        struct fcgi_listener *l = &f->listeners[i];
-        if (!l->ready)
-            continue;
-        if (accept_some(f, l, ACCEPTS_AT_ONCE) == ERR_OK &&
-            arm_listener(f, l, EPOLL_CTL_MOD) == ERR_OK) {
-            l->ready = false;
-            f->starved = false;
-        } else {
-            if (!f->starved)
-                log_warn("%s: out of descriptors or memory, new connections must wait", l->name);
-            f->starved = true;
-            f->accept_again = clk_mono_ms() + ACCEPT_PAUSE;
-        }
-    }
-}
-
-/* The first byte of a request starts its time. */
-static void request_begins(struct conn *c)
-{
-    struct fcgi *f = c->server;
-    c->received_us = clk_wall_us();
-    conn_begin(c);
-    if (c->state == CONN_MOVING)
-        return; /* the time of a new connection has begun when it was accepted */
-    c->deadline = clk_mono_ms() + f->request_timeout_ms;
-    pthread_mutex_lock(&f->lock);
-    conn_move(c, CONN_MOVING);
-    pthread_mutex_unlock(&f->lock);
-}
-
-/* Of a request that is refused, only what its refusal needs stays. */
-static void keep_good(struct conn *c)
-{
-    struct buf good;
-    buf_init(&good, c->in.max);
-    if (c->in.len >= c->gate.good)
-        buf_add(&good, c->in.data, c->gate.good);
-    buf_free(&c->in);
-    c->in = good;
-    conn_count_memory(c);
-}
-
-/* Keep the bytes of a request that is good so far; of one that is refused, only follow them. */
-static enum err take_bytes(struct conn *c, const uint8_t *data, size_t len)
-{
-    size_t used;
-    bool good = c->gate.err == ERR_OK;
-    enum err e = gate_feed(&c->gate, data, len, &used);
-    if (e != ERR_OK)
-        return e;
-    if (good) {
-        e = buf_add(&c->in, data, used);
-        if (e == ERR_OK && !conn_count_memory(c))
-            e = ERR_NOMEM;
-        if (c->gate.err == ERR_OK)
-            c->gate.err = e;
-        if (c->gate.err != ERR_OK)
-            keep_good(c);
-    }
-    if (used < len)
-        c->last = true; /* what follows is not for us to guess */
-    return ERR_OK;
-}
-
-static void read_ready(struct conn *c)
-{
-    uint8_t data[READ_AT_ONCE];
-    ssize_t n = recv(c->fd, data, sizeof data, 0);
-    if (n > 0) {
-        if (c->gate.seen == 0)
-            request_begins(c);
-        enum err e = take_bytes(c, data, (size_t)n);
-        if (e != ERR_OK) {
-            if (e == ERR_SYNTAX)
-                log_warn("a connection was closed that does not speak FastCGI as a web server does "
-                         "(is it fastcgi_pass in nginx, fcgi:// in Apache?)");
-            conn_close(c);
+    struct fcgi *f = l->server;
+    int count = f->loop_count == 1 ? ACCEPTS_AT_ONCE : 1;
+    l->somebody_waits = false;
+    for (size_t i = 0; i < f->listener_count; i++)
+        if (accept_some(l, f->listeners[i].fd, count) != ERR_OK) {
+            pause_accepting(l);
             return;
         }
-        if (c->gate.stage == GATE_END) {
-            pool_queue(c);
-            return;
-        }
-    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-        conn_close(c);
-        return;
-    }
-    if (conn_arm(c, EPOLLIN) != ERR_OK)
-        conn_close(c);
+    l->starved = false;
 }
 
-static void write_ready(struct conn *c)
+/* ------------------------------------------------------------------ serve, time out */
+
+static void serve(struct conn *c)
 {
-    enum err e = conn_send(c);
-    if (e == ERR_OK)
-        conn_answered(c);
-    else if (e != ERR_BUSY || conn_arm(c, EPOLLOUT) != ERR_OK)
-        conn_close(c);
+    struct fcgi *f = c->loop->server;
+    conn_move(c, CONN_BUSY);
+    conn_decode(c);
+    f->handler(f->ctx, &c->pub);
+}
+
+static void read_from(struct conn *c)
+{
+    if (conn_read(c))
+        serve(c);
+}
+
+static bool is_listener(const struct fcgi *f, const void *what)
+{
+    size_t i = 0;
+    while (i < f->listener_count && what != &f->listeners[i])
+        i++;
+    return i < f->listener_count;
+}
+
+static void on_event(struct fcgi_loop *l, void *what)
+{
+    struct conn *c = what;
+    if (what == &l->wake)
+        l->woken = true;
+    else if (is_listener(l->server, what))
+        l->somebody_waits = true;
+    else if (c->state == CONN_BUSY)
+        conn_watch(c, 0); /* gone, or too early: that is seen when it has been answered */
+    else if (c->out.len > 0)
+        conn_send(c);
+    else
+        read_from(c);
+}
+
+static void go_on_with_resumed(struct fcgi_loop *l)
+{
+    l->woken = false;
+    pthread_mutex_lock(&l->lock);
+    struct conn *c = l->resumed;
+    l->resumed = NULL;
+    l->last_resumed = &l->resumed;
+    pthread_mutex_unlock(&l->lock);
+    while (c != NULL) {
+        struct conn *next = c->next_resumed;
+        c->resume(c->resume_ctx);
+        c = next;
+    }
 }
 
 /*
@@ -198,139 +189,144 @@ static void write_ready(struct conn *c)
  */
 static void time_out(struct conn *c)
 {
-    conn_disarm(c); /* it may get another owner */
-    if (c->state == CONN_IDLE && !conn_part(c)) {
-        read_ready(c);
-    } else if (c->state == CONN_MOVING && !c->sending && c->gate.good_stage == GATE_STDIN) {
+    if (c->state == CONN_IDLE) {
+        if (!conn_part(c))
+            read_from(c);
+    } else if (c->out.len == 0 && c->reader.stage == READER_BODY) {
+        reader_refuse(&c->reader, ERR_TIMEOUT);
         c->last = true;
-        c->gate.err = ERR_TIMEOUT;
-        pool_queue(c);
+        serve(c);
     } else {
         conn_close(c);
     }
 }
 
-/* The next connection whose time is over, or NULL; *ret_next is when the next one's is. */
-static struct conn *overdue(struct fcgi *f, int64_t *ret_next)
+/* End those whose time is over; returns when the next one's is. */
+static int64_t time_out_overdue(struct fcgi_loop *l)
 {
     static const enum conn_state timed[] = {CONN_MOVING, CONN_IDLE};
-    struct conn *found = NULL;
-    *ret_next = CLK_NEVER;
-    int64_t now = clk_mono_ms();
-    pthread_mutex_lock(&f->lock);
+    int64_t now = clk_mono_ms(), next = CLK_NEVER;
     for (size_t i = 0; i < sizeof timed / sizeof timed[0]; i++) {
-        struct conn *c = f->lists[timed[i]].head;
-        if (c == NULL)
-            continue;
-        if (c->deadline <= now)
-            found = c;
-        else if (c->deadline < *ret_next)
-            *ret_next = c->deadline;
+        struct conn *c;
+        while ((c = l->lists[timed[i]].head) != NULL && c->deadline <= now)
+            time_out(c);
+        if (c != NULL && c->deadline < next)
+            next = c->deadline;
     }
-    pthread_mutex_unlock(&f->lock);
-    return found;
+    return next;
 }
 
-/* Nothing new: but what is on its way, or waits to be accepted, is still served. */
-static void begin_stop(struct fcgi *f)
+/* ------------------------------------------------------------------------- the end */
+
+/* Nothing new: but what is on its way, or waits to be accepted, is still served; by the loop that
+ * is the last to stop. */
+static void stop_listening(struct fcgi_loop *l)
 {
+    struct fcgi *f = l->server;
+    unwatch_listeners(l);
+    l->accept_again = CLK_NEVER;
+    if (atomic_fetch_sub(&f->listening, 1) > 1)
+        return;
     for (size_t i = 0; i < f->listener_count; i++) {
         listener_unlink(&f->listeners[i]);
-        accept_some(f, &f->listeners[i], SOMAXCONN);
-        arm_listener(f, &f->listeners[i], EPOLL_CTL_DEL); /* others may hold the socket, too */
+        accept_some(l, f->listeners[i].fd, SOMAXCONN);
         listener_close(&f->listeners[i]);
     }
-    f->accept_again = CLK_NEVER;
-
-    int64_t grace = clk_mono_ms() + FCGI_STOP_GRACE;
-    pthread_mutex_lock(&f->lock);
-    f->stopping = true;
-    for (struct conn *c = f->lists[CONN_MOVING].head, *next; c != NULL; c = next) {
-        next = c->next;
-        if (!c->sending && c->gate.seen == 0)
-            conn_move(c, CONN_IDLE);
-    }
-    for (struct conn *c = f->lists[CONN_IDLE].head; c != NULL; c = c->next)
-        c->deadline = grace;
-    pthread_mutex_unlock(&f->lock);
 }
 
-static bool is_empty(struct fcgi *f)
+static void begin_stop(struct fcgi_loop *l)
 {
-    pthread_mutex_lock(&f->lock);
+    stop_listening(l);
+    l->stop_by = clk_mono_ms() + l->server->stop_timeout_ms;
+    for (struct conn *c = l->lists[CONN_MOVING].head, *next; c != NULL; c = next) {
+        next = c->next;
+        if (c->out.len == 0 && c->reader.seen == 0)
+            conn_move(c, CONN_IDLE);
+    }
+    int64_t grace = clk_mono_ms() + FCGI_STOP_GRACE;
+    for (struct conn *c = l->lists[CONN_IDLE].head; c != NULL; c = c->next)
+        c->deadline = grace;
+}
+
+static bool is_empty(const struct fcgi_loop *l)
+{
     bool empty = true;
     for (int i = 0; i < CONN_STATES; i++)
-        empty = empty && f->lists[i].head == NULL;
-    pthread_mutex_unlock(&f->lock);
+        empty = empty && l->lists[i].head == NULL;
     return empty;
 }
 
-static void on_event(struct fcgi *f, void *what)
+/* ------------------------------------------------------------------------ the loop */
+
+/* What is due before the next events; returns how long they may take to come, in ms, or -1. */
+static int between_rounds(struct fcgi_loop *l)
 {
-    struct fcgi_listener *first = f->listeners, *end = first + f->listener_count;
-    if (what == &f->wake) {
-        eventfd_t count;
-        eventfd_read(f->wake, &count);
-        return;
-    }
-    for (struct fcgi_listener *l = first; l < end; l++)
-        if (what == l) {
-            l->ready = true;
-            return;
-        }
-    struct conn *c = what;
-    if (c->sending)
-        write_ready(c);
-    else
-        read_ready(c);
+    if (l->stop_by == CLK_NEVER && atomic_load(&l->server->stop))
+        begin_stop(l);
+    if (l->accept_again <= clk_mono_ms())
+        accept_again(l);
+    int64_t until = time_out_overdue(l);
+    if (l->stop_by < until)
+        until = l->stop_by;
+    if (l->accept_again < until)
+        until = l->accept_again;
+    return until == CLK_NEVER ? -1 : clk_left_ms(until);
 }
 
-static enum err start_listening(struct fcgi *f)
+/* Has it been stopped, and is there nothing left that could be waited for? */
+static bool is_over(const struct fcgi_loop *l)
 {
-    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &f->wake};
-    if (epoll_ctl(f->epoll, EPOLL_CTL_ADD, f->wake, &ev) != 0)
-        return ERR_IO;
-    for (size_t i = 0; i < f->listener_count; i++)
-        if (arm_listener(f, &f->listeners[i], EPOLL_CTL_ADD) != ERR_OK)
-            return ERR_IO;
-    return ERR_OK;
+    return l->stop_by != CLK_NEVER && (is_empty(l) || l->stop_by <= clk_mono_ms());
 }
 
-enum err fcgi_loop(struct fcgi *f)
+void loop_run(struct fcgi_loop *l)
 {
     struct epoll_event events[EVENTS_AT_ONCE];
-    int64_t stop_by = CLK_NEVER;
-    if (start_listening(f) != ERR_OK)
-        return ERR_IO;
-
+    accept_again(l);
     for (;;) {
-        if (atomic_load(&f->stop) && stop_by == CLK_NEVER) {
-            stop_by = clk_mono_ms() + f->stop_timeout_ms;
-            begin_stop(f);
-        }
-        struct conn *late;
-        int64_t until;
-        while ((late = overdue(f, &until)) != NULL)
-            time_out(late);
-        if (stop_by != CLK_NEVER && is_empty(f))
-            return ERR_OK;
-        if (stop_by <= clk_mono_ms())
-            return ERR_TIMEOUT;
-        if (stop_by < until)
-            until = stop_by;
-        if (f->accept_again > 0 && f->accept_again < until)
-            until = f->accept_again;
-
-        int timeout = until == CLK_NEVER ? -1 : clk_left_ms(until);
-        if (pool_kick(f) && (timeout < 0 || timeout > KICK_AGAIN))
-            timeout = KICK_AGAIN;
-
-        int n = epoll_wait(f->epoll, events, EVENTS_AT_ONCE, timeout);
-        /* Whoever armed these connections did so under the lock, and is done once we had it. */
-        pthread_mutex_lock(&f->lock);
-        pthread_mutex_unlock(&f->lock);
+        int timeout = between_rounds(l);
+        if (is_over(l))
+            break;
+        int n = epoll_wait(l->epoll, events, EVENTS_AT_ONCE, timeout);
         for (int i = 0; i < n; i++)
-            on_event(f, events[i].data.ptr);
-        accept_ready(f);
+            on_event(l, events[i].data.ptr);
+        if (l->woken)
+            go_on_with_resumed(l);
+        if (l->somebody_waits)
+            accept_waiting(l);
     }
+    l->result = is_empty(l) ? ERR_OK : ERR_TIMEOUT;
+}
+
+/* The descriptor that wakes it is never read: each write to it is an event of its own. */
+enum err loop_open(struct fcgi_loop *l, struct fcgi *server)
+{
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.ptr = &l->wake};
+    l->server = server;
+    l->stop_by = l->accept_again = CLK_NEVER;
+    l->last_resumed = &l->resumed;
+    pthread_mutex_init(&l->lock, NULL);
+    buf_init(&l->answer, RESPONSE_PRINTED_MAX);
+    l->epoll = epoll_create1(EPOLL_CLOEXEC);
+    l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return l->epoll >= 0 && l->wake >= 0 && epoll_ctl(l->epoll, EPOLL_CTL_ADD, l->wake, &ev) == 0
+               ? ERR_OK
+               : ERR_IO;
+}
+
+void loop_close(struct fcgi_loop *l)
+{
+    if (l->server == NULL) /* never opened */
+        return;
+    if (l->epoll >= 0)
+        close(l->epoll);
+    if (l->wake >= 0)
+        close(l->wake);
+    buf_free(&l->answer);
+    pthread_mutex_destroy(&l->lock);
+}
+
+void loop_wake(const struct fcgi_loop *l)
+{
+    eventfd_write(l->wake, 1);
 }

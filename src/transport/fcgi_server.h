@@ -1,10 +1,9 @@
 /*
- * fcgi_server.h - the inside of fcgi.h: a server's connections, and who owns them when.
+ * fcgi_server.h - the inside of fcgi.h: the server, its loops, and their connections.
  *
- * A connection belongs to the loop while it is IDLE or MOVING bytes, to the pool while QUEUED, to
- * the handler while BUSY. Only the owner touches it; the lists and their lengths are under the
- * server's lock. Its descriptor is armed in epoll (for one event) only while the loop owns it, so
- * an event never finds a connection that somebody else has freed.
+ * A connection is its loop's for life: nobody else reads, writes or closes it, and no lock is taken
+ * for it. While it is BUSY its request is lent to whoever works on it, and the way back is the
+ * loop's list of resumed ones.
  */
 #ifndef TRANSPORT_FCGI_SERVER_H
 #define TRANSPORT_FCGI_SERVER_H
@@ -15,7 +14,6 @@
 
 #include "transport/fcgi.h"
 #include "transport/fcgi_codec.h"
-#include "transport/fcgi_gate.h"
 #include "transport/fcgi_listen.h"
 #include "transport/fcgi_peers.h"
 
@@ -26,31 +24,32 @@
 enum conn_state {
     CONN_IDLE,   /* kept: not a byte of the next request has come */
     CONN_MOVING, /* a request comes in, or an answer goes out */
-    CONN_QUEUED, /* a whole request waits for a thread */
-    CONN_BUSY,   /* decoded and with the handler */
+    CONN_BUSY,   /* a whole request, not answered yet */
     CONN_STATES
 };
 
 struct conn {
     struct request pub; /* first: a request is its connection */
-    struct fcgi *server;
+    struct fcgi_loop *loop;
     struct conn *prev, *next; /* in the list of its state */
     enum conn_state state;
     int fd;
-    bool in_epoll;
-    bool sending;     /* MOVING out, not in */
+    uint32_t watched; /* for these events of epoll; 0: not at all */
     bool last;        /* close after this request */
-    int64_t deadline; /* clk_mono_ms; MOVING always has one, IDLE only when stopping */
+    int64_t deadline; /* clk_mono_ms; MOVING always has one, IDLE only when stopping, BUSY none */
     int64_t received_us;
 
     size_t counted; /* bytes of the server's `memory` that are this connection's */
 
-    struct fcgi_gate gate;
-    struct buf in;   /* records of the request */
-    struct buf body; /* what they carried */
-    struct buf out;  /* records of the answer */
-    size_t sent;     /* bytes of them */
-    FCGX_Request fcgx;
+    struct fcgi_reader reader;
+    struct buf env; /* the request's parameters, as strings */
+    struct buf out; /* records of the answer */
+    size_t sent;    /* bytes of them */
+
+    /* Of who works on the request, then the loop's: how to go on. */
+    request_fn *resume;
+    void *resume_ctx;
+    struct conn *next_resumed;
 };
 
 /* Oldest first. Within a list deadlines never decrease, since each state allows the same time; but
@@ -59,8 +58,24 @@ struct conn_list {
     struct conn *head, *tail;
 };
 
+struct fcgi_loop {
+    struct fcgi *server;
+    pthread_t thread;
+    int epoll, wake;
+    struct conn_list lists[CONN_STATES];
+    struct buf answer;    /* the one that is being printed */
+    bool woken;           /* in this round, as what follows: */
+    bool somebody_waits;  /* to be accepted */
+    bool starved;         /* out of descriptors or memory for new connections */
+    int64_t accept_again; /* when to watch the listeners again; CLK_NEVER: they are watched */
+    int64_t stop_by;      /* when to be over; CLK_NEVER: it has not begun to stop */
+    enum err result;      /* when it has ended: ERR_OK, or ERR_TIMEOUT */
+
+    pthread_mutex_t lock; /* guards what follows: requests that others have done with */
+    struct conn *resumed, **last_resumed;
+};
+
 struct fcgi {
-    int threads;
     _Atomic size_t max_body;
     _Atomic int64_t request_timeout_ms, stop_timeout_ms;
     _Atomic size_t memory; /* that requests hold, beyond what each may */
@@ -70,61 +85,40 @@ struct fcgi {
     struct fcgi_listener listeners[FCGI_LISTENERS_MAX];
     size_t listener_count;
     struct fcgi_peers peers;
-    struct fcgi_codec codec;
-    int epoll, wake;
-    atomic_bool stop; /* somebody asked */
+    atomic_bool stop;      /* somebody asked */
+    _Atomic int listening; /* loops that have not begun to stop */
 
-    /* The loop's own. */
-    bool starved;         /* out of descriptors or memory for new connections: */
-    int64_t accept_again; /* when to try again; 0: at once */
-
-    pthread_mutex_t lock; /* guards all that follows */
-    struct conn_list lists[CONN_STATES];
-    pthread_cond_t work;  /* something was queued, or the pool is to end */
-    pthread_cond_t ended; /* a thread of the pool has ended */
-    int waiting, running; /* threads of the pool */
-    bool stopping;        /* connections are not kept any more */
-    bool pool_ends, loop_gone;
-    size_t refs; /* the owner, each thread of the pool, each connection */
+    int loop_count;
+    struct fcgi_loop loops[];
 };
 
 /* fcgi_conn.c */
-struct conn *conn_new(struct fcgi *f, int fd);
-/* A request begins: take today's limits. Until then the gate has seen nothing. */
-void conn_begin(struct conn *c);
-/* Count what its buffers hold now. False: with it, requests hold more than they may. */
-bool conn_count_memory(struct conn *c);
-/* Move to the end of another state's list. Under the lock. */
+struct conn *conn_new(struct fcgi_loop *l, int fd);
+/* Watch for these events from now on; 0: none. ERR_IO if that is not possible. */
+enum err conn_watch(struct conn *c, uint32_t events);
+/* Move to the end of another state's list. */
 void conn_move(struct conn *c, enum conn_state state);
-/* Wait in epoll for one event; ERR_IO if that is not possible. By the owner. */
-enum err conn_arm(struct conn *c, uint32_t events);
-void conn_disarm(struct conn *c);
-/* Send what the socket takes. ERR_OK: all is gone; ERR_BUSY: more is left; ERR_IO. */
-enum err conn_send(struct conn *c);
+/* Take what has come. True: the request is complete. Else it is MOVING, or the connection is
+ * closed. */
+bool conn_read(struct conn *c);
+/* Make the request out of what has come; what is wrong with it goes to its `err`. */
+void conn_decode(struct conn *c);
+/* Send what the socket takes, and when all is gone keep the connection or close it. */
+void conn_send(struct conn *c);
 /*
- * When stopping: end an idle connection. False if one more request has come, which is then to be
+ * When stopping: close an idle connection. False if one more request has come, which is then to be
  * read and answered like any other. A request that crosses the end on its way cannot be
  * sent at all any more, on a Unix socket; over TCP that cannot be told.
  */
 bool conn_part(struct conn *c);
-/* The answer is out: keep the connection if that is allowed, else close it. */
-void conn_answered(struct conn *c);
 void conn_close(struct conn *c);
-void fcgi_wake(const struct fcgi *f);
-void fcgi_unref(struct fcgi *f);
 
 /* fcgi_loop.c */
-enum err fcgi_loop(struct fcgi *f);
-
-/* fcgi_pool.c */
-enum err pool_start(struct fcgi *f);
-void pool_queue(struct conn *c);
-/*
- * Wake one waiting thread if something is queued; true if so. Once a round: a thread that is awake
- * takes one request after another, and to wake one for each would cost more than to serve it.
- */
-bool pool_kick(struct fcgi *f);
-/* Let the threads end and wait for them until `deadline`. */
-void pool_end(struct fcgi *f, int64_t deadline);
+enum err loop_open(struct fcgi_loop *l, struct fcgi *server);
+void loop_close(struct fcgi_loop *l);
+/* Serve until the server's stop; leaves its result. */
+void loop_run(struct fcgi_loop *l);
+/* Any thread, any signal handler. */
+void loop_wake(const struct fcgi_loop *l);
 
 #endif

@@ -49,6 +49,11 @@ void request_respond(struct request *r, const struct response *res)
     r->ops->respond(r, res);
 }
 
+void request_resume(struct request *r, request_fn *fn, void *ctx)
+{
+    r->ops->resume(r, fn, ctx);
+}
+
 enum err request_print(struct buf *b, const struct response *res)
 {
     if (response_print(b, res) == ERR_OK)
@@ -67,9 +72,15 @@ struct vars {
 /* One variable that we look at: where it goes, and what two different values of it mean. */
 struct var {
     const char *name;
+    size_t len; /* of the name */
     const char **into;
     enum err if_repeated; /* ERR_OK: the first counts */
 };
+
+#define VAR(name, into, if_repeated)             \
+    {                                            \
+        name, sizeof name - 1, into, if_repeated \
+    }
 
 static void take_var(struct request *r, const struct var *v, const char *value)
 {
@@ -82,24 +93,24 @@ static void take_var(struct request *r, const struct var *v, const char *value)
 static void read_vars(struct request *r, struct vars *vars, char *const *env)
 {
     const struct var table[] = {
-        {"REQUEST_METHOD", &vars->method, ERR_SYNTAX},
-        {"CONTENT_LENGTH", &vars->length, ERR_SYNTAX},
-        {"CONTENT_TYPE", &r->content_type, ERR_SYNTAX},
-        {"HTTP_CONTENT_ENCODING", &r->content_encoding, ERR_SYNTAX},
-        {"HTTP_AUTHENTICATION", &r->authentication, ERR_TOKEN_AMBIGUOUS},
-        {"HTTP_AUTHORIZATION", &r->authorization, ERR_TOKEN_AMBIGUOUS},
-        {"REDIRECT_HTTP_AUTHORIZATION", &r->redirect_authorization, ERR_TOKEN_AMBIGUOUS},
-        {"SCRIPT_NAME", &vars->script_name, ERR_OK},
-        {"PATH_INFO", &vars->path_info, ERR_OK},
-        {"DOCUMENT_URI", &vars->document_uri, ERR_OK},
-        {"QUERY_STRING", &r->query, ERR_OK},
-        {"REMOTE_ADDR", &r->remote_addr, ERR_OK},
+        VAR("REQUEST_METHOD", &vars->method, ERR_SYNTAX),
+        VAR("CONTENT_LENGTH", &vars->length, ERR_SYNTAX),
+        VAR("CONTENT_TYPE", &r->content_type, ERR_SYNTAX),
+        VAR("HTTP_CONTENT_ENCODING", &r->content_encoding, ERR_SYNTAX),
+        VAR("HTTP_AUTHENTICATION", &r->authentication, ERR_TOKEN_AMBIGUOUS),
+        VAR("HTTP_AUTHORIZATION", &r->authorization, ERR_TOKEN_AMBIGUOUS),
+        VAR("REDIRECT_HTTP_AUTHORIZATION", &r->redirect_authorization, ERR_TOKEN_AMBIGUOUS),
+        VAR("SCRIPT_NAME", &vars->script_name, ERR_OK),
+        VAR("PATH_INFO", &vars->path_info, ERR_OK),
+        VAR("DOCUMENT_URI", &vars->document_uri, ERR_OK),
+        VAR("QUERY_STRING", &r->query, ERR_OK),
+        VAR("REMOTE_ADDR", &r->remote_addr, ERR_OK),
     };
     for (; *env != NULL; env++) {
         const char *equals = strchr(*env, '=');
         size_t len = equals != NULL ? (size_t)(equals - *env) : 0;
         for (size_t i = 0; len > 0 && i < sizeof table / sizeof table[0]; i++)
-            if (strlen(table[i].name) == len && memcmp(table[i].name, *env, len) == 0) {
+            if (table[i].len == len && memcmp(table[i].name, *env, len) == 0) {
                 take_var(r, &table[i], equals + 1);
                 break;
             }

@@ -1,9 +1,11 @@
 /*
  * request.h - one call by the web server, however it came (CGI or FastCGI).
  *
- * A transport reads the whole request, within its limits, and hands it to a handler. The
- * handler may answer at once or keep the request and answer later, from any thread; it answers
- * each request exactly once, by request_respond(), which consumes it.
+ * A transport reads the whole request, within its limits, and hands it to a handler, which must not
+ * wait for anything: others are served by the same thread. The handler may answer at once, or keep
+ * the request while other threads work on it. Each request is answered exactly once, by
+ * request_respond(), which consumes it, and only where it was handed out: request_resume() leads
+ * back there.
  */
 #ifndef TRANSPORT_REQUEST_H
 #define TRANSPORT_REQUEST_H
@@ -20,10 +22,13 @@
 
 struct request;
 
+typedef void request_fn(void *ctx);
+
 /* What a transport implements. */
 struct request_ops {
     /* Send the answer and release the request. `res` is borrowed. */
     void (*respond)(struct request *r, const struct response *res);
+    void (*resume)(struct request *r, request_fn *fn, void *ctx);
 };
 
 /* All strings are owned by the request and NUL-terminated; those not sent are NULL. */
@@ -62,5 +67,9 @@ typedef void request_handler(void *ctx, struct request *r);
 
 /* Answer and consume. */
 void request_respond(struct request *r, const struct response *res);
+
+/* Have fn(ctx) run where the request may be answered, soon or before this returns. Any thread; the
+ * request must not be touched afterwards but by `fn`. */
+void request_resume(struct request *r, request_fn *fn, void *ctx);
 
 #endif

@@ -58,7 +58,7 @@ struct call {
     struct request *request;
     struct snapshot *snapshot;
     int64_t started; /* clk_mono_ms */
-    enum step step;  /* that it is in, or that comes next */
+    enum step step;  /* with which it goes on where it is handed to */
 
     const char *token; /* borrowed from the request */
     size_t token_len;
@@ -99,28 +99,33 @@ static void finish(struct call *c)
     response_free(&reply);
 }
 
-static void go_on(struct call *c)
-{
-    static enum step (*const steps[])(struct call *) = {
+static enum step (*const steps[])(struct call *) = {
 #define X(name, fn) [STEP_##name] = fn,
-        STEPS(X)
+    STEPS(X)
 #undef X
-    };
+};
+
+/* In the transport's thread. */
+static void go_on(void *call)
+{
+    struct call *c = call;
     log_set_request(c->request->id);
     enum step next = c->step;
-    while (next < STEP_ELSEWHERE) {
-        c->step = next;
+    while (next < STEP_ELSEWHERE)
         next = steps[next](c);
-    }
     if (next == STEP_OVER)
         finish(c);
     log_set_request(NULL);
 }
 
-/* In a pool's thread. */
-static void on_thread(void *work)
+/* In a pool's thread: the one step that takes time. */
+static void on_thread(void *call)
 {
-    go_on(work);
+    struct call *c = call;
+    log_set_request(c->request->id);
+    c->step = steps[c->step](c);
+    log_set_request(NULL);
+    request_resume(c->request, go_on, c);
 }
 
 /* ----------------------------------------------------------------------- replies */
@@ -265,7 +270,7 @@ static void on_appended(void *ctx, const struct inbox_receipt *receipt)
     struct call *c = ctx;
     c->receipt = *receipt;
     c->step = STEP_ACKNOWLEDGE;
-    go_on(c);
+    request_resume(c->request, go_on, c);
 }
 
 static enum delivery_state state_of(const struct call *c)

@@ -2,7 +2,8 @@
  * hook.h - a webhook's call, from the request to the answer.
  *
  * The steps are one visible list in hook.c. No step waits in the transport's threads: the inbox
- * calls back when a delivery is on stable storage, and the sweep runs in a pool of its own.
+ * calls back when a delivery is on stable storage, sweeps and forms have pools of their own, and
+ * what came of it goes on in the transport's thread.
  */
 #ifndef WEB_HOOK_H
 #define WEB_HOOK_H

@@ -1,7 +1,7 @@
 /*
  * responder.c - for the tests of the transports: answers each call with what it got.
  *
- *     responder [--listen ADDRESS] [--mode OCTAL] [--group NAME] [--threads N] [--max-body BYTES]
+ *     responder [--listen ADDRESS] [--mode OCTAL] [--group NAME] [--loops N] [--max-body BYTES]
  *               [--request-timeout MS] [--stop-timeout MS]
  *
  * Started as CGI it serves that call. Else it serves FastCGI until SIGTERM or SIGINT, after one
@@ -10,7 +10,7 @@
  *     (none)     JSON: method, path, query, body length and checksum, id, err
  *     hello      "hello"
  *     later      the JSON, by another thread
- *     hold=MS    the JSON, after that time
+ *     hold=MS    the same, after that time
  *     big=BYTES  as many bytes
  *     inject     tries to put a line into a header
  */
@@ -18,10 +18,12 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "transport/cgi.h"
 #include "transport/fcgi.h"
@@ -91,9 +93,18 @@ static void answer(struct request *r)
     response_free(&res);
 }
 
-static void *answer_later(void *arg)
+static void answer_resumed(void *r)
 {
-    answer(arg);
+    answer(r);
+}
+
+static void *hold(void *arg)
+{
+    struct request *r = arg;
+    long ms = strtol(r->query + strcspn(r->query, "0123456789"), NULL, 10);
+    struct timespec t = {ms / 1000, (ms % 1000) * 1000000};
+    nanosleep(&t, NULL);
+    request_resume(r, answer_resumed, r);
     return NULL;
 }
 
@@ -101,13 +112,9 @@ static void handle(void *ctx, struct request *r)
 {
     (void)ctx;
     const char *query = r->query != NULL ? r->query : "";
-    if (strncmp(query, "hold=", 5) == 0) {
-        long ms = strtol(query + 5, NULL, 10);
-        struct timespec t = {ms / 1000, (ms % 1000) * 1000000};
-        nanosleep(&t, NULL);
-    }
+    bool held = strncmp(query, "hold=", 5) == 0 || strcmp(query, "later") == 0;
     pthread_t thread;
-    if (strcmp(query, "later") == 0 && pthread_create(&thread, NULL, answer_later, r) == 0)
+    if (held && pthread_create(&thread, NULL, hold, r) == 0)
         pthread_detach(thread);
     else
         answer(r);
@@ -135,6 +142,8 @@ static int serve(const struct fcgi_options *o)
         printf("listening %s\n", fcgi_address(server, i));
     fflush(stdout);
     enum err e = fcgi_run(server, handle, NULL);
+    if (e == ERR_TIMEOUT) /* somebody still has a request */
+        _exit(1);
     fcgi_close(server);
     if (e != ERR_OK)
         fprintf(stderr, "responder: %s\n", err_text(e));
@@ -147,7 +156,7 @@ int main(int argc, char **argv)
         {"listen", required_argument, NULL, 'l'},
         {"mode", required_argument, NULL, 'm'},
         {"group", required_argument, NULL, 'g'},
-        {"threads", required_argument, NULL, 't'},
+        {"loops", required_argument, NULL, 'n'},
         {"max-body", required_argument, NULL, 'b'},
         {"request-timeout", required_argument, NULL, 'r'},
         {"stop-timeout", required_argument, NULL, 's'},
@@ -156,7 +165,7 @@ int main(int argc, char **argv)
     struct fcgi_options o = {
         .listen = "tcp:127.0.0.1:0",
         .mode = 0660,
-        .threads = 4,
+        .loops = 2,
         .limits = {.max_body = 1024 * 1024, .request_timeout_ms = 30000, .stop_timeout_ms = 30000}};
     signal(SIGPIPE, SIG_IGN);
     if (cgi_is_call()) {
@@ -177,8 +186,8 @@ int main(int argc, char **argv)
         case 'g':
             o.group = optarg;
             break;
-        case 't':
-            o.threads = atoi(optarg);
+        case 'n':
+            o.loops = atoi(optarg);
             break;
         case 'b':
             o.limits.max_body = strtoul(optarg, NULL, 10);

@@ -160,7 +160,7 @@ def test_calls_come_through_whole(nginx, listener):
 
 
 def test_more_kept_connections_than_threads_starve_nobody(nginx, listener):
-    with Responder("--threads", 2, stdin=listener):
+    with Responder("--loops", 2, stdin=listener):
         load = Load(nginx.path, "later")
         load.wait_for(20 * CONNECTIONS)
         load.end()  # a client that starves is not answered within its time-out
@@ -184,7 +184,7 @@ def test_a_restart_under_load_loses_no_call(nginx, listener):
 
 
 def test_a_slow_upload_costs_no_thread(nginx, listener):
-    with Responder("--threads", 1, stdin=listener):
+    with Responder("--loops", 1, stdin=listener):
         slow = [Client(nginx.path) for _ in range(4)]
         for client in slow:
             client.putrequest("POST", "/hook")

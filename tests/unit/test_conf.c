@@ -224,6 +224,8 @@ static void refuses_a_wrong_line_and_says_where(void **state)
         {11, "web: { threads: 04 }", ERR_TYPE, "11:17", "a whole number is needed"},
         {11, "web: { threads: 0x4 }", ERR_TYPE, "11:17", "a whole number is needed"},
         {11, "web: { threads: ' 4' }", ERR_TYPE, "11:17", "a whole number is needed"},
+        {11, "web: { threads: automatic }", ERR_TYPE, "11:17", "a whole number is needed"},
+        {11, "web: { inline_threads: auto }", ERR_TYPE, "11:24", "a whole number is needed"},
         {11, "web: { threads: 0 }", ERR_RANGE, "11:17", "web.threads: from 1 to 256 is allowed"},
         {11, "web: { threads: 257 }", ERR_RANGE, "11:17", "web.threads: from 1 to 256 is allowed"},
         {11, "web: { threads: 99999999999999999999 }", ERR_RANGE, "11:17", "from 1 to 256"},
@@ -858,7 +860,7 @@ static void every_default_is_printed(void **state)
                                    "  mode: \"0660\"\n"
                                    "  group: \"www-data\"\n"
                                    "  admin_listen: \"none\"\n"
-                                   "  threads: 4\n"
+                                   "  threads: auto\n"
                                    "  validation_threads: 8\n"
                                    "  inline_threads: 4\n"
                                    "  request_timeout: 30s\n"

@@ -46,7 +46,13 @@ static void respond(struct request *r, const struct response *res)
     pthread_mutex_unlock(&x->lock);
 }
 
-static const struct request_ops ops = {.respond = respond};
+static void resume(struct request *r, request_fn *fn, void *ctx)
+{
+    (void)r;
+    fn(ctx);
+}
+
+static const struct request_ops ops = {.respond = respond, .resume = resume};
 static char authentication[2048];
 
 static struct exchange post(const char *token_header)

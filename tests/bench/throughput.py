@@ -1,0 +1,175 @@
+"""How many calls a second: through nginx, each call signed anew, by kinds of answers, beside what others would use.
+
+    make bench [ROUNDS=5] [BENCH="--json --only hello,stored --before OTHER-BUILD-FOLDER"]
+
+The kinds take turns in rounds, in another order each; what is printed are medians of the rounds. Rates are ratios to
+the least responder (tests/bench/least.c) with as many connections in the same run: the load generator (wrk), nginx
+and what is measured share one machine, whose speed a ratio does not depend on.
+
+    least      one thread, no library, the same answer to whatever comes
+    hello      our transport alone: decoded, and answered with a word
+    refused    the signature is good, the token has expired
+    stored     verified, and on stable storage before it is answered (the event is of another product)
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import bench
+import calls
+import responder
+import servers
+
+CONNECTIONS = (32, 128)
+SECONDS = 2  # of a round
+KEEPALIVE = 256  # connections that nginx keeps; more than any round has
+EVENT = json.dumps({"webhook_id": calls.WEBHOOK, "object_class": "fulfillment_request", "padding": "x" * 330}).encode()
+
+
+class Nginx(servers.Nginx):
+    """As shipped, but for what would be measured with it."""
+
+    def prepare(self):
+        prepared = super().prepare()
+        for name, changes in (("connect-webhook.conf", {"keepalive 32": f"keepalive {KEEPALIVE}"}),
+                              ("nginx.conf", {"access_log access.log": "access_log off"})):
+            servers.substituted(self.directory / name, self.directory / name, changes)
+        return prepared
+
+
+class Kind:
+    """One row: what answers, and what it is asked."""
+
+    def __init__(self, name, pid, url, claims=None, offset=calls.PROCESSING_TIMEOUT, secret=calls.SECRET):
+        self.name, self.pid, self.url, self.secret, self.offset = name, pid, url, secret, offset
+        self.claims = json.dumps(claims)[:-1]
+        self.rounds = {connections: [] for connections in CONNECTIONS}
+
+    def measure(self, connections, seconds):
+        before = cpu_seconds(self.pid)
+        said = subprocess.run(
+            [servers.program("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", "-s",
+             str(bench.SOURCE / "tests/bench/calls.lua"), self.url, "--", self.secret, str(self.offset), self.claims,
+             EVENT.decode()], capture_output=True, text=True, timeout=seconds + 30, check=True).stdout
+        result = json.loads(said.splitlines()[-1])
+        assert result["lost"] == 0 and result["calls"] > 0, f"{self.name}: {said}"
+        result["cpu_us"] = (cpu_seconds(self.pid) - before) * 1e6 / result["calls"]
+        result["rate"] = result["calls"] / result["seconds"]
+        self.rounds[connections].append(result)
+
+    def median(self, connections, what):
+        return statistics.median(r[what] for r in self.rounds[connections])
+
+
+def cpu_seconds(pid):
+    """Of a process and all below it."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") + sum(map(cpu_seconds, children))
+
+
+def in_folder(stack, tmp, name):
+    folder = tmp / name
+    folder.mkdir()
+    return folder, lambda program, socket, query="": Kind(
+        name, program.pid, stack.enter_context(Nginx(folder, socket)).url + query, {})
+
+
+def least(stack, build, tmp):
+    folder = tmp / "least"
+    folder.mkdir()
+    program = stack.enter_context(servers.Server([build / "tests/bench/least", folder / "sock"], folder / "log",
+                                                 ready=folder / "sock"))
+    return Kind("least", program.pid, stack.enter_context(Nginx(folder, folder / "sock")).url)
+
+
+def ours(stack, build, tmp, suffix=""):
+    """The three kinds of one build."""
+    folder = tmp / f"ours{suffix.strip()}"
+    folder.mkdir()
+    (folder / "hello").mkdir()
+    conf = calls.Configuration(folder, log={"level": "info"})
+    claims = {k: v for k, v in calls.claims_of(conf).items() if k != "exp"}
+    handler = stack.enter_context(servers.Handler(build, folder, conf))
+    url = stack.enter_context(Nginx(folder, conf.socket)).url
+    program = subprocess.Popen([build / "tests/integration/responder", "--listen", f"unix:{folder}/hello/sock",
+                                "--group", calls.web_group()], stdout=subprocess.PIPE)
+    stack.callback(program.wait)
+    stack.callback(program.terminate)
+    program.stdout.readline()
+    hello = stack.enter_context(Nginx(folder / "hello", folder / "hello/sock")).url + "?hello"
+    return [Kind("hello" + suffix, program.pid, hello),
+            Kind("refused" + suffix, handler.pid, url, claims, -calls.PROCESSING_TIMEOUT),
+            Kind("stored" + suffix, handler.pid, url, {**claims, "product_id": "PRD-000-000-000"})]
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("build", type=pathlib.Path, help="build folder")
+    parser.add_argument("--before", type=pathlib.Path, metavar="BUILD", help="measure another build, too")
+    parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--seconds", type=int, default=SECONDS, help="of each kind in a round; default: %(default)s")
+    parser.add_argument("--only", metavar="KIND,...", help="these kinds alone, beside the least responder")
+    parser.add_argument("--json", action="store_true", help="one object instead of the table")
+    return parser.parse_args()
+
+
+def run(o, tmp):
+    with contextlib.ExitStack() as stack:
+        build = o.build.resolve()
+        kinds = [least(stack, build, tmp), *ours(stack, build, tmp)]
+        if o.before is not None:
+            kinds += ours(stack, o.before.resolve(), tmp, " before")
+        if o.only is not None:
+            kinds = [k for k in kinds if k.name == "least" or k.name in o.only.split(",")]
+        turns = [(kind, connections) for kind in kinds for connections in CONNECTIONS]
+        for done in range(o.rounds):
+            for kind, connections in random.sample(turns, len(turns)):
+                kind.measure(connections, o.seconds)
+            if sys.stderr.isatty():
+                print(f"round {done + 1} of {o.rounds}", file=sys.stderr)
+    return kinds
+
+
+def results(kinds):
+    """A kind: connections: its figures."""
+    table = {}
+    for kind in kinds:
+        for connections in CONNECTIONS:
+            rate, p99 = (kind.median(connections, w) / kinds[0].median(connections, w) for w in ("rate", "p99_us"))
+            table.setdefault(kind.name, {})[connections] = {
+                "rate": round(kind.median(connections, "rate")), "ratio": round(rate, 2),
+                "cpu_us": round(kind.median(connections, "cpu_us"), 1), "p99_ratio": round(p99, 1),
+                "p99_us": kind.median(connections, "p99_us")}
+    return table
+
+
+def print_table(table):
+    print(f"{'':16}" + "".join(f"{f'{c} connections':^36}" for c in CONNECTIONS))
+    print(f"{'':16}" + f"{'calls/s':>9}{'ratio':>7}{'cpu us':>8}{'p99':>7}     " * len(CONNECTIONS))
+    for name, by_connections in table.items():
+        print(f"{name:16}" + "".join(f"{r['rate']:9}{r['ratio']:7.2f}{r['cpu_us']:8.1f}{r['p99_ratio']:7.1f}     "
+                                     for r in by_connections.values()))
+
+
+def main():
+    o = options()
+    with tempfile.TemporaryDirectory(prefix="cw-", dir="/tmp") as folder:
+        pathlib.Path(folder).chmod(0o755)
+        table = results(run(o, pathlib.Path(folder)))
+    if o.json:
+        print(json.dumps(table))
+    else:
+        print_table(table)
+
+
+if __name__ == "__main__":
+    main()

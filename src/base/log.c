@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -19,7 +20,9 @@
 
 #include "base/utf8.h"
 
-#define FILE_MODE 0640
+#define FILE_MODE  0640
+#define GATHER_MAX (64 * 1024) /* bytes of a round that are gathered before they are written */
+#define STAMP_MAX  64          /* bytes of a time */
 
 /* Where records go. */
 struct outlet {
@@ -28,11 +31,11 @@ struct outlet {
     bool waits; /* a write to it might wait for a reader */
 };
 
-/* Every field is read by log_write() in any thread: guarded by `lock`, the level apart. */
+/* Read by log_write() in any thread: guarded by `lock`, but for what a record is made by. */
 static struct {
     pthread_mutex_t lock;
     _Atomic int level;
-    enum log_format format;
+    _Atomic int format;
     struct outlet outlet;
     char rest[LOG_LINE_MAX]; /* of the last record, if only its beginning was taken */
     size_t rest_len;
@@ -47,6 +50,16 @@ struct log_sink {
 };
 
 static _Thread_local char current_request[LOG_REQUEST_MAX];
+
+/* What a thread that works in rounds has not written yet: whole records. */
+struct gathered {
+    char stamp[STAMP_MAX]; /* of this round; empty: no record yet */
+    bool of_current;       /* some of it is about the current request */
+    size_t len;
+    char text[GATHER_MAX];
+};
+
+static _Thread_local struct gathered *gathered; /* NULL: the thread writes at once */
 
 static const char *const level_words[] = {
     [LOG_ERROR] = "error",
@@ -94,30 +107,50 @@ static ssize_t write_now(const struct outlet *o, const char *text, size_t len)
     if (o->waits) {
         ssize_t n = send(o->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
         struct pollfd p = {.fd = o->fd, .events = POLLOUT};
-        /* A pipe with room takes PIPE_BUF bytes at once, and no record is longer. */
         if (n >= 0 || errno != ENOTSOCK || poll(&p, 1, 0) != 1 || (p.revents & POLLOUT) == 0)
             return n;
+        if (len > PIPE_BUF) /* what a pipe with room takes without waiting */
+            len = PIPE_BUF;
     }
     return write(o->fd, text, len);
 }
 
-static bool emit(const char *text, size_t len)
+/* The end of a record that was begun comes before every other. */
+static bool emit_rest(void)
 {
-    if (sink.rest_len > 0) {
+    while (sink.rest_len > 0) {
         ssize_t n = write_now(&sink.outlet, sink.rest, sink.rest_len);
-        if (n < 0)
+        if (n <= 0)
             return false;
         sink.rest_len -= (size_t)n;
         memmove(sink.rest, sink.rest + n, sink.rest_len);
-        if (sink.rest_len > 0)
-            return false;
     }
-    ssize_t n = write_now(&sink.outlet, text, len);
-    if (n < 0)
-        return false;
-    sink.rest_len = len - (size_t)n;
-    memcpy(sink.rest, text + n, sink.rest_len);
     return true;
+}
+
+static size_t first_record(const char *text, size_t len)
+{
+    const char *end = memchr(text, '\n', len);
+    return end != NULL ? (size_t)(end - text) + 1 : len;
+}
+
+/* Write whole records, as many as are taken now; returns the bytes of those that are written, or
+ * begun so that they will be. */
+static size_t emit(const char *text, size_t len)
+{
+    size_t done = 0;
+    while (done < len && emit_rest()) {
+        ssize_t n = write_now(&sink.outlet, text + done, len - done);
+        if (n <= 0)
+            break;
+        size_t taken = (size_t)n, whole = 0;
+        while (whole < taken)
+            whole += first_record(text + done + whole, len - done - whole);
+        sink.rest_len = whole - taken;
+        memcpy(sink.rest, text + done + taken, sink.rest_len);
+        done += whole;
+    }
+    return done;
 }
 
 enum err log_prepare(const struct log_options *options, struct log_sink **ret, struct why *why)
@@ -172,7 +205,7 @@ void log_use(struct log_sink *s)
     close_outlet(&sink.outlet);
     sink.outlet = s->outlet;
     sink.rest_len = 0;
-    sink.format = s->format;
+    sink.format = (int)s->format;
     sink.level = (int)s->level;
     pthread_mutex_unlock(&sink.lock);
     free(s);
@@ -207,7 +240,11 @@ enum err log_level_parse(const char *word, enum log_level *ret)
 
 void log_set_request(const char *id)
 {
-    snprintf(current_request, sizeof current_request, "%s", id != NULL ? id : "");
+    size_t len = id != NULL ? strnlen(id, sizeof current_request - 1) : 0;
+    memcpy(current_request, id != NULL ? id : "", len);
+    current_request[len] = '\0';
+    if (gathered != NULL)
+        gathered->of_current = false;
 }
 
 /* A line under construction; what does not fit is dropped and marked. */
@@ -263,7 +300,7 @@ static void put_escaped(struct line *l, const char *text)
     }
 }
 
-static void put_field(struct line *l, enum log_format format, const char *key, const char *value)
+static void put_field(struct line *l, int format, const char *key, const char *value)
 {
     bool json = format == LOG_JSON;
     if (l->len > 0)
@@ -277,7 +314,7 @@ static void put_field(struct line *l, enum log_format format, const char *key, c
     put_str(l, json ? "\"" : "");
 }
 
-static void put_message(struct line *l, enum log_format format, const char *message)
+static void put_message(struct line *l, int format, const char *message)
 {
     bool json = format == LOG_JSON;
     put_str(l, json ? ",\"msg\":\"" : " msg=\"");
@@ -292,38 +329,75 @@ static void put_message(struct line *l, enum log_format format, const char *mess
     l->len += json ? 3 : 2;
 }
 
-static void make_line(struct line *l, enum log_level level, const char *request,
-                      const char *message)
+static void make_stamp(char stamp[STAMP_MAX])
 {
     struct timespec ts;
     struct tm tm;
-    char time[32], stamp[64];
+    char time[32];
     clock_gettime(CLOCK_REALTIME, &ts);
     gmtime_r(&ts.tv_sec, &tm);
     strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(stamp, sizeof stamp, "%s.%03ldZ", time, ts.tv_nsec / 1000000);
-    l->len = 0;
-    l->cut = false;
-    put_field(l, sink.format, "time", stamp);
-    put_field(l, sink.format, "level", level_words[level]);
-    if (request[0] != '\0')
-        put_field(l, sink.format, "request", request);
-    put_message(l, sink.format, message);
+    snprintf(stamp, STAMP_MAX, "%s.%03ldZ", time, ts.tv_nsec / 1000000);
 }
 
-/* A log that nobody reads, or that cannot be written, stops nothing: it costs records. */
-static void write_line(const struct line *l)
+static void make_line(struct line *l, const char *stamp, enum log_level level, const char *request,
+                      const char *message)
 {
-    if (sink.lost > 0) {
-        struct line gap;
-        char message[64];
-        snprintf(message, sizeof message, "%" PRIu64 " log records were lost here", sink.lost);
-        make_line(&gap, LOG_WARN, "", message);
-        if (emit(gap.text, gap.len))
-            sink.lost = 0;
-    }
-    if (sink.lost > 0 || !emit(l->text, l->len))
+    int format = sink.format;
+    l->len = 0;
+    l->cut = false;
+    put_field(l, format, "time", stamp);
+    put_field(l, format, "level", level_words[level]);
+    if (request[0] != '\0')
+        put_field(l, format, "request", request);
+    put_message(l, format, message);
+}
+
+/* How many records were lost is told before the next one that is not. */
+static bool emit_gap(void)
+{
+    struct line gap;
+    char message[64], stamp[STAMP_MAX];
+    if (sink.lost == 0)
+        return true;
+    make_stamp(stamp);
+    snprintf(message, sizeof message, "%" PRIu64 " log records were lost here", sink.lost);
+    make_line(&gap, stamp, LOG_WARN, "", message);
+    if (emit(gap.text, gap.len) == 0)
+        return false;
+    sink.lost = 0;
+    return true;
+}
+
+/* Whole records. A log that nobody reads, or that cannot be written, stops nothing: it costs
+ * records. */
+static void write_records(const char *text, size_t len)
+{
+    pthread_mutex_lock(&sink.lock);
+    if (sink.outlet.fd < 0)
+        sink.outlet = open_stderr();
+    size_t done = emit_gap() ? emit(text, len) : 0;
+    for (; done < len; done += first_record(text + done, len - done))
         sink.lost++;
+    pthread_mutex_unlock(&sink.lock);
+}
+
+/* False if this thread does not gather. */
+static bool gather(enum log_level level, const char *message)
+{
+    struct gathered *g = gathered;
+    struct line l;
+    if (g == NULL)
+        return false;
+    if (g->stamp[0] == '\0')
+        make_stamp(g->stamp);
+    make_line(&l, g->stamp, level, current_request, message);
+    if (g->len + l.len > sizeof g->text)
+        log_flush();
+    memcpy(g->text + g->len, l.text, l.len);
+    g->len += l.len;
+    g->of_current = true;
+    return true;
 }
 
 void log_write(enum log_level level, const char *fmt, ...)
@@ -331,17 +405,53 @@ void log_write(enum log_level level, const char *fmt, ...)
     if (!log_enabled(level))
         return;
 
-    char message[LOG_LINE_MAX];
+    char message[LOG_LINE_MAX], stamp[STAMP_MAX];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(message, sizeof message, fmt, ap);
     va_end(ap);
 
     struct line l;
-    pthread_mutex_lock(&sink.lock);
-    if (sink.outlet.fd < 0)
-        sink.outlet = open_stderr();
-    make_line(&l, level, current_request, message);
-    write_line(&l);
-    pthread_mutex_unlock(&sink.lock);
+    if (gather(level, message))
+        return;
+    make_stamp(stamp);
+    make_line(&l, stamp, level, current_request, message);
+    write_records(l.text, l.len);
+}
+
+/* ------------------------------------------------------------------------- rounds */
+
+void log_gather(void)
+{
+    if (gathered == NULL)
+        gathered = malloc(sizeof *gathered); /* without memory for it, they are written at once */
+    if (gathered != NULL) {
+        gathered->stamp[0] = '\0';
+        gathered->of_current = false;
+        gathered->len = 0;
+    }
+}
+
+void log_gather_end(void)
+{
+    log_flush();
+    free(gathered);
+    gathered = NULL;
+}
+
+void log_flush(void)
+{
+    struct gathered *g = gathered;
+    if (g == NULL || g->len == 0)
+        return;
+    write_records(g->text, g->len);
+    g->stamp[0] = '\0';
+    g->of_current = false;
+    g->len = 0;
+}
+
+void log_hand_over(void)
+{
+    if (gathered != NULL && gathered->of_current)
+        log_flush();
 }

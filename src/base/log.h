@@ -10,6 +10,9 @@
  * Nothing waits for a log: while nobody reads it, or it cannot be written, records are lost and
  * counted, and the next one that gets through is preceded by their number.
  *
+ * A record is written at once, but by a thread that works in rounds, of many small pieces each:
+ * that gathers a round's records, with one time, and writes them together. A crash loses those.
+ *
  *     log_info("webhook %s: delivery %" PRId64 " stored", id, delivery);
  *     time=2026-11-23T10:04:56.123Z level=info request=8f2c... msg="webhook WH-1: ..."
  */
@@ -56,6 +59,16 @@ enum err log_level_parse(const char *word, enum log_level *ret);
  */
 #define LOG_REQUEST_MAX 64
 void log_set_request(const char *id);
+
+/* From now on the calling thread's records are gathered. */
+void log_gather(void);
+/* Write what was gathered, and gather no more; to be called before the thread ends. */
+void log_gather_end(void);
+/* The round is over: write what was gathered. */
+void log_flush(void);
+/* Another thread goes on with what this one works on, and may write before this one's round is
+ * over: what was gathered about it is written before. */
+void log_hand_over(void);
 
 void log_write(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

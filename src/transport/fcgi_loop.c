@@ -282,11 +282,13 @@ static bool is_over(const struct fcgi_loop *l)
 void loop_run(struct fcgi_loop *l)
 {
     struct epoll_event events[EVENTS_AT_ONCE];
+    log_gather();
     accept_again(l);
     for (;;) {
         int timeout = between_rounds(l);
         if (is_over(l))
             break;
+        log_flush();
         int n = epoll_wait(l->epoll, events, EVENTS_AT_ONCE, timeout);
         for (int i = 0; i < n; i++)
             on_event(l, events[i].data.ptr);
@@ -295,6 +297,7 @@ void loop_run(struct fcgi_loop *l)
         if (l->somebody_waits)
             accept_waiting(l);
     }
+    log_gather_end();
     l->result = is_empty(l) ? ERR_OK : ERR_TIMEOUT;
 }
 

@@ -118,6 +118,13 @@ static void go_on(void *call)
     log_set_request(NULL);
 }
 
+/* Before it is handed to somebody else, with whom it goes on. */
+static void leave_for(struct call *c, enum step next)
+{
+    c->step = next;
+    log_hand_over();
+}
+
 /* In a pool's thread: the one step that takes time. */
 static void on_thread(void *call)
 {
@@ -269,7 +276,6 @@ static void on_appended(void *ctx, const struct inbox_receipt *receipt)
 {
     struct call *c = ctx;
     c->receipt = *receipt;
-    c->step = STEP_ACKNOWLEDGE;
     request_resume(c->request, go_on, c);
 }
 
@@ -299,6 +305,7 @@ static enum step store(struct call *c)
         .body_len = c->request->body_len,
     };
     crypto_hash_sha256(d.token_sha256, (const unsigned char *)c->token, c->token_len);
+    leave_for(c, STEP_ACKNOWLEDGE);
     inbox_append(c->hook->inbox, &d, on_appended, c);
     return STEP_ELSEWHERE;
 }
@@ -315,7 +322,7 @@ static enum step acknowledge(struct call *c)
                  c->ignored);
         return reply_with(c, "ignored", "reason", json_object_new_string(c->ignored));
     }
-    c->step = STEP_WORK;
+    leave_for(c, STEP_WORK);
     if (pool_run(c->hook->inline_pool, NULL, on_thread, c) != ERR_OK)
         return refuse(c, result_set(&c->result, ERR_BUSY, "too many calls wait for their sweep"));
     return STEP_ELSEWHERE;
@@ -353,7 +360,7 @@ static enum step accept_form(struct call *c)
             w->id, webhook_type_name(w->type));
         return reply_problem(c, 400, NULL);
     }
-    c->step = STEP_VALIDATE;
+    leave_for(c, STEP_VALIDATE);
     if (pool_run(c->hook->validation_pool, w->id, on_thread, c) != ERR_OK)
         return refuse(c,
                       result_set(&c->result, ERR_BUSY, "webhook %s: too many forms wait", w->id));

@@ -60,7 +60,8 @@ class Kind:
              str(bench.SOURCE / "tests/bench/calls.lua"), self.url, "--", self.secret, str(self.offset), self.claims,
              EVENT.decode()], capture_output=True, text=True, timeout=seconds + 30, check=True).stdout
         result = json.loads(said.splitlines()[-1])
-        assert result["lost"] == 0 and result["calls"] > 0, f"{self.name}: {said}"
+        expected = result["calls"] if self.offset < 0 else 0
+        assert result["lost"] == 0 and result["refused"] == expected and result["calls"] > 0, f"{self.name}: {said}"
         result["cpu_us"] = (cpu_seconds(self.pid) - before) * 1e6 / result["calls"]
         result["rate"] = result["calls"] / result["seconds"]
         self.rounds[connections].append(result)

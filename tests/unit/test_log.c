@@ -224,6 +224,110 @@ static void loses_what_the_disk_does_not_take(void **state)
     assert_non_null(strstr(text, "msg=\"three\""));
 }
 
+/* ------------------------------------------------------------------------- rounds */
+
+/* What the log's file has now. */
+static const char *written(void)
+{
+    int fd = open(path, O_RDONLY);
+    ssize_t n = read(fd, flood, sizeof flood - 1);
+    close(fd);
+    assert_true(n >= 0);
+    flood[n] = '\0';
+    return flood;
+}
+
+static void open_empty(const char *file)
+{
+    struct log_options o = {.level = LOG_INFO, .file = file};
+    assert_int_equal(truncate(path, 0), 0);
+    assert_err(log_open(&o, NULL), ERR_OK);
+}
+
+static void writes_a_round_together(void **state)
+{
+    (void)state;
+    char first[64], second[64];
+    open_empty(path);
+    log_gather();
+    log_flush();
+    for (int i = 0; i < 3; i++)
+        log_info("record %d", i);
+    assert_string_equal(written(), "");
+    log_flush();
+    assert_int_equal(count_records(written()), 3);
+    assert_non_null(strstr(flood, "record 2"));
+    assert_int_equal(sscanf(flood, "time=%63s %*[^\n]\ntime=%63s", first, second), 2);
+    assert_string_equal(first, second); /* of the round */
+    log_info("the last");
+    log_gather_end();
+    assert_int_equal(count_records(written()), 4);
+    log_info("at once");
+    assert_int_equal(count_records(written()), 5);
+}
+
+static void writes_a_long_round_in_parts(void **state)
+{
+    (void)state;
+    open_empty(path);
+    log_gather();
+    for (int i = 0; i < RECORDS; i++)
+        log_info("record %d", i);
+    int before = count_records(written());
+    assert_in_range(before, RECORDS / 4, RECORDS - 1);
+    log_flush();
+    assert_int_equal(count_records(written()), RECORDS);
+    log_gather_end();
+}
+
+static void writes_what_it_knows_of_a_request_before_others_go_on(void **state)
+{
+    (void)state;
+    open_empty(path);
+    log_gather();
+    log_set_request("a");
+    log_info("of a");
+    log_set_request("b");
+    log_hand_over(); /* there is nothing of b */
+    assert_string_equal(written(), "");
+    log_info("of b");
+    log_hand_over();
+    assert_int_equal(count_records(written()), 2);
+    log_hand_over();
+    log_set_request(NULL);
+    log_gather_end();
+    assert_int_equal(count_records(written()), 2);
+}
+
+/* A pipe takes as much of a round as it has room for: whole records, and one that was begun. */
+static void loses_the_rest_of_a_round_and_says_how_many(void **state)
+{
+    (void)state;
+    enum { ROUND = 400 };
+    static char before[2 * sizeof flood];
+    int ends[2];
+    char reader[32];
+    assert_int_equal(pipe(ends), 0);
+    assert_true(fcntl(ends[1], F_SETPIPE_SZ, 4096) >= 4096);
+    snprintf(reader, sizeof reader, "/proc/self/fd/%d", ends[1]);
+    open_empty(reader);
+    log_gather();
+    for (int i = 0; i < ROUND; i++)
+        log_info("record %d", i);
+    log_flush();
+    size_t len = drain(ends[0]);
+    memcpy(before, flood, len);
+    log_gather_end();
+    log_info("again");
+    memcpy(before + len, flood, drain(ends[0]) + 1);
+    assert_in_range(len, 1, ROUND * 40);
+    assert_non_null(strstr(before, " log records were lost here\"\n"));
+    assert_string_equal(before + strlen(before) - strlen(" msg=\"again\"\n"), " msg=\"again\"\n");
+    assert_int_equal(count_records(before), ROUND + 1);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 int main(void)
 {
     close(mkstemp(path));
@@ -239,6 +343,10 @@ int main(void)
         cmocka_unit_test(loses_what_the_disk_does_not_take),
         cmocka_unit_test(never_waits_for_a_pipe),
         cmocka_unit_test(never_waits_for_a_socket),
+        cmocka_unit_test(writes_a_round_together),
+        cmocka_unit_test(writes_a_long_round_in_parts),
+        cmocka_unit_test(writes_what_it_knows_of_a_request_before_others_go_on),
+        cmocka_unit_test(loses_the_rest_of_a_round_and_says_how_many),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     unlink(path);

@@ -1,11 +1,11 @@
-# For developers: make format, check-format, lint, manual, coverage, crash, bench-validation,
+# For developers: make format, check-format, lint, manual, coverage, crash, bench, bench-validation,
 # bench-policy.
 
 c_files = find $(srcdir)/src $(srcdir)/tests -name '*.[ch]'
 lint_flags = $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS)
 
-.PHONY: format check-format lint clang-tidy cppcheck manual coverage crash bench-validation \
-	bench-policy
+.PHONY: format check-format lint clang-tidy cppcheck manual coverage crash bench \
+	bench-validation bench-policy
 
 format:
 	$(c_files) -exec clang-format -i {} +
@@ -41,6 +41,12 @@ SECONDS = 60
 crash: all
 	CW_SECONDS=$(SECONDS) tests/integration/run-pytest \
 	    $(srcdir)/tests/integration/test_killed.py -s
+
+# How many calls a second, as ratios to the least that could answer (tests/bench/throughput.py).
+ROUNDS = 5
+bench: all tests/integration/responder$(EXEEXT) tests/bench/least$(EXEEXT)
+	BUILDDIR=$(abs_builddir) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) \
+	    $(srcdir)/tests/bench/throughput.py --rounds $(ROUNDS) $(BENCH) $(abs_builddir)
 
 # How long a form waits for its answer, as ratios to the transport alone (tests/bench/validation.py);
 # and one that a program answers (tests/bench/policy.py).

@@ -134,6 +134,7 @@ integration_tests = \
 	tests/integration/test_check.py \
 	tests/integration/test_classes.py \
 	tests/integration/test_contrib.py \
+	tests/integration/test_costs.py \
 	tests/integration/test_end_to_end.py \
 	tests/integration/test_fcgi.py \
 	tests/integration/test_fcgi_nginx.py \
@@ -181,12 +182,13 @@ integration_helpers = \
 # Shims for LD_PRELOAD: faults that tests put into programs. A sanitizer must come before every
 # other library, so a build that has one has no shims, and the tests that need them are skipped.
 shim_flags = -std=gnu11 -D_GNU_SOURCE -O2 -fPIC -shared $(WARN_CFLAGS) $(CURL_CFLAGS) $(SQLITE_CFLAGS)
-EXTRA_DIST += tests/shims/crash.c tests/shims/powerloss.c
+EXTRA_DIST += tests/shims/count.c tests/shims/crash.c tests/shims/powerloss.c
 check_PROGRAMS += tests/shims/sql
 tests_shims_sql_LDADD = $(SQLITE_LIBS)
 if !SANITIZE
-check_SCRIPTS += tests/shims/crash.so tests/shims/powerloss.so
-CLEANFILES += tests/shims/crash.so tests/shims/powerloss.so
+shims = tests/shims/count.so tests/shims/crash.so tests/shims/powerloss.so
+check_SCRIPTS += $(shims)
+CLEANFILES += $(shims)
 endif
 tests/shims/crash.so: tests/shims/crash.c
 	$(AM_V_CCLD)$(MKDIR_P) tests/shims && $(CC) $(shim_flags) -o $@ \
@@ -194,6 +196,8 @@ tests/shims/crash.so: tests/shims/crash.c
 tests/shims/powerloss.so: tests/shims/powerloss.c
 	$(AM_V_CCLD)$(MKDIR_P) tests/shims && $(CC) $(shim_flags) -o $@ \
 	    $(srcdir)/tests/shims/powerloss.c -ldl
+tests/shims/count.so: tests/shims/count.c
+	$(AM_V_CCLD)$(MKDIR_P) tests/shims && $(CC) $(shim_flags) -o $@ $(srcdir)/tests/shims/count.c
 
 # Rules about the tree itself.
 tree_tests = tests/tree/test_tree.py
@@ -203,7 +207,9 @@ check_PROGRAMS += tests/integration/responder
 EXTRA_DIST += $(integration_tests) $(integration_helpers) $(tree_tests) $(benchmarks)
 
 # Run by hand: dev.mk.
-benchmarks = tests/bench/bench.py tests/bench/policy.py tests/bench/validation.py
+benchmarks = tests/bench/bench.py tests/bench/calls.lua tests/bench/policy.py \
+	tests/bench/throughput.py tests/bench/validation.py
+EXTRA_PROGRAMS = tests/bench/least
 
 # Headers that tests share.
 EXTRA_DIST += tests/unit/json_text.h tests/unit/unit.h

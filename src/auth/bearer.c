@@ -20,10 +20,7 @@ static bool is_word(char c)
 }
 
 /* The characters of a token (RFC 6750 section 2.1). */
-static bool is_token(char c)
-{
-    return isalnum((unsigned char)c) || (c != '\0' && strchr("-._~+/=", c) != NULL);
-}
+#define TOKEN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
 
 /* The token in one header's value; *ret_len is 0 if the scheme is another. */
 static enum err token_in(const char *value, const char **ret_token, size_t *ret_len)
@@ -40,8 +37,7 @@ static enum err token_in(const char *value, const char **ret_token, size_t *ret_
         return ERR_TOKEN_FORM;
     while (*after == ' ')
         after++;
-    while (is_token(after[len]))
-        len++;
+    len = strspn(after, TOKEN);
     const char *rest = after + len;
     while (is_space(*rest))
         rest++;

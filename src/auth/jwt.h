@@ -27,13 +27,13 @@ struct jwt_parts {
     const char *signing_input; /* header "." payload */
     size_t signing_input_len;
     uint8_t signature[32];
-    struct json_object *header; /* owned */
     struct json_object *claims; /* owned; UNVERIFIED */
 };
 
 /*
  * Take `token` apart and check its form and header. *ret is freed with jwt_parts_free() and
- * lives no longer than the token's text.
+ * lives no longer than the token's text. `payload` is overwritten with the text of the claims, as
+ * it was signed.
  *
  *     ERR_TOO_BIG      longer than JWT_LEN_MAX
  *     ERR_TOKEN_FORM   not three parts of strict base64url, header or payload not a JSON object
@@ -41,8 +41,13 @@ struct jwt_parts {
  *                      signature not of 32 bytes
  *     ERR_TOKEN_ALG    `alg` is not exactly "HS256"
  */
-enum err jwt_parse(const char *token, size_t len, struct jwt_parts *ret, struct why *why);
+enum err jwt_parse(const char *token, size_t len, struct buf *payload, struct jwt_parts *ret,
+                   struct why *why);
 void jwt_parts_free(struct jwt_parts *p);
+
+/* The header of a token that jwt_parse() has accepted, for people; owned by the caller. NULL: out
+ * of memory. */
+struct json_object *jwt_header(const struct jwt_parts *p);
 
 /* Is the signature the one that `key` makes? In constant time. ERR_OK or ERR_TOKEN_SIGNATURE. */
 enum err jwt_check_signature(const struct jwt_parts *p, const struct jwt_key *key);

@@ -113,11 +113,11 @@ static enum err find_secret(const struct keyring *k, const struct entry *entry,
 }
 
 enum err keyring_verify(const struct keyring *k, const char *token, size_t len, int64_t now,
-                        struct verified *ret, struct why *why)
+                        struct buf *payload, struct verified *ret, struct why *why)
 {
     struct jwt_parts p;
     size_t secret;
-    enum err e = jwt_parse(token, len, &p, why);
+    enum err e = jwt_parse(token, len, payload, &p, why);
     if (e != ERR_OK)
         return e;
     const char *id = jsonx_str(p.claims, "webhook_id", "");

@@ -30,9 +30,9 @@ struct verified {
 
 /*
  * Verify a token at `now` (seconds since the epoch). ERR_TOKEN_...; `why` is for the log only,
- * never for the answer.
+ * never for the answer. `payload` is overwritten with the text of the claims, as it was signed.
  */
 enum err keyring_verify(const struct keyring *k, const char *token, size_t len, int64_t now,
-                        struct verified *ret, struct why *why);
+                        struct buf *payload, struct verified *ret, struct why *why);
 
 #endif

@@ -88,10 +88,14 @@ enum err buf_printf(struct buf *b, const char *fmt, ...)
     va_list ap, again;
     va_start(ap, fmt);
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    size_t room = b->err == ERR_OK && b->cap > 0 ? b->cap - b->len : 0; /* with the NUL */
+    int n = vsnprintf(room > 0 ? b->data + b->len : NULL, room, fmt, ap);
     if (n > 0 && buf_reserve(b, (size_t)n) == ERR_OK) {
-        vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
+        if ((size_t)n >= room)
+            vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
         b->len += (size_t)n;
+    } else if (room > 0) {
+        b->data[b->len] = '\0';
     }
     va_end(again);
     va_end(ap);

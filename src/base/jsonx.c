@@ -485,3 +485,34 @@ enum err jsonx_print(struct buf *b, const struct json_object *root)
         return b->err != ERR_OK ? b->err : (b->err = ERR_NOMEM);
     return buf_add(b, text, len);
 }
+
+/* The text at `s` that needs no escape, or is to be left out: where it ends. */
+static const char *behind_plain(const char *s, const char *end)
+{
+    while (s < end && *s != '"' && *s != '\\' && (unsigned char)*s >= ' ') {
+        size_t n = (unsigned char)*s < 0x80 ? 1 : utf8_sequence(s, end);
+        if (n == 0)
+            break;
+        s += n;
+    }
+    return s;
+}
+
+enum err jsonx_print_text(struct buf *b, const char *text)
+{
+    const char *end = text + strlen(text);
+    buf_addc(b, '"');
+    while (text < end) {
+        const char *run = text;
+        text = behind_plain(text, end);
+        buf_add(b, run, (size_t)(text - run));
+        if (text == end)
+            break;
+        unsigned char c = (unsigned char)*text++;
+        if (c == '"' || c == '\\')
+            buf_add(b, (const char[]){'\\', (char)c}, 2);
+        else if (c < ' ')
+            buf_printf(b, "\\u%04x", c);
+    }
+    return buf_addc(b, '"');
+}

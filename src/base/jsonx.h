@@ -70,6 +70,9 @@ const char *jsonx_behind_value(const char *s, const char *end);
 /* Append `root` to `b` as compact JSON. NULL is `null`. */
 enum err jsonx_print(struct buf *b, const struct json_object *root);
 
+/* Append a text as a JSON string; what is not UTF-8 is left out. */
+enum err jsonx_print_text(struct buf *b, const char *text);
+
 /* A member of an object; NULL if absent, null, or `obj` is no object. */
 struct json_object *jsonx_get(const struct json_object *obj, const char *key);
 /* ... of a member of a member: jsonx_at(o, "asset.product.id"). */

@@ -273,11 +273,24 @@ static void put_str(struct line *l, const char *s)
     put(l, s, strlen(s));
 }
 
+/* Printable ASCII that needs no escape; not the NUL. */
+static bool is_plain(char c)
+{
+    return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
 /* As the inside of a JSON string, which logfmt readers understand, too. */
 static void put_escaped(struct line *l, const char *text)
 {
     const char *end = text + strlen(text);
     for (const char *at = text; at < end;) {
+        size_t plain = 0;
+        while (is_plain(at[plain]))
+            plain++;
+        put(l, at, plain);
+        at += plain;
+        if (at == end)
+            break;
         const unsigned char *s = (const unsigned char *)at;
         size_t n = utf8_sequence(at, end);
         /* U+0080 to U+009F are controls, too: some terminals obey them. */

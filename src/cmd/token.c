@@ -124,8 +124,10 @@ static const struct step {
 struct findings {
     enum err err;
     struct why why;
-    size_t step; /* the one that failed, STEPS_COUNT if none did */
+    size_t step;        /* the one that failed, STEPS_COUNT if none did */
+    struct buf payload; /* the text of its claims */
     struct jwt_parts parts;
+    struct json_object *header; /* owned */
     bool parsed;
     bool keyed;                         /* one secret was named: no webhook was looked for */
     const struct conf_webhook *webhook; /* that was proven; borrowed from the configuration */
@@ -176,7 +178,7 @@ static void check_with_ring(struct findings *f, const char *token, size_t len,
     struct verified v;
     const struct conf_webhook *named = conf_webhook(conf,
                                                     jsonx_str(f->parts.claims, "webhook_id", ""));
-    f->err = keyring_verify(ring, token, len, now, &v, &f->why);
+    f->err = keyring_verify(ring, token, len, now, &f->payload, &v, &f->why);
     f->tried = named != NULL ? named->secrets_count : 0;
     if (f->err != ERR_OK)
         return;
@@ -191,8 +193,11 @@ static void examine(struct findings *f, const char *token, size_t len, const str
                     const struct keyring *ring)
 {
     int64_t now = clk_wall_s();
-    f->err = jwt_parse(token, len, &f->parts, &f->why);
+    buf_init(&f->payload, JWT_LEN_MAX);
+    f->err = jwt_parse(token, len, &f->payload, &f->parts, &f->why);
     f->parsed = f->err == ERR_OK;
+    if (f->parsed)
+        f->header = jwt_header(&f->parts);
     if (f->parsed && ring == NULL)
         check_with_key(f, s->key, now);
     else if (f->parsed)
@@ -216,7 +221,7 @@ static int print_json(const struct cmd *self, const struct findings *f)
     if (f->webhook != NULL)
         jsonx_add_int(o, "secret", (int64_t)f->secret + 1);
     jsonx_add_int(o, "secrets_tried", (int64_t)f->tried);
-    jsonx_share(o, "header", f->parts.header);
+    jsonx_share(o, "header", f->header);
     jsonx_share(o, "claims", f->parts.claims);
     return cmd_print_json(self, o);
 }
@@ -303,7 +308,7 @@ static int print_findings(const struct cmd *self, const struct findings *f, bool
     /* Claims are only as good as the signature: the steps before and with it have passed. */
     bool proven = f->err == ERR_OK || f->err == ERR_TOKEN_EXPIRED || f->err == ERR_TOKEN_CLAIMS;
     print_steps(f);
-    print_members("HEADER", f->parts.header);
+    print_members("HEADER", f->header);
     print_members(proven ? "CLAIM" : "CLAIM (NOT PROVEN)", f->parts.claims);
     return CMD_OK;
 }
@@ -347,6 +352,8 @@ static int explain(const struct cmd *self, const char *token, struct signing *s,
                      : print_findings(self, &f, json);
     if (f.parsed)
         jwt_parts_free(&f.parts);
+    json_object_put(f.header);
+    buf_free(&f.payload);
     keyring_free(ring);
     return f.err == ERR_OK ? status : CMD_FAILED;
 }

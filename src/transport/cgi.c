@@ -19,7 +19,7 @@
 struct call {
     struct request pub; /* first: a request is its call */
     const struct cgi_options *options;
-    struct buf body;
+    struct buf body, scratch;
     pthread_mutex_t lock;
     pthread_cond_t answered_cond;
     bool answered;
@@ -162,6 +162,8 @@ enum err cgi_run(const struct cgi_options *options, request_handler *handler, vo
     struct call c = {.options = options};
     request_init(&c.pub, &ops);
     buf_init(&c.body, options->max_body + 1);
+    buf_init(&c.scratch, REQUEST_ENV_MAX);
+    c.pub.scratch = &c.scratch;
     pthread_mutex_init(&c.lock, NULL);
     pthread_cond_init(&c.answered_cond, NULL);
 
@@ -177,6 +179,7 @@ enum err cgi_run(const struct cgi_options *options, request_handler *handler, vo
     pthread_cond_destroy(&c.answered_cond);
     pthread_mutex_destroy(&c.lock);
     buf_free(&c.body);
+    buf_free(&c.scratch);
     request_free(&c.pub);
     return e;
 }

@@ -266,6 +266,8 @@ void conn_decode(struct conn *c)
     if (e != ERR_OK)
         request_fail(r, e);
     request_read_env(r, env, &length);
+    r->scratch = &c->reader.params; /* they have been read, and a token was among them */
+    buf_reset(r->scratch);
     if (length >= 0 && (uint64_t)length != r->body_len)
         request_fail(r, (uint64_t)length > r->body_len ? ERR_ABORTED : ERR_SYNTAX);
     if (r->err != ERR_OK || !c->reader.keep)

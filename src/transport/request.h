@@ -51,6 +51,7 @@ struct request {
     const char *body; /* never NULL */
     size_t body_len;
     int64_t received_us; /* wall clock */
+    struct buf *scratch; /* empty: for a text of whoever works on the request; lives as long */
 
     /*
      * What the transport already found wrong: ERR_OK, ERR_TOO_BIG (body, parameters), ERR_SYNTAX

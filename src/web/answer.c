@@ -85,19 +85,12 @@ static const char *title(int status)
     }
 }
 
-static void fill(struct response *res, int status, const char *type, struct json_object *body)
+void answer_finish(struct response *res)
 {
-    response_init(res, status, type);
-    if (body == NULL || jsonx_print(&res->body, body) != ERR_OK) {
-        buf_reset(&res->body);
-        res->content_type = NULL;
-    }
-    json_object_put(body);
-}
-
-void answer_json(struct response *res, int status, struct json_object *body)
-{
-    fill(res, status, ANSWER_JSON, body);
+    if (res->body.err == ERR_OK)
+        return;
+    buf_reset(&res->body);
+    res->content_type = NULL;
 }
 
 /* What Connect's user may read. Stories about this machine, with its paths, are for the log. */
@@ -119,18 +112,21 @@ static const char *detail(const struct result *r)
 void answer_problem(struct response *res, int status, const struct result *r,
                     struct json_object *objects)
 {
-    struct json_object *body = json_object_new_object();
-    bool ok = jsonx_add_text(body, "type", "about:blank") &&
-              jsonx_add_text(body, "title", title(status)) && jsonx_add_int(body, "status", status);
-    if (status != 401 && r->why.text[0] != '\0')
-        ok = ok && jsonx_add_text(body, "detail", detail(r));
-    if (objects != NULL)
-        ok = jsonx_add(body, "objects", objects) && ok;
-    if (!ok) { /* the status alone says what matters */
-        json_object_put(body);
-        body = NULL;
+    struct buf *b = &res->body;
+    response_init(res, status, PROBLEM_TYPE);
+    buf_printf(b, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d", title(status),
+               status);
+    if (status != 401 && r->why.text[0] != '\0') {
+        buf_addstr(b, ",\"detail\":");
+        jsonx_print_text(b, detail(r));
     }
-    fill(res, status, PROBLEM_TYPE, body);
+    if (objects != NULL) {
+        buf_addstr(b, ",\"objects\":");
+        jsonx_print(b, objects);
+        json_object_put(objects);
+    }
+    buf_addc(b, '}');
+    answer_finish(res);
     if (status == 401)
         response_header(res, "WWW-Authenticate", "Bearer");
     if (status == 405)

@@ -28,7 +28,8 @@ int answer_status(enum err e);
 void answer_problem(struct response *res, int status, const struct result *r,
                     struct json_object *objects);
 
-/* Make `res` a JSON answer; `body` is consumed. */
-void answer_json(struct response *res, int status, struct json_object *body);
+/* After the body of an answer was printed: one for which memory ran out is left out, for its status
+ * alone says what matters. */
+void answer_finish(struct response *res);
 
 #endif

@@ -60,13 +60,12 @@ struct call {
     int64_t started; /* clk_mono_ms */
     enum step step;  /* with which it goes on where it is handed to */
 
-    const char *token; /* borrowed from the request */
+    const char *token; /* borrowed from the request, whose scratch has its payload */
     size_t token_len;
     struct verified verified;
     struct event event;
     const char *ignored; /* why this call is not this webhook's business; NULL if it is. Static */
 
-    struct buf claims; /* as JSON, for the inbox */
     struct inbox_receipt receipt;
 
     struct result result;  /* why it is refused */
@@ -89,7 +88,6 @@ static void finish(struct call *c)
     if (is_validation(c))
         inbox_tally_add(c->hook->inbox, c->verified.webhook->id, c->reply.status == 200);
     struct response reply = c->reply;
-    buf_free(&c->claims);
     event_free(&c->event);
     json_object_put(c->verified.claims);
     snapshot_release(c->snapshot);
@@ -154,18 +152,19 @@ static enum step refuse(struct call *c, enum err e)
     return reply_problem(c, answer_status(e), NULL);
 }
 
-/* `value` is consumed; NULL: out of memory, so that the status alone says what matters. */
-static enum step reply_with(struct call *c, const char *status, const char *key,
-                            struct json_object *value)
+/* {"status": ..., "delivery": ..., `key`: and what end_reply() is to end. */
+static struct buf *begin_reply(struct call *c, const char *status, const char *key)
 {
-    struct json_object *body = json_object_new_object();
-    bool ok = jsonx_add_text(body, "status", status) &&
-              jsonx_add_int(body, "delivery", c->receipt.id);
-    if (!jsonx_add(body, key, value) || !ok) {
-        json_object_put(body);
-        body = NULL;
-    }
-    answer_json(&c->reply, 200, body);
+    response_init(&c->reply, answer_status(ERR_OK), ANSWER_JSON);
+    buf_printf(&c->reply.body, "{\"status\":\"%s\",\"delivery\":%" PRId64 ",\"%s\":", status,
+               c->receipt.id, key);
+    return &c->reply.body;
+}
+
+static enum step end_reply(struct call *c)
+{
+    buf_addc(&c->reply.body, '}');
+    answer_finish(&c->reply);
     return STEP_OVER;
 }
 
@@ -199,8 +198,8 @@ static enum step authenticate(struct call *c)
                                     err_text(e)));
     if (e != ERR_OK)
         return refuse(c, result_set(&c->result, e, "%s", err_text(e)));
-    e = keyring_verify(c->snapshot->keyring, c->token, c->token_len, clk_wall_s(), &c->verified,
-                       &c->result.why);
+    e = keyring_verify(c->snapshot->keyring, c->token, c->token_len, clk_wall_s(),
+                       c->request->scratch, &c->verified, &c->result.why);
     /* A token that is too long is a refused token; the body is what 413 is about. */
     return e == ERR_OK ? STEP_UNDERSTAND : refuse(c, e == ERR_TOO_BIG ? ERR_TOKEN_FORM : e);
 }
@@ -225,21 +224,22 @@ static void note_endpoint(struct call *c)
                  claimed, w->account->api_url);
 }
 
-/* The body is not signed and decides nothing; where it differs from the claims, say so. */
+/* The body is not signed and decides nothing; where it differs from the claims, say so to who looks
+ * into it. */
 static void note_body(const struct call *c)
 {
     static const char *const keys[] = {"webhook_id", "object_class", "account_id", "product_id",
                                        "api_url"};
     struct json_object *body = NULL;
-    if (c->request->body_len == 0 ||
+    if (!log_enabled(LOG_DEBUG) || c->request->body_len == 0 ||
         jsonx_parse(c->request->body, c->request->body_len, JSONX_SIZE_MAX, &body, NULL) != ERR_OK)
         return;
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         const char *said = jsonx_str(body, keys[i], NULL);
         const char *claimed = jsonx_str(c->event.claims, keys[i], NULL);
         if (said != NULL && claimed != NULL && strcmp(said, claimed) != 0)
-            log_info("webhook %s: the body's %s is %s, the token's is %s; the token counts",
-                     c->event.webhook_id, keys[i], said, claimed);
+            log_debug("webhook %s: the body's %s is %s, the token's is %s; the token counts",
+                      c->event.webhook_id, keys[i], said, claimed);
     }
     json_object_put(body);
 }
@@ -287,9 +287,6 @@ static enum delivery_state state_of(const struct call *c)
 static enum step store(struct call *c)
 {
     const struct conf_webhook *w = c->verified.webhook;
-    if (jsonx_print(&c->claims, c->event.claims) != ERR_OK)
-        return refuse(c,
-                      result_set(&c->result, c->claims.err, "claims: %s", err_text(c->claims.err)));
     struct delivery d = {
         .state = state_of(c),
         .webhook_id = w->id,
@@ -299,8 +296,8 @@ static enum step store(struct call *c)
         .triggered_at = c->event.triggered_at,
         .exp = c->event.exp,
         .received_us = c->request->received_us,
-        .claims = c->claims.data,
-        .claims_len = c->claims.len,
+        .claims = c->request->scratch->data,
+        .claims_len = c->request->scratch->len,
         .body = c->request->body,
         .body_len = c->request->body_len,
     };
@@ -320,7 +317,8 @@ static enum step acknowledge(struct call *c)
     if (c->ignored != NULL) {
         log_warn("webhook %s: delivery %" PRId64 " ignored: %s", c->event.webhook_id, r->id,
                  c->ignored);
-        return reply_with(c, "ignored", "reason", json_object_new_string(c->ignored));
+        jsonx_print_text(begin_reply(c, "ignored", "reason"), c->ignored);
+        return end_reply(c);
     }
     leave_for(c, STEP_WORK);
     if (pool_run(c->hook->inline_pool, NULL, on_thread, c) != ERR_OK)
@@ -336,8 +334,11 @@ static enum step work(struct call *c)
                                       .delivery = c->receipt.id,
                                       .started = c->started};
     work_for_call(c->snapshot->queues, c->hook->inbox, &call, &objects, &c->result);
-    if (c->result.err == ERR_OK)
-        return reply_with(c, c->receipt.seen > 1 ? "duplicate" : "done", "objects", objects);
+    if (c->result.err == ERR_OK) {
+        jsonx_print(begin_reply(c, c->receipt.seen > 1 ? "duplicate" : "done", "objects"), objects);
+        json_object_put(objects);
+        return end_reply(c);
+    }
     /* Whatever kept the work from its end, to Connect it is "not now, call again". */
     return reply_problem(c, answer_status(ERR_BUSY), objects);
 }
@@ -464,7 +465,6 @@ void hook_handle(void *ctx, struct request *r)
     c->started = clk_mono_ms();
     c->result = RESULT_NONE;
     c->snapshot = snapshots_take(h->snapshots);
-    buf_init(&c->claims, INBOX_CLAIMS_MAX);
     go_on(c);
 }
 

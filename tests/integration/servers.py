@@ -57,6 +57,14 @@ def accepts(address):
         return True
 
 
+def wait_for(condition, timeout=TIMEOUT):
+    """Of what no event tells, and no process of ours."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
 class Server:
     """A child process whose output goes to a file. `with` stops it. It is in a session of its own,
     so that Ctrl-C reaches whoever started it, and not the process itself."""
@@ -167,11 +175,11 @@ class Sim(Server):
 class Handler(Server):
     """connect-webhook.fcgi on a socket of its own, as `web.listen` of its configuration says."""
 
-    def __init__(self, build, tmp, configuration, expect=0, **popen):
+    def __init__(self, build, tmp, configuration, expect=0, wrapper=(), **popen):
         self.configuration = configuration
         self.socket = configuration.socket
         self.expect = expect
-        super().__init__([build / "connect-webhook.fcgi", "-c", configuration.path], tmp / "handler.log",
+        super().__init__([*wrapper, build / "connect-webhook.fcgi", "-c", configuration.path], tmp / "handler.log",
                          ready=self.socket, **popen)
 
     def stop(self):

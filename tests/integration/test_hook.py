@@ -148,7 +148,7 @@ def test_takes_numbers_that_fit_no_machine_and_a_moment_with_a_fraction_of_zeros
     assert (answer.status, answer.json()["status"]) == (200, "done")
     with sqlite3.connect(f"file:{conf.state}/inbox.db?mode=ro", uri=True) as db:
         (claims,), = db.execute("SELECT claims FROM delivery")
-    assert '"external_id":1234567890123456789012345' in claims
+    assert '"external_id": 1234567890123456789012345' in claims  # as it was signed
 
 
 @pytest.mark.parametrize("claim", [{"product_id": "PRD-000-000-001"}, {"account_id": "VA-000-001"},

@@ -12,8 +12,8 @@
  *                           A run counts once, however many rows it returns: `after` is after its
  *                           first step, which makes all the changes. Each opening of an inbox
  *                           commits, too.
- *   answer                  a FastCGI answer is put on a socket: by libfcgi's write() if it is
- *                           small, else by our send(); recognized by the record it begins with
+ *   answer                  a FastCGI answer is put on a socket; recognized by the record it begins
+ *                           with
  *   api                     libcurl carries out a request that is no GET: `before` its transfer
  *                           begins, `after` the whole answer came and before the program sees it
  *
@@ -31,7 +31,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum what { INSERT, COMMIT, CLAIM, MARK, ANSWER, API, WHAT_COUNT };
@@ -135,29 +134,18 @@ int sqlite3_exec(sqlite3 *db, const char *sql, sqlite3_callback fn, void *ctx, c
 
 /* ------------------------------------------------------------------- FastCGI */
 
-static enum what answer(int fd, const void *data, size_t len)
+static enum what answer(const void *data, size_t len)
 {
     static const unsigned char version_and_stdout[] = {1, 6};
-    struct stat st;
     if (chosen == ANSWER && len > sizeof version_and_stdout &&
-        memcmp(data, version_and_stdout, sizeof version_and_stdout) == 0 && fstat(fd, &st) == 0 &&
-        S_ISSOCK(st.st_mode))
+        memcmp(data, version_and_stdout, sizeof version_and_stdout) == 0)
         return ANSWER;
     return WHAT_COUNT;
 }
 
-ssize_t write(int fd, const void *data, size_t len)
-{
-    enum what what = answer(fd, data, len);
-    meet(what, true);
-    ssize_t n = REAL(write)(fd, data, len);
-    meet(what, false);
-    return n;
-}
-
 ssize_t send(int fd, const void *data, size_t len, int flags)
 {
-    enum what what = answer(fd, data, len);
+    enum what what = answer(data, len);
     meet(what, true);
     ssize_t n = REAL(send)(fd, data, len, flags);
     meet(what, false);

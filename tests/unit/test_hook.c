@@ -54,10 +54,13 @@ static void resume(struct request *r, request_fn *fn, void *ctx)
 
 static const struct request_ops ops = {.respond = respond, .resume = resume};
 static char authentication[2048];
+static struct buf scratch; /* one exchange has it at a time */
 
 static struct exchange post(const char *token_header)
 {
+    buf_reset(&scratch);
     return (struct exchange){.request = {.ops = &ops,
+                                         .scratch = &scratch,
                                          .id = "0123456789abcdef",
                                          .method = "POST",
                                          .path = "/",
@@ -97,6 +100,7 @@ static struct conf_webhook webhook(const char *id, enum webhook_type type)
 static int set_up(void **state)
 {
     (void)state;
+    buf_init(&scratch, REQUEST_ENV_MAX);
     fake_api_start(&connect);
     fake_inbox_init(&inbox);
     conf = &conf_owner_new()->conf;
@@ -122,6 +126,7 @@ static int tear_down(void **state)
     hook_free(hook);
     conf_unref(conf);
     fake_api_stop(&connect);
+    buf_free(&scratch);
     return 0;
 }
 

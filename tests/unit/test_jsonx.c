@@ -629,6 +629,40 @@ static void makes_leaves_anew(void **state)
     buf_free(&b);
 }
 
+/* What is printed reads back as the same, but for what no JSON can say. */
+static void prints_texts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *printed;
+    } cases[] = {
+        {"", "\"\""},
+        {"plain", "\"plain\""},
+        {"a \"b\" \\c/", "\"a \\\"b\\\" \\\\c/\""},
+        {"line\n\ttab\x7f\x01", "\"line\\u000a\\u0009tab\x7f\\u0001\""},
+        {"\xc3\xa4 \xe2\x82\xac", "\"\xc3\xa4 \xe2\x82\xac\""},
+        {"\xff"
+         "a\xc3"
+         "b\xed\xa0\x80"
+         "c\xc3",
+         "\"abc\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct json_object *back;
+        struct buf b;
+        buf_init(&b, 100);
+        assert_err(jsonx_print_text(&b, cases[i].text), ERR_OK);
+        assert_string_equal(b.data, cases[i].printed);
+        assert_err(jsonx_parse(b.data, b.len, b.len, &back, NULL), ERR_OK);
+        json_object_put(back);
+        buf_free(&b);
+    }
+    struct buf small;
+    buf_init(&small, 5);
+    assert_err(jsonx_print_text(&small, "too long"), ERR_TOO_BIG);
+    buf_free(&small);
+}
+
 static void reads_a_text_where_a_path_leads(void **state)
 {
     (void)state;
@@ -724,6 +758,7 @@ int main(void)
         cmocka_unit_test(prints_within_the_ceiling),
         cmocka_unit_test(reads_files),
         cmocka_unit_test(makes_leaves_anew),
+        cmocka_unit_test(prints_texts),
         cmocka_unit_test(reads_a_text_where_a_path_leads),
         cmocka_unit_test(copies_an_object_and_shares_its_members),
         cmocka_unit_test(copies_all_but_nulls),

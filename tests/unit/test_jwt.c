@@ -15,12 +15,14 @@
 #define HEADER   "{\"typ\":\"JWT\",\"alg\":\"HS256\"}"
 #define CLAIMS   "{\"webhook_id\":\"WH-1\",\"exp\":1700000600}"
 
+static struct buf claims_text; /* what jwt_parse() leaves */
+
 /* All checks in their order, against one key, as a keyring makes them. */
 static enum err jwt_verify(const char *token, size_t len, const struct jwt_key *key, int64_t now,
                            struct json_object **ret_claims, struct why *why)
 {
     struct jwt_parts p = {0};
-    enum err e = jwt_parse(token, len, &p, why);
+    enum err e = jwt_parse(token, len, &claims_text, &p, why);
     if (e != ERR_OK)
         return e;
     e = jwt_check_signature(&p, key);
@@ -128,9 +130,15 @@ static void verifies_the_vector_of_rfc_7515(void **state)
     assert_err(b64url_decode(rfc_key, strlen(rfc_key), raw, &len), ERR_OK);
     assert_int_equal(len, 64);
     assert_err(jwt_key_new(raw, len, &k), ERR_OK);
-    assert_err(jwt_parse(rfc_token, strlen(rfc_token), &p, NULL), ERR_OK);
+    assert_err(jwt_parse(rfc_token, strlen(rfc_token), &claims_text, &p, NULL), ERR_OK);
     assert_err(jwt_check_signature(&p, k), ERR_OK);
     assert_err(jwt_check_signature(&p, key), ERR_TOKEN_SIGNATURE);
+    assert_string_equal(
+        claims_text.data,
+        "{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}");
+    struct json_object *header = jwt_header(&p);
+    assert_string_equal(jsonx_str(header, "alg", ""), "HS256");
+    json_object_put(header);
     jwt_parts_free(&p);
     assert_err(jwt_verify(rfc_token, strlen(rfc_token), k, NOW, &claims, NULL), ERR_TOKEN_EXPIRED);
     assert_err(jwt_verify(rfc_token, strlen(rfc_token), k, 1300819380, &claims, NULL), ERR_OK);
@@ -522,7 +530,9 @@ int main(void)
         cmocka_unit_test(takes_long_tokens_up_to_its_limit),
         cmocka_unit_test(signs_what_it_verifies),
     };
+    buf_init(&claims_text, JWT_LEN_MAX);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    buf_free(&claims_text);
     jwt_key_free(key);
     return failed;
 }

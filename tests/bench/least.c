@@ -3,7 +3,7 @@
  * no library, kept connections, and the same answer to whatever comes, of which it looks for the
  * end only.
  *
- *     least PATH      a Unix socket; says "listening unix:PATH"
+ *     least unix:PATH
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -29,8 +29,6 @@ static int listen_at(const char *path)
         perror(path);
         exit(1);
     }
-    printf("listening unix:%s\n", path);
-    fflush(stdout);
     return fd;
 }
 
@@ -55,9 +53,9 @@ int main(int argc, char **argv)
 {
     static uint8_t data[BYTES];
     struct epoll_event events[EVENTS], ev = {.events = EPOLLIN};
-    if (argc != 2)
+    if (argc != 2 || strncmp(argv[1], "unix:", 5) != 0)
         return 2;
-    int listener = listen_at(argv[1]), epoll = epoll_create1(0);
+    int listener = listen_at(argv[1] + 5), epoll = epoll_create1(0);
     ev.data.fd = listener;
     epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &ev);
     for (;;) {

@@ -25,9 +25,9 @@ import tempfile
 
 import bench
 import calls
-import responder
 import servers
 
+LEAST = "least"
 CONNECTIONS = (32, 128)
 SECONDS = 2  # of a round
 KEEPALIVE = 256  # connections that nginx keeps; more than any round has
@@ -46,18 +46,18 @@ class Nginx(servers.Nginx):
 
 
 class Kind:
-    """One row: what answers, and what it is asked."""
+    """One row: what answers, and what it is asked: the same call, but for when it expires, and of which product."""
 
-    def __init__(self, name, pid, url, claims=None, offset=calls.PROCESSING_TIMEOUT, secret=calls.SECRET):
-        self.name, self.pid, self.url, self.secret, self.offset = name, pid, url, secret, offset
-        self.claims = json.dumps(claims)[:-1]
+    def __init__(self, name, pid, url, claims, offset=calls.PROCESSING_TIMEOUT):
+        self.name, self.pid, self.url, self.offset = name, pid, url, offset
+        self.claims = json.dumps({k: v for k, v in claims.items() if k != "exp"})[:-1]
         self.rounds = {connections: [] for connections in CONNECTIONS}
 
     def measure(self, connections, seconds):
         before = cpu_seconds(self.pid)
         said = subprocess.run(
             [servers.program("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", "-s",
-             str(bench.SOURCE / "tests/bench/calls.lua"), self.url, "--", self.secret, str(self.offset), self.claims,
+             str(bench.SOURCE / "tests/bench/calls.lua"), self.url, "--", calls.SECRET, str(self.offset), self.claims,
              EVENT.decode()], capture_output=True, text=True, timeout=seconds + 30, check=True).stdout
         result = json.loads(said.splitlines()[-1])
         expected = result["calls"] if self.offset < 0 else 0
@@ -77,39 +77,33 @@ def cpu_seconds(pid):
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") + sum(map(cpu_seconds, children))
 
 
-def in_folder(stack, tmp, name):
-    folder = tmp / name
+def start(stack, build, tmp, name):
+    """The programs of one build, or the least responder, with a web server before each: their kinds."""
+    folder = tmp / (name.strip() or "ours")
     folder.mkdir()
-    return folder, lambda program, socket, query="": Kind(
-        name, program.pid, stack.enter_context(Nginx(folder, socket)).url + query, {})
-
-
-def least(stack, build, tmp):
-    folder = tmp / "least"
-    folder.mkdir()
-    program = stack.enter_context(servers.Server([build / "tests/bench/least", folder / "sock"], folder / "log",
-                                                 ready=folder / "sock"))
-    return Kind("least", program.pid, stack.enter_context(Nginx(folder, folder / "sock")).url)
-
-
-def ours(stack, build, tmp, suffix=""):
-    """The three kinds of one build."""
-    folder = tmp / f"ours{suffix.strip()}"
-    folder.mkdir()
-    (folder / "hello").mkdir()
     conf = calls.Configuration(folder, log={"level": "info"})
-    claims = {k: v for k, v in calls.claims_of(conf).items() if k != "exp"}
+    claims = calls.claims_of(conf)
+
+    def behind_nginx(program, socket):
+        return program.pid, stack.enter_context(Nginx(socket.parent, socket)).url
+
+    def transport(program, *options):
+        below = folder / "transport"
+        below.mkdir()
+        socket = below / "sock"
+        server = servers.Server([program, *options, f"unix:{socket}"], below / "log", ready=socket)
+        return behind_nginx(stack.enter_context(server), socket)
+
+    if name == LEAST:
+        return [Kind(LEAST, *transport(build / "tests/bench/least"), claims)]
+    pid, url = transport(build / "tests/integration/responder", "--group", calls.web_group(), "--listen")
     handler = stack.enter_context(servers.Handler(build, folder, conf))
-    url = stack.enter_context(Nginx(folder, conf.socket)).url
-    program = subprocess.Popen([build / "tests/integration/responder", "--listen", f"unix:{folder}/hello/sock",
-                                "--group", calls.web_group()], stdout=subprocess.PIPE)
-    stack.callback(program.wait)
-    stack.callback(program.terminate)
-    program.stdout.readline()
-    hello = stack.enter_context(Nginx(folder / "hello", folder / "hello/sock")).url + "?hello"
-    return [Kind("hello" + suffix, program.pid, hello),
-            Kind("refused" + suffix, handler.pid, url, claims, -calls.PROCESSING_TIMEOUT),
-            Kind("stored" + suffix, handler.pid, url, {**claims, "product_id": "PRD-000-000-000"})]
+    ours = behind_nginx(handler, conf.socket)
+    kinds = [Kind("hello", pid, url + "?hello", claims), Kind("refused", *ours, claims, -calls.PROCESSING_TIMEOUT),
+             Kind("stored", *ours, {**claims, "product_id": "PRD-000-000-000"})]
+    for kind in kinds:
+        kind.name += name
+    return kinds
 
 
 def options():
@@ -126,11 +120,11 @@ def options():
 def run(o, tmp):
     with contextlib.ExitStack() as stack:
         build = o.build.resolve()
-        kinds = [least(stack, build, tmp), *ours(stack, build, tmp)]
+        kinds = start(stack, build, tmp, LEAST) + start(stack, build, tmp, "")
         if o.before is not None:
-            kinds += ours(stack, o.before.resolve(), tmp, " before")
+            kinds += start(stack, o.before.resolve(), tmp, " before")
         if o.only is not None:
-            kinds = [k for k in kinds if k.name == "least" or k.name in o.only.split(",")]
+            kinds = [k for k in kinds if k.name in (LEAST, *o.only.split(","))]
         turns = [(kind, connections) for kind in kinds for connections in CONNECTIONS]
         for done in range(o.rounds):
             for kind, connections in random.sample(turns, len(turns)):

@@ -11,7 +11,8 @@
  * counted, and the next one that gets through is preceded by their number.
  *
  * A record is written at once, but by a thread that works in rounds, of many small pieces each:
- * that gathers a round's records, with one time, and writes them together. A crash loses those.
+ * that gathers a round's records, with one time, and writes them together. A crash loses those, so
+ * nobody should be told before of what they are about.
  *
  *     log_info("webhook %s: delivery %" PRId64 " stored", id, delivery);
  *     time=2026-11-23T10:04:56.123Z level=info request=8f2c... msg="webhook WH-1: ..."

@@ -142,7 +142,7 @@ static void send_later(struct conn *c)
 {
     if (conn_watch(c, EPOLLOUT) != ERR_OK) {
         conn_close(c);
-    } else if (c->state == CONN_BUSY) {
+    } else if (c->state == CONN_ANSWERED) {
         c->deadline = clk_mono_ms() + c->loop->server->request_timeout_ms;
         conn_move(c, CONN_MOVING);
     }
@@ -184,7 +184,7 @@ static void respond(struct request *r, const struct response *res)
         shutdown(c->fd, SHUT_RD);
     }
     if (e == ERR_OK)
-        conn_send(c);
+        conn_move(c, CONN_ANSWERED);
     else
         conn_close(c);
 }

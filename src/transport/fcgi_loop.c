@@ -159,8 +159,8 @@ static void on_event(struct fcgi_loop *l, void *what)
         l->woken = true;
     else if (is_listener(l->server, what))
         l->somebody_waits = true;
-    else if (c->state == CONN_BUSY)
-        conn_watch(c, 0); /* gone, or too early: that is seen when it has been answered */
+    else if (c->state == CONN_BUSY || c->state == CONN_ANSWERED)
+        conn_watch(c, 0); /* gone, or too early: that is seen when the answer is out */
     else if (c->out.len > 0)
         conn_send(c);
     else
@@ -201,19 +201,15 @@ static void time_out(struct conn *c)
     }
 }
 
-/* End those whose time is over; returns when the next one's is. */
-static int64_t time_out_overdue(struct fcgi_loop *l)
+static const enum conn_state timed[] = {CONN_MOVING, CONN_IDLE};
+
+static void end_overdue(struct fcgi_loop *l)
 {
-    static const enum conn_state timed[] = {CONN_MOVING, CONN_IDLE};
-    int64_t now = clk_mono_ms(), next = CLK_NEVER;
-    for (size_t i = 0; i < sizeof timed / sizeof timed[0]; i++) {
-        struct conn *c;
+    int64_t now = clk_mono_ms();
+    struct conn *c;
+    for (size_t i = 0; i < sizeof timed / sizeof timed[0]; i++)
         while ((c = l->lists[timed[i]].head) != NULL && c->deadline <= now)
             time_out(c);
-        if (c != NULL && c->deadline < next)
-            next = c->deadline;
-    }
-    return next;
 }
 
 /* ------------------------------------------------------------------------- the end */
@@ -258,19 +254,22 @@ static bool is_empty(const struct fcgi_loop *l)
 
 /* ------------------------------------------------------------------------ the loop */
 
-/* What is due before the next events; returns how long they may take to come, in ms, or -1. */
-static int between_rounds(struct fcgi_loop *l)
+/* What no event tells of. */
+static void do_what_is_due(struct fcgi_loop *l)
 {
     if (l->stop_by == CLK_NEVER && atomic_load(&l->server->stop))
         begin_stop(l);
     if (l->accept_again <= clk_mono_ms())
         accept_again(l);
-    int64_t until = time_out_overdue(l);
-    if (l->stop_by < until)
-        until = l->stop_by;
-    if (l->accept_again < until)
-        until = l->accept_again;
-    return until == CLK_NEVER ? -1 : clk_left_ms(until);
+    end_overdue(l);
+}
+
+static void end_round(struct fcgi_loop *l)
+{
+    struct conn *c;
+    log_flush();
+    while ((c = l->lists[CONN_ANSWERED].head) != NULL)
+        conn_send(c);
 }
 
 /* Has it been stopped, and is there nothing left that could be waited for? */
@@ -279,23 +278,33 @@ static bool is_over(const struct fcgi_loop *l)
     return l->stop_by != CLK_NEVER && (is_empty(l) || l->stop_by <= clk_mono_ms());
 }
 
+/* How long events may take to come, in ms, or -1. */
+static int patience(const struct fcgi_loop *l)
+{
+    int64_t until = l->stop_by < l->accept_again ? l->stop_by : l->accept_again;
+    for (size_t i = 0; i < sizeof timed / sizeof timed[0]; i++) {
+        const struct conn *c = l->lists[timed[i]].head;
+        if (c != NULL && c->deadline < until)
+            until = c->deadline;
+    }
+    return until == CLK_NEVER ? -1 : clk_left_ms(until);
+}
+
 void loop_run(struct fcgi_loop *l)
 {
     struct epoll_event events[EVENTS_AT_ONCE];
     log_gather();
     accept_again(l);
-    for (;;) {
-        int timeout = between_rounds(l);
-        if (is_over(l))
-            break;
-        log_flush();
-        int n = epoll_wait(l->epoll, events, EVENTS_AT_ONCE, timeout);
+    while (!is_over(l)) {
+        int n = epoll_wait(l->epoll, events, EVENTS_AT_ONCE, patience(l));
         for (int i = 0; i < n; i++)
             on_event(l, events[i].data.ptr);
         if (l->woken)
             go_on_with_resumed(l);
         if (l->somebody_waits)
             accept_waiting(l);
+        do_what_is_due(l);
+        end_round(l);
     }
     log_gather_end();
     l->result = is_empty(l) ? ERR_OK : ERR_TIMEOUT;

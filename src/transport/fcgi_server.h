@@ -4,6 +4,10 @@
  * A connection is its loop's for life: nobody else reads, writes or closes it, and no lock is taken
  * for it. While it is BUSY its request is lent to whoever works on it, and the way back is the
  * loop's list of resumed ones.
+ *
+ * A loop works in rounds: what epoll has found, what was resumed, what is due; then the records of
+ * the round are written to the log, and its answers sent. So no answer is out of which the log
+ * knows nothing, however soon the program is killed.
  */
 #ifndef TRANSPORT_FCGI_SERVER_H
 #define TRANSPORT_FCGI_SERVER_H
@@ -22,9 +26,10 @@
 #define FCGI_STOP_GRACE    100 /* ms; when stopping, for requests that are on their way to us */
 
 enum conn_state {
-    CONN_IDLE,   /* kept: not a byte of the next request has come */
-    CONN_MOVING, /* a request comes in, or an answer goes out */
-    CONN_BUSY,   /* a whole request, not answered yet */
+    CONN_IDLE,     /* kept: not a byte of the next request has come */
+    CONN_MOVING,   /* a request comes in, or an answer goes out */
+    CONN_BUSY,     /* a whole request, not answered yet */
+    CONN_ANSWERED, /* its answer goes out when the round is over, behind what the log says of it */
     CONN_STATES
 };
 
@@ -36,7 +41,7 @@ struct conn {
     int fd;
     uint32_t watched; /* for these events of epoll; 0: not at all */
     bool last;        /* close after this request */
-    int64_t deadline; /* clk_mono_ms; MOVING always has one, IDLE only when stopping, BUSY none */
+    int64_t deadline; /* clk_mono_ms; MOVING always has one, IDLE only when stopping, others none */
     int64_t received_us;
 
     size_t counted; /* bytes of the server's `memory` that are this connection's */

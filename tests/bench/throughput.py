@@ -25,6 +25,7 @@ import tempfile
 
 import bench
 import calls
+import peers
 import servers
 
 LEAST = "least"
@@ -49,16 +50,16 @@ class Kind:
     """One row: what answers, and what it is asked: the same call, but for when it expires, and of which product."""
 
     def __init__(self, name, pid, url, claims, offset=calls.PROCESSING_TIMEOUT):
-        self.name, self.pid, self.url, self.offset = name, pid, url, offset
-        self.claims = json.dumps({k: v for k, v in claims.items() if k != "exp"})[:-1]
+        self.name, self.pid, self.url, self.claims, self.offset = name, pid, url, claims, offset
         self.rounds = {connections: [] for connections in CONNECTIONS}
 
     def measure(self, connections, seconds):
+        claims = json.dumps({k: v for k, v in self.claims.items() if k != "exp"})[:-1]
         before = cpu_seconds(self.pid)
         said = subprocess.run(
             [servers.program("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", "-s",
-             str(bench.SOURCE / "tests/bench/calls.lua"), self.url, "--", calls.SECRET, str(self.offset), self.claims,
-             EVENT.decode()], capture_output=True, text=True, timeout=seconds + 30, check=True).stdout
+             str(bench.SOURCE / "tests/bench/calls.lua"), self.url, "--", calls.SECRET, str(self.offset), claims,
+             EVENT.decode(), peers.signature(EVENT)], capture_output=True, text=True, timeout=seconds + 30, check=True).stdout
         result = json.loads(said.splitlines()[-1])
         expected = result["calls"] if self.offset < 0 else 0
         assert result["lost"] == 0 and result["refused"] == expected and result["calls"] > 0, f"{self.name}: {said}"
@@ -113,6 +114,7 @@ def options():
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--seconds", type=int, default=SECONDS, help="of each kind in a round; default: %(default)s")
     parser.add_argument("--only", metavar="KIND,...", help="these kinds alone, beside the least responder")
+    parser.add_argument("--no-peers", action="store_true", help="leave out what others would use")
     parser.add_argument("--json", action="store_true", help="one object instead of the table")
     return parser.parse_args()
 
@@ -123,6 +125,8 @@ def run(o, tmp):
         kinds = start(stack, build, tmp, LEAST) + start(stack, build, tmp, "")
         if o.before is not None:
             kinds += start(stack, o.before.resolve(), tmp, " before")
+        if not o.no_peers:
+            kinds += [Kind(*peer, kinds[0].claims) for peer in peers.start(stack, tmp, KEEPALIVE)]
         if o.only is not None:
             kinds = [k for k in kinds if k.name in (LEAST, *o.only.split(","))]
         turns = [(kind, connections) for kind in kinds for connections in CONNECTIONS]

@@ -1,5 +1,6 @@
 """The handler without a web server: what it starts with, and raw FastCGI on its socket."""
 
+import concurrent.futures
 import os
 import sqlite3
 import subprocess
@@ -12,6 +13,7 @@ from fcgi_client import Connection, begin, request
 ONE_RULE = "- then: { action: skip, reason: looked at }\n"
 THREADS = 4
 IDLE = 200  # connections
+CLIENTS, CALLS = 8, 50
 TIMEOUT = 30  # seconds
 
 
@@ -147,3 +149,19 @@ def test_idle_connections_cost_no_thread(conf):
     finally:
         for c in idle:
             c.close()
+
+
+def test_the_log_has_a_call_before_its_answer_is_out(configuration, handler):
+    """Also of calls that come at once, whose records are written together."""
+    conf = configuration(rules=ONE_RULE)
+    running = handler(conf)
+
+    def call(client):
+        with Connection(f"unix:{conf.socket}") as connection:
+            for n in range(CALLS):
+                path = f"/client-{client}-call-{n}"
+                assert connection.ask(SCRIPT_NAME=path).status == 401
+                assert f"POST {path}: 401" in running.log, path
+
+    with concurrent.futures.ThreadPoolExecutor(CLIENTS) as clients:
+        assert [*clients.map(call, range(CLIENTS))]

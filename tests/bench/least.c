@@ -5,6 +5,7 @@
  *
  *     least unix:PATH
  */
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,7 @@ int main(int argc, char **argv)
     struct epoll_event events[EVENTS], ev = {.events = EPOLLIN};
     if (argc != 2 || strncmp(argv[1], "unix:", 5) != 0)
         return 2;
+    signal(SIGPIPE, SIG_IGN);
     int listener = listen_at(argv[1] + 5), epoll = epoll_create1(0);
     ev.data.fd = listener;
     epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &ev);

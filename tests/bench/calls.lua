@@ -30,7 +30,7 @@ function init(args)
     sodium.sodium_init()
     secret, offset, claims = args[1], tonumber(args[2]), args[3]
     sodium.crypto_auth_hmacsha256_init(keyed, secret, #secret)
-    head = "POST /connect HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " ..
+    head = "POST " .. wrk.path .. " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " ..
            #args[4] .. "\r\nX-Signature: sha256=" .. args[5] .. "\r\nAuthentication: Bearer "
     tail = "\r\n\r\n" .. args[4]
 end

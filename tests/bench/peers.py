@@ -72,7 +72,8 @@ def webhook(folder, port):
             "parameter": {"source": "header", "name": "X-Signature"}}
     hooks = folder / "hooks.json"
     hooks.write_text(json.dumps([{"id": "connect", "execute-command": shutil.which("true"),
-                                  "trigger-rule": {"match": rule}}]))
+                                  # Else the programs are run when the call has been answered, in later rounds.
+                                  "include-command-output-in-response": True, "trigger-rule": {"match": rule}}]))
     return [servers.program("webhook"), "-hooks", hooks, "-urlprefix", "", "-ip", "127.0.0.1", "-port", port]
 
 

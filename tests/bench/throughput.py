@@ -129,6 +129,9 @@ def run(o, tmp):
             kinds += [Kind(*peer, kinds[0].claims) for peer in peers.start(stack, tmp, KEEPALIVE)]
         if o.only is not None:
             kinds = [k for k in kinds if k.name in (LEAST, *o.only.split(","))]
+        for kind in kinds:
+            kind.measure(CONNECTIONS[0], 1)  # so that all have started, and compiled what they compile
+            kind.rounds[CONNECTIONS[0]].clear()
         turns = [(kind, connections) for kind in kinds for connections in CONNECTIONS]
         for done in range(o.rounds):
             for kind, connections in random.sample(turns, len(turns)):

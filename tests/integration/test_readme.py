@@ -52,6 +52,7 @@ INLINE = {
     "connect-webhook policy actions": "run_without_configuration",
     "processing: { dry_run: true }": "add_to_configuration",
     "processing.mode: inline": "is_printed",
+    "make bench": "measure_shortly",
     "man connect-webhook.fcgi": "open_manual",
     "man connect-webhook": "open_manual",
     "man connect-webhook.yaml": "open_manual",
@@ -228,6 +229,14 @@ class Reader:
         said = self.run(self.build / "connect-webhook",
                         *shlex.split(text.replace("contrib/policies/session.py", str(program)))[1:], cwd=servers.SOURCE)
         assert "from 1 to 100" in said
+
+    def measure_shortly(self, text):
+        self.need("wrk")
+        self.need("nginx")
+        said = self.run(*text.split(), "ROUNDS=1", "BENCH=--json --no-peers --seconds 1", cwd=self.build)
+        table = json.loads(said.splitlines()[-1])
+        assert [*table] == ["least", "hello", "refused", "stored"]
+        assert all(row["rate"] > 0 and row["cpu_us"] > 0 for kind in table.values() for row in kind.values())
 
     def open_manual(self, text):
         name = text.split()[1]

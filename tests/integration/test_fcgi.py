@@ -16,6 +16,7 @@ import pytest
 
 from fcgi_client import (ABORT_REQUEST, AUTHORIZER, BEGIN_REQUEST, DATA, FILTER, GET_VALUES, PARAMS,
                          STDIN, TIMEOUT, Connection, begin, checksum, pair, record, request, stream)
+import servers
 from responder import PROGRAM, Responder
 
 LOOPS = 2
@@ -281,6 +282,21 @@ def test_512_idle_kept_connections_cost_no_thread_and_no_time(server):
     finally:
         for connection in idle:
             connection.close()
+
+
+def test_has_a_loop_for_two_processors_unless_told_otherwise(tmp_path):
+    def started(loops, processors):
+        return Responder("--listen", f"unix:{tmp_path}/sock", "--loops", loops,
+                         preexec_fn=lambda: os.sched_setaffinity(0, processors))
+
+    ours = sorted(os.sched_getaffinity(0))
+    with started(1, ours) as server:
+        assert_alive(server)
+        others = server.threads() - 1  # a sanitizer's
+    for loops, processors, wanted in [(5, ours, 5), (0, ours[:1], 1), (0, ours, max(1, min(4, len(ours) // 2)))]:
+        with started(loops, processors) as server:
+            assert_alive(server)
+            servers.wait_for(lambda s=server, n=others + wanted: s.threads() == n)
 
 
 def test_slow_clients_cost_no_thread(server):

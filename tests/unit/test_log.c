@@ -14,8 +14,19 @@
 #include "base/log.h"
 
 static char path[] = "/tmp/test_log.XXXXXX";
-static char text[3 * LOG_LINE_MAX];
+static char text[256 * 1024];
 static char flood[1024 * 1024];
+
+/* What the log's file has now. */
+static const char *written(void)
+{
+    int fd = open(path, O_RDONLY);
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    assert_true(n >= 0);
+    text[n] = '\0';
+    return text;
+}
 
 /* Write one record into an empty file and read it back. */
 static const char *record(enum log_format format, const char *request, const char *message)
@@ -26,12 +37,7 @@ static const char *record(enum log_format format, const char *request, const cha
     log_set_request(request);
     log_info("%s", message);
     log_set_request(NULL);
-    int fd = open(path, O_RDONLY);
-    ssize_t n = read(fd, text, sizeof text - 1);
-    close(fd);
-    assert_true(n >= 0);
-    text[n] = '\0';
-    return text;
+    return written();
 }
 
 static void refuses_a_file_it_cannot_open(void **state)
@@ -226,17 +232,6 @@ static void loses_what_the_disk_does_not_take(void **state)
 
 /* ------------------------------------------------------------------------- rounds */
 
-/* What the log's file has now. */
-static const char *written(void)
-{
-    int fd = open(path, O_RDONLY);
-    ssize_t n = read(fd, flood, sizeof flood - 1);
-    close(fd);
-    assert_true(n >= 0);
-    flood[n] = '\0';
-    return flood;
-}
-
 static void open_empty(const char *file)
 {
     struct log_options o = {.level = LOG_INFO, .file = file};
@@ -256,8 +251,8 @@ static void writes_a_round_together(void **state)
     assert_string_equal(written(), "");
     log_flush();
     assert_int_equal(count_records(written()), 3);
-    assert_non_null(strstr(flood, "record 2"));
-    assert_int_equal(sscanf(flood, "time=%63s %*[^\n]\ntime=%63s", first, second), 2);
+    assert_non_null(strstr(text, "record 2"));
+    assert_int_equal(sscanf(text, "time=%63s %*[^\n]\ntime=%63s", first, second), 2);
     assert_string_equal(first, second); /* of the round */
     log_info("the last");
     log_gather_end();
@@ -306,11 +301,11 @@ static void loses_the_rest_of_a_round_and_says_how_many(void **state)
     enum { ROUND = 400 };
     static char before[2 * sizeof flood];
     int ends[2];
-    char reader[32];
+    char writer[32];
     assert_int_equal(pipe(ends), 0);
     assert_true(fcntl(ends[1], F_SETPIPE_SZ, 4096) >= 4096);
-    snprintf(reader, sizeof reader, "/proc/self/fd/%d", ends[1]);
-    open_empty(reader);
+    snprintf(writer, sizeof writer, "/proc/self/fd/%d", ends[1]);
+    open_empty(writer);
     log_gather();
     for (int i = 0; i < ROUND; i++)
         log_info("record %d", i);

@@ -207,8 +207,16 @@ check_PROGRAMS += tests/integration/responder
 EXTRA_DIST += $(integration_tests) $(integration_helpers) $(tree_tests) $(benchmarks)
 
 # Run by hand: dev.mk.
-benchmarks = tests/bench/bench.py tests/bench/calls.lua tests/bench/policy.py \
-	tests/bench/throughput.py tests/bench/validation.py
+benchmarks = \
+	tests/bench/bench.py \
+	tests/bench/calls.lua \
+	tests/bench/peers.py \
+	tests/bench/peers/fastify.js \
+	tests/bench/peers/flask_hook.py \
+	tests/bench/peers/nethttp.go \
+	tests/bench/policy.py \
+	tests/bench/throughput.py \
+	tests/bench/validation.py
 EXTRA_PROGRAMS = tests/bench/least
 
 # Headers that tests share.

@@ -5,6 +5,7 @@ difference is what the calls cost. The ceilings leave room for small changes; wh
 """
 
 import collections
+
 import pytest
 
 import calls

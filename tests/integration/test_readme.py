@@ -233,7 +233,8 @@ class Reader:
     def measure_shortly(self, text):
         self.need("wrk")
         self.need("nginx")
-        said = self.run(*text.split(), "ROUNDS=1", "BENCH=--json --no-peers --seconds 1", cwd=self.build)
+        alone = {k: v for k, v in os.environ.items() if "MAKE" not in k}  # not as part of make check
+        said = self.run(*text.split(), "ROUNDS=1", "BENCH=--json --no-peers --seconds 1", cwd=self.build, env=alone)
         table = json.loads(said.splitlines()[-1])
         assert [*table] == ["least", "hello", "refused", "stored"]
         assert all(row["rate"] > 0 and row["cpu_us"] > 0 for kind in table.values() for row in kind.values())

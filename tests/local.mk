@@ -218,6 +218,7 @@ benchmarks = \
 	tests/bench/throughput.py \
 	tests/bench/validation.py
 EXTRA_PROGRAMS = tests/bench/least
+CLEANFILES += $(EXTRA_PROGRAMS)
 
 # Headers that tests share.
 EXTRA_DIST += tests/unit/json_text.h tests/unit/unit.h

@@ -395,22 +395,13 @@ static void write_records(const char *text, size_t len)
     pthread_mutex_unlock(&sink.lock);
 }
 
-/* False if this thread does not gather. */
-static bool gather(enum log_level level, const char *message)
+static void gather(struct gathered *g, const struct line *l)
 {
-    struct gathered *g = gathered;
-    struct line l;
-    if (g == NULL)
-        return false;
-    if (g->stamp[0] == '\0')
-        make_stamp(g->stamp);
-    make_line(&l, g->stamp, level, current_request, message);
-    if (g->len + l.len > sizeof g->text)
+    if (g->len + l->len > sizeof g->text)
         log_flush();
-    memcpy(g->text + g->len, l.text, l.len);
-    g->len += l.len;
+    memcpy(g->text + g->len, l->text, l->len);
+    g->len += l->len;
     g->of_current = true;
-    return true;
 }
 
 void log_write(enum log_level level, const char *fmt, ...)
@@ -418,18 +409,21 @@ void log_write(enum log_level level, const char *fmt, ...)
     if (!log_enabled(level))
         return;
 
-    char message[LOG_LINE_MAX], stamp[STAMP_MAX];
+    char message[LOG_LINE_MAX], now[STAMP_MAX] = "";
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(message, sizeof message, fmt, ap);
     va_end(ap);
 
     struct line l;
-    if (gather(level, message))
-        return;
-    make_stamp(stamp);
+    char *stamp = gathered != NULL ? gathered->stamp : now;
+    if (stamp[0] == '\0')
+        make_stamp(stamp);
     make_line(&l, stamp, level, current_request, message);
-    write_records(l.text, l.len);
+    if (gathered != NULL)
+        gather(gathered, &l);
+    else
+        write_records(l.text, l.len);
 }
 
 /* ------------------------------------------------------------------------- rounds */
@@ -437,12 +431,8 @@ void log_write(enum log_level level, const char *fmt, ...)
 void log_gather(void)
 {
     if (gathered == NULL)
-        gathered = malloc(sizeof *gathered); /* without memory for it, they are written at once */
-    if (gathered != NULL) {
-        gathered->stamp[0] = '\0';
-        gathered->of_current = false;
-        gathered->len = 0;
-    }
+        gathered = calloc(1,
+                          sizeof *gathered); /* without memory for it, they are written at once */
 }
 
 void log_gather_end(void)

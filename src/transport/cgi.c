@@ -160,7 +160,7 @@ enum err cgi_run(const struct cgi_options *options, request_handler *handler, vo
 {
     static const struct request_ops ops = {.respond = respond, .resume = resume};
     struct call c = {.options = options};
-    request_init(&c.pub, &ops);
+    request_init(&c.pub, &ops, clk_wall_us());
     buf_init(&c.body, options->max_body + 1);
     buf_init(&c.scratch, REQUEST_ENV_MAX);
     c.pub.scratch = &c.scratch;

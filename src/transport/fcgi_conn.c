@@ -256,8 +256,7 @@ void conn_decode(struct conn *c)
     char *env[REQUEST_PARAMS_MAX + 1];
     struct request *r = &c->pub;
     int64_t length;
-    request_init(r, &ops);
-    r->received_us = c->received_us;
+    request_init(r, &ops, c->received_us);
     r->body = c->reader.body.data;
     r->body_len = c->reader.body.len;
     if (c->reader.err != ERR_OK)

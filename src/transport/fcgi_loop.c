@@ -203,9 +203,8 @@ static void time_out(struct conn *c)
 
 static const enum conn_state timed[] = {CONN_MOVING, CONN_IDLE};
 
-static void end_overdue(struct fcgi_loop *l)
+static void end_overdue(struct fcgi_loop *l, int64_t now)
 {
-    int64_t now = clk_mono_ms();
     struct conn *c;
     for (size_t i = 0; i < sizeof timed / sizeof timed[0]; i++)
         while ((c = l->lists[timed[i]].head) != NULL && c->deadline <= now)
@@ -259,9 +258,10 @@ static void do_what_is_due(struct fcgi_loop *l)
 {
     if (l->stop_by == CLK_NEVER && atomic_load(&l->server->stop))
         begin_stop(l);
-    if (l->accept_again <= clk_mono_ms())
+    int64_t now = clk_mono_ms();
+    if (l->accept_again <= now)
         accept_again(l);
-    end_overdue(l);
+    end_overdue(l, now);
 }
 
 static void end_round(struct fcgi_loop *l)

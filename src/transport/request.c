@@ -7,7 +7,6 @@
 
 #include <sodium.h>
 
-#include "base/clk.h"
 #include "transport/request_env.h"
 
 /* Each thread draws the bytes of many ids at once: asking the kernel for each is what costs. */
@@ -23,10 +22,10 @@ static void new_id(char id[REQUEST_ID_LEN + 1])
     sodium_bin2hex(id, REQUEST_ID_LEN + 1, drawn[left], sizeof drawn[left]);
 }
 
-void request_init(struct request *r, const struct request_ops *ops)
+void request_init(struct request *r, const struct request_ops *ops, int64_t received_us)
 {
     *r = (struct request){
-        .ops = ops, .method = "", .path = "", .body = "", .received_us = clk_wall_us()};
+        .ops = ops, .method = "", .path = "", .body = "", .received_us = received_us};
     new_id(r->id);
 }
 

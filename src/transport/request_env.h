@@ -6,8 +6,8 @@
 
 #include "transport/request.h"
 
-/* An empty request with a fresh id, received now. */
-void request_init(struct request *r, const struct request_ops *ops);
+/* An empty request with a fresh id. */
+void request_init(struct request *r, const struct request_ops *ops, int64_t received_us);
 
 /*
  * Read the variables ("NAME=value" strings, NULL-terminated) into `r`, which borrows them. What

@@ -3,7 +3,8 @@
 --     wrk -s calls.lua URL -- SECRET EXP-OFFSET CLAIMS BODY SIGNATURE
 --
 -- CLAIMS is a JSON object without its last brace; "exp" (now + EXP-OFFSET, in s) and "n", which makes each
--- token a new one, are added. SIGNATURE is the body's, for who cannot verify a token. What came of it is printed as one line of JSON.
+-- token a new one, are added. SIGNATURE is the body's, for who cannot verify a token. What came of it is
+-- printed as one line of JSON.
 local ffi = require "ffi"
 ffi.cdef [[
     typedef struct { uint64_t opaque[64]; } state;
@@ -30,8 +31,8 @@ function init(args)
     sodium.sodium_init()
     secret, offset, claims = args[1], tonumber(args[2]), args[3]
     sodium.crypto_auth_hmacsha256_init(keyed, secret, #secret)
-    head = "POST " .. wrk.path .. " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " ..
-           #args[4] .. "\r\nX-Signature: sha256=" .. args[5] .. "\r\nAuthentication: Bearer "
+    head = "POST " .. wrk.path .. " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" ..
+           "Content-Length: " .. #args[4] .. "\r\nX-Signature: sha256=" .. args[5] .. "\r\nAuthentication: Bearer "
     tail = "\r\n\r\n" .. args[4]
 end
 

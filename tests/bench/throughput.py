@@ -15,7 +15,6 @@ and what is measured share one machine, whose speed a ratio does not depend on.
 import argparse
 import contextlib
 import json
-import os
 import pathlib
 import random
 import statistics
@@ -55,7 +54,7 @@ class Kind:
 
     def measure(self, connections, seconds):
         claims = json.dumps({k: v for k, v in self.claims.items() if k != "exp"})[:-1]
-        before = cpu_seconds(self.pid)
+        before = servers.cpu_seconds(self.pid)
         said = subprocess.run(
             [servers.program("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", "-s",
              str(bench.SOURCE / "tests/bench/calls.lua"), self.url, "--", calls.SECRET, str(self.offset), claims,
@@ -63,19 +62,12 @@ class Kind:
         result = json.loads(said.splitlines()[-1])
         expected = result["calls"] if self.offset < 0 else 0
         assert result["lost"] == 0 and result["refused"] == expected and result["calls"] > 0, f"{self.name}: {said}"
-        result["cpu_us"] = (cpu_seconds(self.pid) - before) * 1e6 / result["calls"]
+        result["cpu_us"] = (servers.cpu_seconds(self.pid) - before) * 1e6 / result["calls"]
         result["rate"] = result["calls"] / result["seconds"]
         self.rounds[connections].append(result)
 
     def median(self, connections, what):
         return statistics.median(r[what] for r in self.rounds[connections])
-
-
-def cpu_seconds(pid):
-    """Of a process and all below it."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") + sum(map(cpu_seconds, children))
 
 
 def start(stack, build, tmp, name):

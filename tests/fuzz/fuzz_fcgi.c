@@ -18,7 +18,7 @@ static void decode(const struct fcgi_reader *reader)
     if (reader->body.len > MAX_BODY)
         abort();
     buf_init(&text, reader->params.max);
-    request_init(&r, NULL);
+    request_init(&r, NULL, 0);
     reader_params(reader, &text, env);
     request_read_env(&r, env, &length);
     request_free(&r);

@@ -13,13 +13,11 @@ import http.client
 import signal
 import sqlite3
 import threading
-import time
 
 import calls
 import servers
 
-TIMEOUT = 30  # seconds that a call may be repeated
-PAUSE = 0.05  # seconds between two tries
+PAUSE = 0.05  # seconds between two tries: no event tells when a program that is started again takes calls
 DEATHS_MAX = 100  # a program that dies more often has lost its way
 
 
@@ -73,15 +71,6 @@ class Restarted:
         assert failed or status == 0, self.server.log
 
 
-def until(accepted):
-    """Repeat a call, as Connect does, until it says that it was accepted. No event tells when a
-    program that is started again takes calls."""
-    deadline = time.monotonic() + TIMEOUT
-    while not accepted():
-        assert time.monotonic() < deadline, "called in vain"
-        time.sleep(PAUSE)
-
-
 class Ledger:
     """Calls a webhook as Connect does, and counts for each token the 2xx it was answered with:
     promises that the inbox must have kept. For any number of threads."""
@@ -112,7 +101,7 @@ class Ledger:
         return accepted
 
     def call_until_accepted(self, token):
-        until(lambda: self.call(token))
+        servers.wait_for(lambda: self.call(token), PAUSE)
 
     def broken(self):
         """{token: (promised, kept)} for those that the inbox has seen less often than promised."""

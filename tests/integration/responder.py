@@ -5,6 +5,8 @@ import pathlib
 import signal
 import subprocess
 
+import servers
+
 BUILD = pathlib.Path(os.environ.get("BUILDDIR", os.getcwd()))
 PROGRAM = BUILD / "tests" / "integration" / "responder"
 TIMEOUT = 30  # seconds
@@ -33,8 +35,7 @@ class Responder:
         return err
 
     def cpu_seconds(self):
-        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return servers.cpu_seconds(self.process.pid)
 
     def threads(self):
         return len(os.listdir(f"/proc/{self.process.pid}/task"))

@@ -57,12 +57,19 @@ def accepts(address):
         return True
 
 
-def wait_for(condition, timeout=TIMEOUT):
-    """Of what no event tells, and no process of ours."""
-    deadline = time.monotonic() + timeout
+def wait_for(condition, pause=0.01):
+    """Of what no event tells, and no process of ours: look again after each pause, in seconds."""
+    deadline = time.monotonic() + TIMEOUT
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
+        time.sleep(pause)
+
+
+def cpu_seconds(pid):
+    """What a process and all below it have used."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") + sum(map(cpu_seconds, children))
 
 
 class Server:

@@ -11,6 +11,7 @@ import pytest
 import calls
 import servers
 from fcgi_client import Connection
+from responder import Responder
 
 pytestmark = pytest.mark.usefixtures("no_sanitizer")
 FEW, MANY = 20, 220
@@ -34,23 +35,17 @@ def answer(build, tmp, configuration):
     def answer(name, count, **options):
         kind = KINDS[name]
         if kind.claims is None:
-            program, socket = Responder(build, tmp, **options), tmp / "responder.sock"
+            socket = tmp / "responder.sock"
+            program = Responder("--listen", f"unix:{socket}", **options)
         else:
-            program, socket = servers.Handler(build, tmp, made, **options), made.socket
+            socket = made.socket
+            program = servers.Handler(build, tmp, made, **options)
         with program, Connection(f"unix:{socket}") as connection:
             for n in range(count):
                 token = calls.sign(calls.claims_of(made, n=f"{name} {count} {n}", **(kind.claims or {})), calls.SECRET)
                 got = connection.ask(BODY, HTTP_AUTHENTICATION=f"Bearer {token}", QUERY_STRING="hello")
                 assert got.status == kind.status
     return answer
-
-
-class Responder(servers.Server):
-    """The transport alone."""
-
-    def __init__(self, build, tmp, wrapper=(), **popen):
-        super().__init__([*wrapper, build / "tests/integration/responder", "--listen", f"unix:{tmp}/responder.sock"],
-                         tmp / "responder.log", ready=tmp / "responder.sock", **popen)
 
 
 def traced(text):

@@ -426,18 +426,12 @@ def test_a_stop_answers_what_has_begun(conf, handler, nginx, connect):
     made.save()
     program = handler(made)
     url = nginx(program).url
-    before = cpu_seconds(program.pid)
+    before = servers.cpu_seconds(program.pid)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         slow = pool.submit(connect, url, made, hook_id("validator"), body=SLOW_FORM.encode())
-        program.wait_until(lambda: slow.done() or cpu_seconds(program.pid) > before + 0.2)
+        program.wait_until(lambda: slow.done() or servers.cpu_seconds(program.pid) > before + 0.2)
         program.stop()
         assert slow.result().status in (200, 503)
-
-
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 # ------------------------------------------------------------------------------ connect-sim

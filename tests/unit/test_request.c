@@ -13,7 +13,7 @@ static int64_t length;
 static enum err read_env(const char *const *env)
 {
     request_free(&r);
-    request_init(&r, NULL);
+    request_init(&r, NULL, 0);
     request_read_env(&r, (char *const *)(uintptr_t)env, &length);
     return r.err;
 }
@@ -51,7 +51,7 @@ static void refuses_two_values_where_one_must_be(void **state)
 static void keeps_the_first_reason(void **state)
 {
     (void)state;
-    request_init(&r, NULL);
+    request_init(&r, NULL, 0);
     r.body = "body";
     r.body_len = 4;
     char length_var[] = "CONTENT_LENGTH=x", *env[] = {length_var, NULL};
@@ -111,7 +111,7 @@ static void names_every_request_differently(void **state)
     (void)state;
     char ids[100][REQUEST_ID_LEN + 1];
     for (size_t i = 0; i < 100; i++) {
-        request_init(&r, NULL);
+        request_init(&r, NULL, 0);
         assert_int_equal(strspn(r.id, "0123456789abcdef"), REQUEST_ID_LEN);
         memcpy(ids[i], r.id, sizeof ids[i]);
         for (size_t j = 0; j < i; j++)

@@ -266,7 +266,10 @@ def test_what_is_killed_from_outside_is_run_again(program, handler, nginx):
     for pid, line in programs.below(runs.pid).items():
         if "connect-webhook-spawner" in line:
             os.kill(pid, signal.SIGKILL)
+    # The program dies of its keeper's death, a moment after it. (A dead process has no command line.)
+    servers.wait_for(lambda: all("sleep" in line for line in programs.below(runs.pid).values() if line))
     assert validate(conf, server.url)[0].status == 200
+    assert "connect-webhook-spawner has died" in runs.log
     children = programs.below(runs.pid)
     runs.kill()
     runs.expect = -signal.SIGKILL

@@ -58,14 +58,27 @@ auth_sources = \
 	src/auth/keyring.c src/auth/keyring.h
 
 inbox_sources = \
+	src/inbox/accounts.c \
 	src/inbox/backend.h \
+	src/inbox/claims.c \
 	src/inbox/filelock.c src/inbox/filelock.h \
 	src/inbox/inbox.c src/inbox/inbox.h \
+	src/inbox/inbox_memory.c \
 	src/inbox/inbox_sqlite.c \
+	src/inbox/lease.c src/inbox/lease.h \
+	src/inbox/rows.c src/inbox/rows.h \
 	src/inbox/sqlite_db.c src/inbox/sqlite_db.h \
 	src/inbox/sqlite_delivery.c src/inbox/sqlite_delivery.h \
 	src/inbox/sqlite_mark.c src/inbox/sqlite_mark.h \
-	src/inbox/sqlite_tally.c src/inbox/sqlite_tally.h
+	src/inbox/sqlite_schema.c src/inbox/sqlite_schema.h \
+	src/inbox/sqlite_sweep.c \
+	src/inbox/sqlite_tally.c src/inbox/sqlite_tally.h \
+	src/inbox/sqlite_task.c \
+	src/inbox/sqlite_work.h \
+	src/inbox/sweeps.c \
+	src/inbox/tasks.c \
+	src/inbox/verbs.h \
+	src/inbox/wake.c src/inbox/wake.h
 
 api_sources = \
 	src/api/api.c src/api/api.h \
@@ -99,6 +112,8 @@ processors_sources = \
 	src/processors/validation.c src/processors/validation.h
 
 tasks_sources = \
+	src/tasks/backoff.c src/tasks/backoff.h \
+	src/tasks/fingerprint.c src/tasks/fingerprint.h \
 	src/tasks/mark.c src/tasks/mark.h \
 	src/tasks/object_task.c src/tasks/object_task.h \
 	src/tasks/queues.c src/tasks/queues.h \

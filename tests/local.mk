@@ -33,6 +33,7 @@ auth_tests = \
 
 inbox_tests = \
 	tests/unit/test_inbox \
+	tests/unit/test_inbox_sqlite \
 	tests/unit/test_sqlite_db
 
 api_tests = \

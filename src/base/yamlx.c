@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <libfyaml.h>
+#include <sodium.h>
 
 #include "base/array.h"
 #include "base/utf8.h"
@@ -357,6 +358,7 @@ enum err yamlx_parse(const char *name, const char *text, size_t len, struct yaml
         free(y);
         return why_no_memory(why);
     }
+    crypto_hash_sha256(y->sha256, (const unsigned char *)text, len);
     struct loader l = {.file = y, .why = why};
     e = start(&l, text, len);
     if (e == ERR_NOMEM)
@@ -404,6 +406,11 @@ enum err yamlx_load(const char *path, struct yamlx **ret, struct why *why)
 }
 
 /* ------------------------------------------------------------------ walking */
+
+const uint8_t *yamlx_sha256(const struct yamlx *y)
+{
+    return y->sha256;
+}
 
 const struct yamlx_node *yamlx_root(const struct yamlx *y)
 {

@@ -17,8 +17,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define YAMLX_SIZE_MAX  (1024 * 1024) /* bytes of a file */
-#define YAMLX_DEPTH_MAX 16            /* nested sequences and mappings */
+#define YAMLX_SIZE_MAX   (1024 * 1024) /* bytes of a file */
+#define YAMLX_DEPTH_MAX  16            /* nested sequences and mappings */
+#define YAMLX_SHA256_LEN 32            /* bytes */
 
 struct yamlx;      /* a loaded file */
 struct yamlx_node; /* a place in it; borrowed */
@@ -32,7 +33,8 @@ enum err yamlx_load(const char *path, struct yamlx **ret, struct why *why);
 /* The same from memory; `name` stands for the file in errors. */
 enum err yamlx_parse(const char *name, const char *text, size_t len, struct yamlx **ret,
                      struct why *why);
-void yamlx_free(struct yamlx *y); /* NULL is fine */
+void yamlx_free(struct yamlx *y);                   /* NULL is fine */
+const uint8_t *yamlx_sha256(const struct yamlx *y); /* of its text; borrowed */
 
 const struct yamlx_node *yamlx_root(const struct yamlx *y); /* NULL for an empty document */
 

@@ -21,6 +21,7 @@ struct yamlx_node {
 struct yamlx {
     char *name;
     struct yamlx_node *root; /* NULL for an empty document */
+    uint8_t sha256[YAMLX_SHA256_LEN];
 };
 
 #endif

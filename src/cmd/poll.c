@@ -45,8 +45,10 @@ const struct cmd cmd_poll = {
         "  --json               one JSON object a line instead of a table\n"
         "  --help               show this help\n"
         "\n"
-        "Ends with 0 if everything is done or left on purpose (skip, reschedule), else with 1:\n"
-        "something has to be tried again (retry), or is for you to look at (dead).\n"
+        "Ends with 0 if everything is done, left on purpose (skip, reschedule), or in the hands\n"
+        "of another process (busy), else with 1: something has to be tried again (retry), or is\n"
+        "for you to look at (dead). What need not be asked about again is shown with its last\n"
+        "result.\n"
         "\n"
         "Examples:\n"
         "  connect-webhook poll --once --dry-run\n"
@@ -140,17 +142,18 @@ static void show(void *ctx, const struct object_report *o)
 static void print_summary(const struct round *r, bool dry_run)
 {
     const struct work_summary *sum = &r->sum;
+    int64_t objects = work_objects(sum);
     fprintf(stderr, "%zu queue%s", r->queues, r->queues == 1 ? "" : "s");
-    if (sum->count.listed == 0)
+    if (objects == 0)
         fprintf(stderr, "%s\n", r->failed ? ", and not all could be read" : ": nothing to do");
     else
         fprintf(stderr,
                 ", %" PRId64 " object%s: %" PRId64 " done, %" PRId64 " skipped, %" PRId64
                 " to be asked about again, %" PRId64 " to be tried again, %" PRId64
-                " dead, %" PRId64 " not begun%s\n",
-                sum->count.listed, sum->count.listed == 1 ? "" : "s", sum->ended[OUTCOME_DONE],
+                " dead, %" PRId64 " held by others, %" PRId64 " not begun%s\n",
+                objects, objects == 1 ? "" : "s", sum->ended[OUTCOME_DONE],
                 sum->ended[OUTCOME_SKIP], sum->ended[OUTCOME_RESCHEDULE], sum->ended[OUTCOME_RETRY],
-                sum->ended[OUTCOME_REJECT], sum->count.left,
+                sum->ended[OUTCOME_REJECT], sum->ended[OUTCOME_BUSY], sum->left,
                 dry_run ? " (dry run: nothing was changed)" : "");
 }
 
@@ -170,7 +173,7 @@ static void work_off(struct round *r, const struct queues *queues, const struct 
     r->queues++;
     work_add_up(&r->sum, &one);
     r->failed = r->failed || e != ERR_OK || one.ended[OUTCOME_RETRY] > 0 ||
-                one.ended[OUTCOME_REJECT] > 0 || one.count.left > 0;
+                one.ended[OUTCOME_REJECT] > 0 || one.left > 0;
 }
 
 static int go_round(const struct cmd *self, const struct conf *c, const struct queues *queues,
@@ -184,7 +187,7 @@ static int go_round(const struct cmd *self, const struct conf *c, const struct q
         for (size_t i = 0; i < c->webhooks_count; i++)
             if (c->webhooks[i].object_class == *class && stands_for_queue(c, o, i))
                 work_off(&r, queues, &c->webhooks[i], dry_run);
-    if (r.sum.count.listed > 0)
+    if (work_objects(&r.sum) > 0)
         table_print(r.table);
     table_free(r.table);
     print_summary(&r, dry_run);

@@ -1,24 +1,31 @@
 /*
  * backend.h - what keeps the inbox's rows; for the authors of backends only.
  *
- * A backend is one constant and one file: inbox/inbox_<scheme>.c defines
- * `inbox_backend_<scheme>`, and inbox.c lists it. Arguments have been checked by inbox.c. Every
- * backend passes the same contract suite (tests/unit/test_inbox.c).
+ * A backend is one constant, `inbox_backend_<scheme>` in inbox/inbox_<scheme>.c, and inbox.c lists
+ * it. It stores rows, finds them, and makes transactions of what is done to them. What is done is
+ * the same for all (rows.h and the files that use it); arguments have been checked by inbox.c.
+ * Every backend passes the same contract suite (tests/unit/test_inbox.c).
  */
 #ifndef INBOX_BACKEND_H
 #define INBOX_BACKEND_H
 
 #include "inbox/inbox.h"
+#include "inbox/rows.h"
 
 /* The head of every backend's own struct. */
 struct inbox {
     const struct inbox_backend *backend;
+    char owner[LEASE_OWNER_MAX]; /* of the leases that are taken through it */
 };
 
-/* The head of every backend's own lock. */
-struct inbox_lock {
-    const struct inbox_backend *backend;
-};
+/*
+ * Part of a transaction. An error that passes (err_passes()) is the storage's: nothing of the
+ * transaction is kept. Any other is its own, and comes before it has changed anything.
+ */
+typedef enum err inbox_work_fn(struct inbox *i, void *work, struct why *why);
+/* Borrowed for the call. */
+typedef void task_row_fn(void *ctx, const struct task_row *t);
+typedef void attempt_row_fn(void *ctx, const struct attempt_row *a);
 
 struct inbox_backend {
     const char *scheme; /* of its URLs, "sqlite" */
@@ -30,12 +37,73 @@ struct inbox_backend {
     void (*stop)(struct inbox *i); /* any thread */
 
     void (*append)(struct inbox *i, const struct delivery *d, inbox_appended_fn *fn, void *ctx);
+
     enum err (*set_state)(struct inbox *i, int64_t id, enum delivery_state s, struct why *why);
 
-    /* `name` is unique to the queue and fit for a file name. */
-    enum err (*lock)(struct inbox *i, const char *name, int64_t deadline, struct inbox_lock **ret,
-                     struct why *why);
-    void (*unlock)(struct inbox_lock *lock);
+    /* Do `fn` in a transaction, alone, in whatever thread; what it has changed is on stable storage
+     * when this returns ERR_OK. */
+    enum err (*transact)(struct inbox *i, inbox_work_fn *fn, void *work, struct why *why);
+
+    /*
+     * Telling, across processes: tell() ends every wait() for what was heard before. heard() is how
+     * often somebody has told so far; wait() until it is another, `until` (clk_mono_ms), or a stop.
+     * A tell may be missed, never for long.
+     */
+    uint64_t (*heard)(struct inbox *i);
+    enum err (*wait)(struct inbox *i, uint64_t heard, int64_t until);
+    void (*tell)(struct inbox *i);
+
+    /* What follows is for inbox_work_fn alone. Rows that are looked for: ERR_NOT_FOUND, without a
+     * story. A put() stores a new row where `id` is 0, and fills it in. */
+    int64_t (*now_us)(struct inbox *i); /* never steps back, and is later each time */
+
+    enum err (*sweep_find)(struct inbox *i, const struct inbox_queue *q, struct sweep_row *ret,
+                           struct why *why);
+    enum err (*sweep_get)(struct inbox *i, int64_t id, struct sweep_row *ret, struct why *why);
+    enum err (*sweep_put)(struct inbox *i, struct sweep_row *s, struct why *why);
+    /* Of those that nobody holds, of one account and rank, that which is due first. */
+    enum err (*sweep_first)(struct inbox *i, const char *account_id, int rank,
+                            struct sweep_row *ret, struct why *why);
+
+    enum err (*task_find)(struct inbox *i, const struct sweep_row *s, const char *object_id,
+                          struct task_row *ret, struct why *why);
+    enum err (*task_get)(struct inbox *i, int64_t id, struct task_row *ret, struct why *why);
+    enum err (*task_put)(struct inbox *i, struct task_row *t, struct why *why);
+    /* Of those that are ready, of one account and rank, or of one queue, that which is due first.
+     */
+    enum err (*task_first)(struct inbox *i, const char *account_id, int rank, struct task_row *ret,
+                           struct why *why);
+    enum err (*task_next)(struct inbox *i, const struct inbox_queue *q, struct task_row *ret,
+                          struct why *why);
+    /* Those that fit the filter, by id, the newest first. */
+    enum err (*task_page)(struct inbox *i, const struct inbox_filter *f, task_row_fn *fn, void *ctx,
+                          struct why *why);
+    enum err (*attempt_add)(struct inbox *i, const struct attempt_row *a, struct why *why);
+    /* The last INBOX_ATTEMPTS_KEPT, the oldest first. */
+    enum err (*attempt_each)(struct inbox *i, int64_t task_id, attempt_row_fn *fn, void *ctx,
+                             struct why *why);
+
+    /* What is held: the ids of sweeps and tasks, `max` of each kind at most, behind `after`. */
+    enum err (*held)(struct inbox *i, enum inbox_kind kind, int64_t after, int64_t *ret, size_t max,
+                     size_t *ret_count, struct why *why);
+    enum err (*held_count)(struct inbox *i, const char *account_id, int64_t *ret, struct why *why);
+
+    /* The first account behind `after`, in the order of ids. A put() makes one that is new. */
+    enum err (*account_next)(struct inbox *i, const char *after, struct account_row *ret,
+                             struct why *why);
+    enum err (*account_find)(struct inbox *i, const char *account_id, struct account_row *ret,
+                             struct why *why);
+    enum err (*account_put)(struct inbox *i, const struct account_row *a, struct why *why);
+
+    /* A delivery counts as stored now. *ret: the sweep of its queue, stored or not. */
+    enum err (*delivery_renew)(struct inbox *i, int64_t id, struct sweep_row *ret, struct why *why);
+    enum err (*delivery_page)(struct inbox *i, const struct inbox_filter *f, inbox_delivery_fn *fn,
+                              void *ctx, struct why *why);
+
+    /* Deliveries that were stored before that and are not waiting for their sweep, and tasks that
+     * have ended before: `limit` of each at most. */
+    enum err (*prune)(struct inbox *i, int64_t before_us, int64_t limit, int64_t *ret_count,
+                      struct why *why);
 
     enum err (*mark_read)(struct inbox *i, const struct inbox_queue *q, struct inbox_mark *ret,
                           inbox_seen_fn *fn, void *ctx, struct why *why);
@@ -49,6 +117,6 @@ struct inbox_backend {
                            struct why *why);
 };
 
-extern const struct inbox_backend inbox_backend_sqlite;
+extern const struct inbox_backend inbox_backend_memory, inbox_backend_sqlite;
 
 #endif

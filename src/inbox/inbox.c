@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "inbox/backend.h"
+#include "inbox/verbs.h"
 
 static const struct inbox_backend *const backends[] = {
     &inbox_backend_sqlite,
+    &inbox_backend_memory,
 };
 
 static const char *const state_names[] = {
@@ -15,6 +17,17 @@ static const char *const state_names[] = {
     DELIVERY_STATE_LIST(X)
 #undef X
 };
+
+static const char *const task_state_names[] = {
+#define X(code, name) [code] = name,
+    TASK_STATE_LIST(X)
+#undef X
+};
+
+const char *task_state_name(enum task_state s)
+{
+    return task_state_names[s];
+}
 
 const char *delivery_state_name(enum delivery_state s)
 {
@@ -28,8 +41,10 @@ enum err inbox_open(const struct inbox_options *options, struct inbox **ret, str
         if (strncmp(options->url, backends[i]->scheme, len) != 0 || options->url[len] != ':')
             continue;
         enum err e = backends[i]->open(options, options->url + len + 1, ret, why);
-        if (e == ERR_OK)
+        if (e == ERR_OK) {
             (*ret)->backend = backends[i];
+            lease_owner_self((*ret)->owner);
+        }
         return e;
     }
     return why_set(why, ERR_INVALID, "inbox.url: no backend for this kind of URL; use sqlite:PATH");
@@ -73,51 +88,46 @@ enum err inbox_set_state(struct inbox *i, int64_t id, enum delivery_state s, str
     return i->backend->set_state(i, id, s, why);
 }
 
-static enum err check_queue(const struct inbox_queue *q, struct why *why)
+enum err inbox_check_queue(const struct inbox_queue *q, struct why *why)
 {
     if (!object_id_valid(q->account_id) || !object_id_valid(q->product_id))
         return why_set(why, ERR_INVALID, "queue: an id that is not one of Connect's");
     return ERR_OK;
 }
 
-enum err inbox_lock_sweep(struct inbox *i, const struct inbox_queue *q, int64_t deadline,
-                          struct inbox_lock **ret, struct why *why)
+enum err transact_and_tell(struct inbox *i, inbox_work_fn *fn, void *work, struct why *why)
 {
-    char name[256];
-    enum err e = check_queue(q, why);
-    if (e != ERR_OK)
-        return e;
-    snprintf(name, sizeof name, "%s.%s.%s", q->account_id, q->product_id, q->object_class->name);
-    e = i->backend->lock(i, name, deadline, ret, why);
+    enum err e = i->backend->transact(i, fn, work, why);
     if (e == ERR_OK)
-        (*ret)->backend = i->backend;
+        i->backend->tell(i);
     return e;
 }
 
-void inbox_unlock_sweep(struct inbox_lock *lock)
+struct inbox_lease lease_of(enum inbox_kind kind, int64_t id, const struct lease_row *l)
 {
-    if (lock != NULL)
-        lock->backend->unlock(lock);
+    struct inbox_lease lease = {.kind = kind, .id = id};
+    memcpy(lease.token, l->token, sizeof lease.token);
+    return lease;
 }
 
 enum err inbox_mark_read(struct inbox *i, const struct inbox_queue *q, struct inbox_mark *ret,
                          inbox_seen_fn *fn, void *ctx, struct why *why)
 {
-    enum err e = check_queue(q, why);
+    enum err e = inbox_check_queue(q, why);
     return e == ERR_OK ? i->backend->mark_read(i, q, ret, fn, ctx, why) : e;
 }
 
 enum err inbox_mark_write(struct inbox *i, const struct inbox_queue *q, const struct inbox_mark *m,
                           struct why *why)
 {
-    enum err e = check_queue(q, why);
+    enum err e = inbox_check_queue(q, why);
     return e == ERR_OK ? i->backend->mark_write(i, q, m, why) : e;
 }
 
 enum err inbox_mark_seen(struct inbox *i, const struct inbox_queue *q, const char *object_id,
                          int64_t created_us, struct why *why)
 {
-    enum err e = check_queue(q, why);
+    enum err e = inbox_check_queue(q, why);
     if (e == ERR_OK && !object_id_valid(object_id))
         e = why_set(why, ERR_INVALID, "an object's id that is not one of Connect's");
     return e == ERR_OK ? i->backend->mark_seen(i, q, object_id, created_us, why) : e;

@@ -1,11 +1,15 @@
 /*
- * inbox.h - the durable memory of calls: what was acknowledged is here.
+ * inbox.h - the durable memory of calls and of what they lead to: what was acknowledged is here.
  *
- * The web side appends deliveries; append is asynchronous, and its callback runs once the
- * delivery is on stable storage or could not be put there. Backends (inbox/backend.h) keep the
- * rows; this file checks arguments and chooses the backend by URL.
+ * A *delivery* is a call that was acknowledged. It wakes the *sweep* of its queue: what is pending
+ * there is to be listed. A sweep finds objects, and each has a *task*: to be worked on, or
+ * remembered. Whoever works on a sweep or a task holds it by a *lease*.
  *
- * Any thread may call. Times are UTC microseconds since the epoch.
+ * Backends (inbox/backend.h) keep the rows; the files of this folder say what happens to them. Any
+ * thread of any process may call. What a verb has changed is on stable storage when it returns
+ * ERR_OK; it has changed nothing when it returns something else. ERR_STORE and ERR_BUSY, if the
+ * storage fails or is locked, ERR_NOMEM, and ERR_INVALID for what is no id of Connect's are
+ * possible everywhere.
  */
 #ifndef INBOX_INBOX_H
 #define INBOX_INBOX_H
@@ -36,7 +40,7 @@ void inbox_close(struct inbox *i);
 void inbox_stop(struct inbox *i);
 
 #define DELIVERY_STATE_LIST(X)                                                                     \
-    X(DELIVERY_STORED, "stored")   /* acknowledged; its sweep is due */                            \
+    X(DELIVERY_STORED, "stored")   /* acknowledged; it has woken its queue's sweep */              \
     X(DELIVERY_DONE, "done")       /* its sweep has been made */                                   \
     X(DELIVERY_FAILED, "failed")   /* an inline sweep did not end well: Connect will call again */ \
     X(DELIVERY_IGNORED, "ignored") /* verified, but not what its webhook is configured for */
@@ -82,9 +86,10 @@ struct inbox_receipt {
 typedef void inbox_appended_fn(void *ctx, const struct inbox_receipt *receipt);
 
 /*
- * Record a delivery; a repeated token takes the new state, whatever became of the first, for its
- * sweep is due again. `fn` runs exactly once, possibly in another thread or before this returns.
- * ERR_INVALID and ERR_TOO_BIG for a delivery that no backend could keep.
+ * Record a delivery, and wake the sweep of its queue if it is DELIVERY_STORED; a repeated token
+ * takes the new state, whatever became of the first. `fn` runs exactly once, possibly in another
+ * thread or before this returns. ERR_INVALID and ERR_TOO_BIG for a delivery that no backend could
+ * keep.
  */
 void inbox_append(struct inbox *i, const struct delivery *d, inbox_appended_fn *fn, void *ctx);
 
@@ -97,14 +102,249 @@ struct inbox_queue {
     const struct object_class *object_class;
 };
 
+/* ------------------------------------------------------------------------- leases */
+
 /*
- * One runner at a time per queue, across all processes: wait for the sweep's lock until `deadline`
- * (clk_mono_ms; 0 does not wait). ERR_BUSY if it is held.
+ * Who works on a sweep or a task holds it by a lease. It ends by itself, so that what a program
+ * that dies has held is taken over; who is slow and alive sends heartbeats. Each verb that is given
+ * a lease which somebody else has taken over, or that was given back, changes nothing: ERR_FENCED.
+ *
+ * Durations go in and come out; whatever is stored is by a clock of the backend's own, which no
+ * step of the machine's moves.
  */
-struct inbox_lock;
-enum err inbox_lock_sweep(struct inbox *i, const struct inbox_queue *q, int64_t deadline,
-                          struct inbox_lock **ret, struct why *why);
-void inbox_unlock_sweep(struct inbox_lock *lock); /* NULL is fine */
+#define INBOX_LEASE_LEN 16 /* bytes, at random */
+
+enum inbox_kind { INBOX_SWEEP, INBOX_TASK };
+
+struct inbox_lease {
+    enum inbox_kind kind;
+    int64_t id; /* of the sweep or task */
+    uint8_t token[INBOX_LEASE_LEN];
+};
+
+/* Still at work: the lease ends `lease_ms` from now. ERR_FENCED, ERR_STORE. */
+enum err inbox_heartbeat(struct inbox *i, const struct inbox_lease *lease, int64_t lease_ms,
+                         struct why *why);
+/* Take back what was held by leases that have ended, and by programs of this machine that are gone:
+ * it is due again, at once. *ret_count: how many. Costs what is held, not what is kept. */
+enum err inbox_recover(struct inbox *i, int64_t *ret_count, struct why *why);
+
+/* ------------------------------------------------------------------------- sweeps */
+
+/* One queue's listing, as it was claimed. */
+struct inbox_sweep {
+    struct inbox_lease lease;
+    char account_id[OBJECT_ID_MAX], product_id[OBJECT_ID_MAX];
+    const struct object_class *object_class;
+    bool called;      /* a call has told of the queue since the last one; else it is a poll */
+    int64_t failures; /* in a row before it */
+};
+
+/*
+ * Hold the sweep of one queue, due or not: wait until `deadline` (clk_mono_ms; 0 does not wait) for
+ * who holds it. What was due is taken in; what is told of the queue from now on is due when this
+ * one has ended. ERR_BUSY if it is held that long, ERR_STOPPED, ERR_STORE.
+ */
+enum err inbox_take_sweep(struct inbox *i, const struct inbox_queue *q, int64_t lease_ms,
+                          int64_t deadline, struct inbox_sweep *ret, struct why *why);
+
+struct inbox_sweep_end {
+    const char *error; /* why the list could not be read; NULL: it was */
+    int64_t retry_ms;  /* after an error: due again then; -1: not by itself */
+    int64_t poll_ms;   /* due without a call then; -1: never */
+};
+/* ERR_FENCED, ERR_STORE. */
+enum err inbox_end_sweep(struct inbox *i, const struct inbox_lease *lease,
+                         const struct inbox_sweep_end *end, struct why *why);
+
+/* Let a queue be polled in `poll_ms` at the latest. */
+enum err inbox_plan_poll(struct inbox *i, const struct inbox_queue *q, int64_t poll_ms,
+                         struct why *why);
+
+/* -------------------------------------------------------------------------- tasks */
+
+#define INBOX_FINGERPRINT_LEN 32   /* bytes */
+#define INBOX_FOUND_MAX       500  /* objects of one inbox_found() */
+#define INBOX_ATTEMPTS_KEPT   20   /* of a task: the last ones */
+#define INBOX_CALLS_MAX       4096 /* bytes of what an attempt asked of Connect */
+
+#define TASK_STATE_LIST(X)                                              \
+    X(TASK_READY, "ready")     /* to be worked on, when it is due */    \
+    X(TASK_RUNNING, "running") /* somebody holds it */                  \
+    X(TASK_DONE, "done")       /* ended, until its object is another */ \
+    X(TASK_SKIPPED, "skipped") /* ... or a while is over */             \
+    X(TASK_DEAD, "dead")       /* as done; for a person to look at */
+
+enum task_state {
+#define X(code, name) code,
+    TASK_STATE_LIST(X)
+#undef X
+        TASK__STATES
+};
+const char *task_state_name(enum task_state s); /* static */
+
+/* What became of an object when it was last worked on, for people: without secrets, passwords and
+ * tokens. "" where there is nothing to tell; longer texts are cut. */
+struct inbox_story {
+    char result[16];
+    char type[24], before[32], after[32];
+    char action[24];
+    char rule[160];
+    char reason[WHY_MAX];
+};
+
+/* An object of a queue, and what is remembered of it. One a class and account. */
+struct inbox_task {
+    int64_t id;
+    struct inbox_lease lease; /* as it was claimed; else of no use */
+    char account_id[OBJECT_ID_MAX], product_id[OBJECT_ID_MAX], object_id[OBJECT_ID_MAX];
+    const struct object_class *object_class;
+    enum task_state state;
+    bool called;       /* a call has led to it; else polling alone */
+    int64_t due_ms;    /* from now; ready: when it is due; skipped: until when; else 0 */
+    int64_t asked;     /* how often it was claimed, this time included */
+    int64_t failures;  /* attempts in a row that failed */
+    int64_t created_s; /* UTC, for people */
+    int64_t updated_s;
+    struct inbox_story story;
+};
+
+/* Called from another thread, before the verb returns; everything is borrowed. */
+typedef void inbox_task_fn(void *ctx, const struct inbox_task *t);
+
+struct inbox_found {
+    const char *object_id;
+    const char *type, *state; /* as it was listed, for people */
+    /* Of all that a decision depends on. While it is the same, what has ended stays ended. */
+    uint8_t fingerprint[INBOX_FINGERPRINT_LEN];
+};
+
+/*
+ * What a sweep has found, INBOX_FOUND_MAX at most: new objects are ready, those that have changed
+ * are so again, and the others stay what they are. `retry_now`: what failed and
+ * waits to be tried again is due, too; if it fails again, that is no failure more, for it came
+ * early. `fn` is told what has become of each, in their order. ERR_FENCED, ERR_STORE: nothing was
+ * added.
+ */
+enum err inbox_found(struct inbox *i, const struct inbox_lease *sweep,
+                     const struct inbox_found *found, size_t count, bool retry_now,
+                     inbox_task_fn *fn, void *ctx, struct why *why);
+
+/* Hold the next task of one queue that is due, the oldest due first. ERR_NOT_FOUND: none is. */
+enum err inbox_claim_task(struct inbox *i, const struct inbox_queue *q, int64_t lease_ms,
+                          struct inbox_task *ret, struct why *why);
+
+struct inbox_task_end {
+    enum task_state state; /* any but running */
+    int64_t after_ms;      /* ready: when it is due again; skipped: for how long it is so */
+    bool failed;           /* counts as a failure */
+    const struct inbox_story *story;
+    const char *calls; /* what was asked of Connect: JSON, INBOX_CALLS_MAX at most; NULL: nothing */
+};
+/* An object that was found to be another while it was held is ready again, whatever it ended with.
+ * ERR_FENCED, ERR_STORE. */
+enum err inbox_end_task(struct inbox *i, const struct inbox_lease *lease,
+                        const struct inbox_task_end *end, struct why *why);
+
+/* As if it had not been held: nobody was asked about it. It is ready `after_ms` from now.
+ * ERR_FENCED, ERR_STORE. */
+enum err inbox_give_back(struct inbox *i, const struct inbox_lease *task, int64_t after_ms,
+                         struct why *why);
+
+/* ------------------------------------------------------------------ whatever is due */
+
+struct inbox_claimed {
+    enum inbox_kind kind;
+    struct inbox_sweep sweep; /* of a sweep */
+    struct inbox_task task;   /* of a task */
+};
+
+/*
+ * Hold what is due next of all queues: of tier configurations first, then of fulfillment requests,
+ * then of the rest; of these, what has been due for longest. Left out are accounts that are halted,
+ * and those that hold their share of `workers` already: as many as there are for each account with
+ * work, at least one (0: there are no shares). ERR_NOT_FOUND: nothing.
+ */
+enum err inbox_claim(struct inbox *i, int64_t workers, int64_t lease_ms, struct inbox_claimed *ret,
+                     struct why *why);
+/* Wait until inbox_claim() may have something to give, whoever has put it there. ERR_TIMEOUT at
+ * `deadline` (clk_mono_ms), ERR_STOPPED, ERR_STORE. */
+enum err inbox_wait(struct inbox *i, int64_t workers, int64_t deadline, struct why *why);
+/* End all waits of all processes, so that they look again. */
+void inbox_notify(struct inbox *i);
+
+/* ------------------------------------------------------------------------ accounts */
+
+/* Nothing of the account is claimed for so long; a longer halt stays. */
+enum err inbox_halt(struct inbox *i, const char *account_id, int64_t for_ms, struct why *why);
+enum err inbox_resume(struct inbox *i, const char *account_id, struct why *why);
+/*
+ * Part of the calls to Connect that all processes together may make for an account in this second:
+ * half of what is left of `per_s`, at least one. *ret_calls is 0 if nothing is; *ret_wait_ms is how
+ * long the second lasts.
+ */
+enum err inbox_take_rate(struct inbox *i, const char *account_id, int64_t per_s, int64_t *ret_calls,
+                         int64_t *ret_wait_ms, struct why *why);
+
+/* ------------------------------------------------------------------- the operator's */
+
+#define INBOX_PAGE_MAX 500 /* rows of one page */
+
+/* What is looked for, the newest first. What is NULL or 0 does not matter. */
+struct inbox_filter {
+    int64_t before_id; /* the last id of the page before */
+    int limit;         /* rows, INBOX_PAGE_MAX at most */
+    const char *account_id, *product_id, *object_id, *webhook_id;
+    const struct object_class *object_class;
+    unsigned states; /* of tasks: 1 << TASK_READY | ... */
+};
+
+enum err inbox_each_task(struct inbox *i, const struct inbox_filter *f, inbox_task_fn *fn,
+                         void *ctx, struct why *why);
+
+/* A delivery as it was stored. */
+struct inbox_delivery {
+    int64_t id;
+    uint8_t token_sha256[INBOX_TOKEN_HASH_LEN];
+    enum delivery_state state; /* done: also once a sweep has been made that began after it */
+    const char *webhook_id, *account_id, *product_id;
+    const char *object_class; /* by name */
+    const char *triggered_at; /* or NULL */
+    int64_t received_us, last_received_us;
+    int64_t seen;
+    const char *claims, *body;
+    size_t claims_len, body_len;
+};
+typedef void inbox_delivery_fn(void *ctx, const struct inbox_delivery *d);
+enum err inbox_each_delivery(struct inbox *i, const struct inbox_filter *f, inbox_delivery_fn *fn,
+                             void *ctx, struct why *why);
+
+/* A time somebody worked on a task. */
+struct inbox_attempt {
+    int64_t started_s, ended_s; /* UTC */
+    const char *result, *reason;
+    const char *calls; /* JSON, or "" */
+};
+typedef void inbox_attempt_fn(void *ctx, const struct inbox_attempt *a);
+/* The last ones of a task, the oldest first. */
+enum err inbox_each_attempt(struct inbox *i, int64_t task_id, inbox_attempt_fn *fn, void *ctx,
+                            struct why *why);
+
+/* Have a task worked on now, whatever it ended with. ERR_NOT_FOUND; ERR_BUSY: somebody holds it. */
+enum err inbox_retry_task(struct inbox *i, int64_t id, struct why *why);
+/* It is over, until its object changes. ERR_NOT_FOUND, ERR_BUSY. */
+enum err inbox_discard_task(struct inbox *i, int64_t id, struct why *why);
+/* As if the delivery had come again, also one that was ignored. ERR_NOT_FOUND. */
+enum err inbox_replay(struct inbox *i, int64_t delivery, struct why *why);
+
+/*
+ * Forget deliveries whose sweep has been made, and tasks that have ended, that have been as they
+ * are for `age_ms`: `limit` of each at most. *ret_count: how many; call again until it is 0.
+ */
+enum err inbox_prune(struct inbox *i, int64_t age_ms, int64_t limit, int64_t *ret_count,
+                     struct why *why);
+
+/* -------------------------------------------------------------------------- marks */
 
 /*
  * How far a queue has been seen whose objects have no state: the high-water mark of the times at
@@ -129,6 +369,8 @@ enum err inbox_mark_write(struct inbox *i, const struct inbox_queue *q, const st
 /* An object has been seen, and need not be again. ERR_STORE. */
 enum err inbox_mark_seen(struct inbox *i, const struct inbox_queue *q, const char *object_id,
                          int64_t created_us, struct why *why);
+
+/* ------------------------------------------------------------------------- tallies */
 
 /* How the calls of a webhook went that leave nothing else: those of a validator, for forms hold
  * people's data. */

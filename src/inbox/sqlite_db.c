@@ -10,16 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clk.h"
 #include "base/log.h"
 #include "inbox/filelock.h"
+#include "inbox/sqlite_schema.h"
+#include "inbox/wake.h"
 
-#define PATH_LEN_MAX   4000       /* bytes of the database's path */
-#define BATCH_MAX      512        /* changes of one transaction */
-#define APPLICATION_ID 0x43576862 /* "CWhb": marks the file as ours */
-#define BUSY_PAUSE_MS  5          /* between looks at a database that a stranger has locked */
+#define PATH_LEN_MAX  4000 /* bytes of the database's path */
+#define BATCH_MAX     512  /* changes of one transaction */
+#define CLOCK_KEEP_US (60 * CLK_S_US)
+#define BUSY_PAUSE_MS 5 /* between looks at a database that a stranger has locked */
 #define CHECKPOINT_PAGES \
     4000 /* WAL pages: often enough to bound it, seldom enough to cost nothing */
 
@@ -50,11 +53,16 @@ struct sqlite_db {
     struct file_id ids[FILES]; /* of our files, as they were when we opened them */
     int64_t busy_since;        /* clk_mono_ms: when SQLite's own wait began */
     struct statement statements[SQLITE_STATEMENTS_MAX];
+    int64_t clock_us;      /* the inbox's clock, when this boot's was 0 */
+    int64_t clock_last_us; /* what was told last */
+    int64_t clock_kept_us; /* what was stored last */
+    bool tells;            /* what is committed next is to be told of */
+    struct wake *wake;
 
     pthread_t writer; /* uses what is above, alone, from when it is started to when it has ended */
-    pthread_mutex_t lock; /* guards what follows, and whether an item is over */
-    pthread_cond_t wake;  /* the writer: there is work, or none will come */
-    pthread_cond_t told;  /* those who wait: something is over */
+    pthread_mutex_t lock;  /* guards what follows, and whether an item is over */
+    pthread_cond_t wanted; /* the writer: there is work, or none will come */
+    pthread_cond_t told;   /* those who wait: something is over */
     struct sqlite_item *first, **last;
     size_t urgent;    /* how many of them cannot wait */
     int64_t later_by; /* clk_mono_ms: when those that can have waited long enough */
@@ -63,7 +71,7 @@ struct sqlite_db {
 
 /* ---------------------------------------------------------------------- statements */
 
-static enum err db_failed(const struct sqlite_db *d, const char *doing, struct why *why)
+enum err sqlite_db_failed(const struct sqlite_db *d, const char *doing, struct why *why)
 {
     int code = sqlite3_errcode(d->db);
     if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
@@ -75,11 +83,11 @@ static enum err db_failed(const struct sqlite_db *d, const char *doing, struct w
                    doing, sqlite3_errmsg(d->db));
 }
 
-static enum err db_exec(const struct sqlite_db *d, const char *sql, struct why *why)
+enum err sqlite_db_exec(const struct sqlite_db *d, const char *sql, struct why *why)
 {
     if (sqlite3_exec(d->db, sql, NULL, NULL, NULL) == SQLITE_OK)
         return ERR_OK;
-    return db_failed(d, sql, why);
+    return sqlite_db_failed(d, sql, why);
 }
 
 sqlite3_stmt *sqlite_db_statement(struct sqlite_db *d, const char *sql, struct why *why)
@@ -92,7 +100,7 @@ sqlite3_stmt *sqlite_db_statement(struct sqlite_db *d, const char *sql, struct w
     sqlite3_finalize(s->prepared); /* only if there are more than have room */
     if (sqlite3_prepare_v3(d->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->prepared, NULL) !=
         SQLITE_OK) {
-        db_failed(d, "prepare", why);
+        sqlite_db_failed(d, "prepare", why);
         return NULL;
     }
     s->sql = sql;
@@ -102,6 +110,51 @@ sqlite3_stmt *sqlite_db_statement(struct sqlite_db *d, const char *sql, struct w
 void sqlite_db_bind_text(sqlite3_stmt *q, int i, const char *text)
 {
     sqlite3_bind_text(q, i, text, -1, SQLITE_STATIC);
+}
+
+void sqlite_db_bind_ints(sqlite3_stmt *q, int i, const int64_t *list, size_t count)
+{
+    for (size_t n = 0; n < count; n++)
+        sqlite3_bind_int64(q, i + (int)n, list[n]);
+}
+
+void sqlite_db_bind_queue(sqlite3_stmt *q, const struct inbox_queue *queue)
+{
+    sqlite_db_bind_text(q, 1, queue->account_id);
+    sqlite_db_bind_text(q, 2, queue->product_id);
+    sqlite_db_bind_text(q, 3, queue->object_class->name);
+}
+
+void sqlite_db_bind_lease(sqlite3_stmt *q, int i, const struct lease_row *l)
+{
+    sqlite3_bind_blob(q, i, l->token, sizeof l->token, SQLITE_STATIC);
+    sqlite3_bind_int64(q, i + 1, l->until_us);
+    sqlite_db_bind_text(q, i + 2, l->owner);
+}
+
+void sqlite_db_text(sqlite3_stmt *row, int i, char *ret, size_t size)
+{
+    const char *text = (const char *)sqlite3_column_text(row, i);
+    snprintf(ret, size, "%s", text != NULL ? text : "");
+}
+
+void sqlite_db_blob(sqlite3_stmt *row, int i, uint8_t *ret, size_t size)
+{
+    memset(ret, 0, size);
+    if (sqlite3_column_bytes(row, i) == (int)size)
+        memcpy(ret, sqlite3_column_blob(row, i), size);
+}
+
+void sqlite_db_lease(sqlite3_stmt *row, int i, struct lease_row *ret)
+{
+    sqlite_db_blob(row, i, ret->token, sizeof ret->token);
+    ret->until_us = sqlite3_column_int64(row, i + 1);
+    sqlite_db_text(row, i + 2, ret->owner, sizeof ret->owner);
+}
+
+const struct object_class *sqlite_db_class(sqlite3_stmt *row, int i)
+{
+    return object_class_find((const char *)sqlite3_column_text(row, i));
 }
 
 enum err sqlite_db_step(struct sqlite_db *d, sqlite3_stmt *q, int64_t *ret_columns, int columns,
@@ -114,7 +167,7 @@ enum err sqlite_db_step(struct sqlite_db *d, sqlite3_stmt *q, int64_t *ret_colum
     if (step == SQLITE_ROW)
         step = sqlite3_step(q);
     if (step != SQLITE_DONE)
-        e = db_failed(d, doing, why);
+        e = sqlite_db_failed(d, doing, why);
     sqlite3_reset(q);
     sqlite3_clear_bindings(q);
     return e;
@@ -126,20 +179,40 @@ enum err sqlite_db_each(struct sqlite_db *d, sqlite3_stmt *q, sqlite_row_fn *fn,
     int step;
     while ((step = sqlite3_step(q)) == SQLITE_ROW)
         fn(ctx, q);
-    enum err e = step == SQLITE_DONE ? ERR_OK : db_failed(d, doing, why);
+    enum err e = step == SQLITE_DONE ? ERR_OK : sqlite_db_failed(d, doing, why);
     sqlite3_reset(q);
     sqlite3_clear_bindings(q);
     return e;
 }
 
-static enum err db_number(const struct sqlite_db *d, const char *sql, int *ret, struct why *why)
+enum err sqlite_db_run(struct sqlite_db *d, sqlite3_stmt *q, const char *doing, struct why *why)
+{
+    enum err e = sqlite_db_step(d, q, NULL, 0, doing, why);
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err sqlite_db_put_row(struct sqlite_db *d, sqlite3_stmt *q, int64_t *id, const char *doing,
+                           struct why *why)
+{
+    enum err e = sqlite_db_run(d, q, doing, why);
+    if (e == ERR_OK && *id == 0)
+        *id = sqlite3_last_insert_rowid(d->db);
+    return e;
+}
+
+int64_t sqlite_db_changes(const struct sqlite_db *d)
+{
+    return sqlite3_changes64(d->db);
+}
+
+enum err sqlite_db_number(const struct sqlite_db *d, const char *sql, int64_t *ret, struct why *why)
 {
     sqlite3_stmt *q = NULL;
     enum err e = ERR_OK;
     if (sqlite3_prepare_v2(d->db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW)
-        *ret = sqlite3_column_int(q, 0);
+        *ret = sqlite3_column_int64(q, 0);
     else
-        e = db_failed(d, sql, why);
+        e = sqlite_db_failed(d, sql, why);
     sqlite3_finalize(q);
     return e;
 }
@@ -173,7 +246,7 @@ static enum err db_begin(struct sqlite_db *d, struct why *why)
     enum err e = take_lock(d, why);
     if (e != ERR_OK)
         return e;
-    e = db_exec(d, "BEGIN IMMEDIATE", why);
+    e = sqlite_db_exec(d, "BEGIN IMMEDIATE", why);
     if (e != ERR_OK)
         filelock_give(d->lock_fd);
     return e;
@@ -209,7 +282,7 @@ static enum err check_files(const struct sqlite_db *d, struct why *why)
 static enum err db_end(struct sqlite_db *d, enum err e, struct why *why)
 {
     if (e == ERR_OK)
-        e = db_exec(d, "COMMIT", why);
+        e = sqlite_db_exec(d, "COMMIT", why);
     if (e == ERR_OK)
         e = check_files(d, why);
     /* A failed COMMIT may or may not have ended the transaction. */
@@ -224,88 +297,56 @@ static enum err db_end(struct sqlite_db *d, enum err e, struct why *why)
     return e;
 }
 
-/* ------------------------------------------------------------------------- schema */
+/* -------------------------------------------------------------------------- clock */
 
-/* What makes version n + 1 of version n: never changed, only added to. A version that has been
- * released is somebody's file. */
-static const char *const ladder[] = {
-    "CREATE TABLE delivery ("
-    "  id INTEGER PRIMARY KEY,"
-    "  token_sha256 BLOB NOT NULL,"
-    "  exp INTEGER NOT NULL,"
-    "  state TEXT NOT NULL,"
-    "  webhook_id TEXT NOT NULL,"
-    "  account_id TEXT NOT NULL,"
-    "  product_id TEXT NOT NULL,"
-    "  object_class TEXT NOT NULL,"
-    "  triggered_at TEXT,"
-    "  received_us INTEGER NOT NULL,"
-    "  last_received_us INTEGER NOT NULL,"
-    "  seen INTEGER NOT NULL DEFAULT 1,"
-    "  claims TEXT NOT NULL,"
-    "  body BLOB NOT NULL"
-    ") STRICT;"
-    "CREATE UNIQUE INDEX delivery_token ON delivery (exp, token_sha256);",
-
-    "CREATE TABLE mark ("
-    "  account_id TEXT NOT NULL,"
-    "  product_id TEXT NOT NULL,"
-    "  object_class TEXT NOT NULL,"
-    "  from_us INTEGER NOT NULL,"
-    "  since_us INTEGER NOT NULL,"
-    "  called INTEGER NOT NULL,"
-    "  PRIMARY KEY (account_id, product_id, object_class)"
-    ") STRICT, WITHOUT ROWID;"
-    "CREATE TABLE mark_seen ("
-    "  account_id TEXT NOT NULL,"
-    "  product_id TEXT NOT NULL,"
-    "  object_class TEXT NOT NULL,"
-    "  object_id TEXT NOT NULL,"
-    "  created_us INTEGER NOT NULL,"
-    "  PRIMARY KEY (account_id, product_id, object_class, object_id)"
-    ") STRICT, WITHOUT ROWID;",
-
-    "CREATE TABLE tally ("
-    "  webhook_id TEXT PRIMARY KEY,"
-    "  success INTEGER NOT NULL,"
-    "  failure INTEGER NOT NULL,"
-    "  failure_since_last_success INTEGER NOT NULL,"
-    "  last_success_us INTEGER NOT NULL,"
-    "  last_failure_us INTEGER NOT NULL"
-    ") STRICT, WITHOUT ROWID;",
-};
-#define SCHEMA_VERSION ((int)(sizeof ladder / sizeof *ladder))
-
-static enum err climb(const struct sqlite_db *d, int version, struct why *why)
+static int64_t boot_us(void)
 {
-    char stamp[96];
-    enum err e = ERR_OK;
-    while (e == ERR_OK && version < SCHEMA_VERSION)
-        e = db_exec(d, ladder[version++], why);
-    snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d",
-             APPLICATION_ID, SCHEMA_VERSION);
-    return e == ERR_OK ? db_exec(d, stamp, why) : e;
+    struct timespec ts;
+    clock_gettime(CLOCK_BOOTTIME, &ts);
+    return (int64_t)ts.tv_sec * CLK_S_US + ts.tv_nsec / 1000;
 }
 
-static enum err raise_schema(struct sqlite_db *d, struct why *why)
+int64_t sqlite_now_us(struct inbox *i)
 {
-    int version = 0, id = 0, tables = 0;
-    enum err e = db_number(d, "PRAGMA user_version", &version, why);
-    if (e == ERR_OK)
-        e = db_number(d, "PRAGMA application_id", &id, why);
-    if (e == ERR_OK)
-        e = db_number(d, "SELECT count(*) FROM sqlite_schema", &tables, why);
-    if (e != ERR_OK)
-        return e;
-    if (id != APPLICATION_ID && tables > 0)
-        return why_set(why, ERR_STORE, "inbox %s: is another program's database; name another file",
-                       d->path);
-    if (version > SCHEMA_VERSION)
-        return why_set(why, ERR_STORE,
-                       "inbox %s: was written by a newer version (schema %d, this one knows %d); "
-                       "install that version again",
-                       d->path, version, SCHEMA_VERSION);
-    return version < SCHEMA_VERSION ? climb(d, version, why) : ERR_OK;
+    struct sqlite_db *d = (struct sqlite_db *)i;
+    int64_t now_us = d->clock_us + boot_us();
+    d->clock_last_us = now_us > d->clock_last_us ? now_us : d->clock_last_us + 1;
+    return d->clock_last_us;
+}
+
+/* The first of a boot begins where the last one ended, or at the machine's time if that is later;
+ * the others go on with it. */
+static enum err read_clock(struct sqlite_db *d, struct why *why)
+{
+    static const char begin_sql[] =
+        "INSERT INTO clock (id, boot, at_boot_us, latest_us)"
+        " VALUES (1, ?1, max(?2, ifnull((SELECT latest_us FROM clock), 0)) - ?3, ?2)"
+        " ON CONFLICT (id) DO UPDATE SET boot = excluded.boot, at_boot_us = excluded.at_boot_us"
+        " WHERE boot <> excluded.boot";
+    sqlite3_stmt *q = sqlite_db_statement(d, begin_sql, why);
+    char boot[40];
+    if (q == NULL)
+        return ERR_STORE;
+    lease_boot_id(boot);
+    sqlite_db_bind_text(q, 1, boot);
+    sqlite3_bind_int64(q, 2, clk_wall_us());
+    sqlite3_bind_int64(q, 3, boot_us());
+    enum err e = sqlite_db_run(d, q, "begin the clock", why);
+    return e == ERR_OK ? sqlite_db_number(d, "SELECT at_boot_us FROM clock", &d->clock_us, why) : e;
+}
+
+/* Often enough that the next boot's times come after this one's. */
+static enum err keep_clock(struct sqlite_db *d, struct why *why)
+{
+    static const char keep_sql[] = "UPDATE clock SET latest_us = max(latest_us, ?1)";
+    if (d->clock_last_us - d->clock_kept_us < CLOCK_KEEP_US)
+        return ERR_OK;
+    sqlite3_stmt *q = sqlite_db_statement(d, keep_sql, why);
+    if (q == NULL)
+        return ERR_STORE;
+    sqlite3_bind_int64(q, 1, d->clock_last_us);
+    d->clock_kept_us = d->clock_last_us;
+    return sqlite_db_run(d, q, "keep the clock", why);
 }
 
 /* ------------------------------------------------------------------------- writer */
@@ -323,6 +364,8 @@ static enum err commit(struct sqlite_db *d, struct sqlite_item *list, struct why
             *why = i->why;
         }
     }
+    if (e == ERR_OK)
+        e = keep_clock(d, why);
     return db_end(d, e, why);
 }
 
@@ -343,7 +386,7 @@ static struct sqlite_item *take_batch(struct sqlite_db *d)
 {
     pthread_mutex_lock(&d->lock);
     while (d->urgent == 0 && !d->ending && (d->first == NULL || clk_mono_ms() < d->later_by))
-        clk_cond_wait(&d->wake, &d->lock, d->first != NULL ? d->later_by : CLK_NEVER);
+        clk_cond_wait(&d->wanted, &d->lock, d->first != NULL ? d->later_by : CLK_NEVER);
     struct sqlite_item *list = d->first, **end = &list;
     for (int n = 0; *end != NULL && n < BATCH_MAX; n++) {
         d->urgent -= !(*end)->can_wait;
@@ -362,7 +405,10 @@ static void *writer_main(void *arg)
     struct sqlite_db *d = arg;
     for (struct sqlite_item *list; (list = take_batch(d)) != NULL;) {
         struct why why;
+        d->tells = false;
         enum err e = commit(d, list, &why);
+        if (e == ERR_OK && d->tells)
+            wake_tell(d->wake);
         while (list != NULL) {
             struct sqlite_item *i = list;
             list = i->next;
@@ -387,7 +433,7 @@ static void end_writer(struct sqlite_db *d)
 {
     pthread_mutex_lock(&d->lock);
     d->ending = true;
-    pthread_cond_signal(&d->wake);
+    pthread_cond_signal(&d->wanted);
     pthread_mutex_unlock(&d->lock);
     pthread_join(d->writer, NULL);
 }
@@ -405,7 +451,7 @@ static void put(struct sqlite_db *d, struct sqlite_item *item, bool can_wait)
     d->last = &item->next;
     d->urgent += !can_wait;
     if (!can_wait || is_first)
-        pthread_cond_signal(&d->wake);
+        pthread_cond_signal(&d->wanted);
     pthread_mutex_unlock(&d->lock);
 }
 
@@ -427,6 +473,46 @@ enum err sqlite_db_do(struct sqlite_db *d, struct sqlite_item *item, struct why 
         pthread_cond_wait(&d->told, &d->lock);
     pthread_mutex_unlock(&d->lock);
     return item->err == ERR_OK ? ERR_OK : why_set(why, item->err, "%s", item->why.text);
+}
+
+struct transaction {
+    struct sqlite_item head;
+    inbox_work_fn *fn;
+    void *work;
+};
+
+static enum err do_work(struct sqlite_db *d, struct sqlite_item *item, struct why *why)
+{
+    const struct transaction *t = (const struct transaction *)item;
+    return t->fn(&d->head, t->work, why);
+}
+
+enum err sqlite_transact(struct inbox *i, inbox_work_fn *fn, void *work, struct why *why)
+{
+    struct transaction t = {.head = {.apply = do_work}, .fn = fn, .work = work};
+    return sqlite_db_do((struct sqlite_db *)i, &t.head, why);
+}
+
+/* ------------------------------------------------------------------------ telling */
+
+void sqlite_db_tells(struct sqlite_db *d)
+{
+    d->tells = true;
+}
+
+uint64_t sqlite_heard(struct inbox *i)
+{
+    return wake_heard(((struct sqlite_db *)i)->wake);
+}
+
+enum err sqlite_wait(struct inbox *i, uint64_t heard, int64_t until)
+{
+    return wake_wait(((struct sqlite_db *)i)->wake, heard, until);
+}
+
+void sqlite_tell(struct inbox *i)
+{
+    wake_tell(((struct sqlite_db *)i)->wake);
 }
 
 /* ------------------------------------------------------------- open and close */
@@ -461,13 +547,11 @@ static enum err choose_mode(struct sqlite_db *d, struct why *why)
     return ERR_OK;
 }
 
-/* A lock file beside the database. */
-static enum err open_beside(const struct sqlite_db *d, const char *suffix, const char *name,
-                            int *ret_fd, struct why *why)
+static enum err open_lock(struct sqlite_db *d, struct why *why)
 {
-    char path[PATH_LEN_MAX + 300];
-    snprintf(path, sizeof path, "%s%s%s", d->path, suffix, name);
-    return filelock_open(path, d->mode, ret_fd, why);
+    char path[PATH_LEN_MAX + 8];
+    snprintf(path, sizeof path, "%s%s", d->path, file_suffixes[FILE_LOCK]);
+    return filelock_open(path, d->mode, &d->lock_fd, why);
 }
 
 static enum err open_db(struct sqlite_db *d, struct why *why)
@@ -484,7 +568,7 @@ static enum err open_db(struct sqlite_db *d, struct why *why)
     }
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
     if (sqlite3_open_v2(d->path, &d->db, flags, NULL) != SQLITE_OK)
-        return db_failed(d, "open", why);
+        return sqlite_db_failed(d, "open", why);
     sqlite3_extended_result_codes(d->db, 0);
     sqlite3_busy_handler(d->db, on_busy, d);
     sqlite3_db_config(d->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
@@ -495,7 +579,9 @@ static enum err open_db(struct sqlite_db *d, struct why *why)
 /* Within the first transaction, which has opened the WAL. */
 static enum err prepare_files(struct sqlite_db *d, struct why *why)
 {
-    enum err e = raise_schema(d, why);
+    enum err e = sqlite_schema_raise(d, d->path, why);
+    if (e == ERR_OK)
+        e = read_clock(d, why);
     for (int f = 0; e == ERR_OK && f < FILES; f++)
         if (identify(d, f, &d->ids[f]) != ERR_OK)
             e = why_set(why, ERR_STORE, "inbox %s%s: is gone already", d->path, file_suffixes[f]);
@@ -508,10 +594,10 @@ static enum err prepare_db(struct sqlite_db *d, struct why *why)
     enum err e = take_lock(d, why);
     if (e != ERR_OK)
         return e;
-    e = db_exec(d, "PRAGMA journal_mode = WAL", why);
+    e = sqlite_db_exec(d, "PRAGMA journal_mode = WAL", why);
     filelock_give(d->lock_fd);
     if (e == ERR_OK)
-        e = db_exec(d, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0", why);
+        e = sqlite_db_exec(d, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0", why);
     if (e != ERR_OK)
         return e;
     /* Replaces the hook behind wal_autocheckpoint, so it comes after it. */
@@ -530,8 +616,9 @@ static void free_db(struct sqlite_db *d)
         log_error("inbox %s: closed with a statement still in use", d->path);
     if (d->lock_fd >= 0)
         close(d->lock_fd);
+    wake_free(d->wake);
     pthread_cond_destroy(&d->told);
-    pthread_cond_destroy(&d->wake);
+    pthread_cond_destroy(&d->wanted);
     pthread_mutex_destroy(&d->lock);
     free(d->path);
     free(d);
@@ -550,16 +637,18 @@ enum err sqlite_open(const struct inbox_options *options, const char *path, stru
     d->lock_fd = -1;
     d->last = &d->first;
     pthread_mutex_init(&d->lock, NULL);
-    clk_cond_init(&d->wake);
+    clk_cond_init(&d->wanted);
     pthread_cond_init(&d->told, NULL);
     d->path = strdup(path);
     enum err e = d->path == NULL ? why_no_memory(why) : choose_mode(d, why);
     if (e == ERR_OK)
-        e = open_beside(d, file_suffixes[FILE_LOCK], "", &d->lock_fd, why);
+        e = open_lock(d, why);
     if (e == ERR_OK)
         e = open_db(d, why);
     if (e == ERR_OK)
         e = prepare_db(d, why);
+    if (e == ERR_OK)
+        e = wake_new(d->path, d->mode, &d->wake, why);
     if (e == ERR_OK)
         e = start_writer(d, why);
     if (e == ERR_OK)
@@ -577,40 +666,7 @@ void sqlite_close(struct inbox *i)
 
 void sqlite_stop(struct inbox *i)
 {
-    atomic_store(&((struct sqlite_db *)i)->stopped, true);
-}
-
-/* ---------------------------------------------------------------- locks of queues */
-
-struct sqlite_lock {
-    struct inbox_lock head;
-    int fd;
-};
-
-enum err sqlite_lock(struct inbox *i, const char *name, int64_t deadline, struct inbox_lock **ret,
-                     struct why *why)
-{
-    const struct sqlite_db *d = (const struct sqlite_db *)i;
-    struct sqlite_lock *lock = malloc(sizeof *lock);
-    if (lock == NULL)
-        return why_no_memory(why);
-    enum err e = open_beside(d, ".sweep.", name, &lock->fd, why);
-    if (e == ERR_OK) {
-        e = filelock_take(lock->fd, deadline, &d->stopped);
-        if (e == ERR_OK) {
-            *ret = &lock->head;
-            return ERR_OK;
-        }
-        close(lock->fd);
-        why_set(why, e, "queue %s: %s", name, e == ERR_BUSY ? "another sweep has it" : err_text(e));
-    }
-    free(lock);
-    return e;
-}
-
-void sqlite_unlock(struct inbox_lock *l)
-{
-    struct sqlite_lock *lock = (struct sqlite_lock *)l;
-    close(lock->fd); /* the lock goes with its last descriptor */
-    free(lock);
+    struct sqlite_db *d = (struct sqlite_db *)i;
+    atomic_store(&d->stopped, true);
+    wake_stop(d->wake);
 }

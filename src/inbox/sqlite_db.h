@@ -23,7 +23,7 @@
 
 #include "inbox/backend.h"
 
-#define SQLITE_STATEMENTS_MAX 32 /* texts of statements in this version */
+#define SQLITE_STATEMENTS_MAX 64 /* texts of statements in this version */
 
 struct sqlite_db; /* a struct inbox * is a struct sqlite_db * */
 
@@ -33,9 +33,11 @@ enum err sqlite_open(const struct inbox_options *options, const char *path, stru
                      struct why *why);
 void sqlite_close(struct inbox *i); /* completes what was put */
 void sqlite_stop(struct inbox *i);
-enum err sqlite_lock(struct inbox *i, const char *name, int64_t deadline, struct inbox_lock **ret,
-                     struct why *why);
-void sqlite_unlock(struct inbox_lock *lock);
+enum err sqlite_transact(struct inbox *i, inbox_work_fn *fn, void *work, struct why *why);
+int64_t sqlite_now_us(struct inbox *i);
+uint64_t sqlite_heard(struct inbox *i);
+enum err sqlite_wait(struct inbox *i, uint64_t heard, int64_t until);
+void sqlite_tell(struct inbox *i);
 
 /* One change, the head of its own struct. */
 struct sqlite_item {
@@ -71,15 +73,40 @@ enum err sqlite_db_do(struct sqlite_db *d, struct sqlite_item *item, struct why 
  * the address of its text. Borrowed: sqlite_db_step() ends it. NULL: see `why`.
  */
 sqlite3_stmt *sqlite_db_statement(struct sqlite_db *d, const char *sql, struct why *why);
-/* NULL is a null. */
+/* NULL is a null. What is bound is borrowed until the statement has been run. */
 void sqlite_db_bind_text(sqlite3_stmt *q, int i, const char *text);
+/* Several parameters, from number `i` on: numbers, or what makes a queue (1 to 3) or a lease. */
+void sqlite_db_bind_ints(sqlite3_stmt *q, int i, const int64_t *list, size_t count);
+void sqlite_db_bind_queue(sqlite3_stmt *q, const struct inbox_queue *queue);
+void sqlite_db_bind_lease(sqlite3_stmt *q, int i, const struct lease_row *l);
+/* The same of a row. A blob of another size is all zero. */
+void sqlite_db_text(sqlite3_stmt *row, int i, char *ret, size_t size);
+void sqlite_db_blob(sqlite3_stmt *row, int i, uint8_t *ret, size_t size);
+void sqlite_db_lease(sqlite3_stmt *row, int i, struct lease_row *ret);
+const struct object_class *sqlite_db_class(sqlite3_stmt *row, int i);
+
 /* Run a statement that gives at most one row, of whole numbers, to its end; what it has done is
  * only done then. ERR_NOT_FOUND: no row. */
 enum err sqlite_db_step(struct sqlite_db *d, sqlite3_stmt *q, int64_t *ret_columns, int columns,
                         const char *doing, struct why *why);
+/* ... that gives none. */
+enum err sqlite_db_run(struct sqlite_db *d, sqlite3_stmt *q, const char *doing, struct why *why);
+/* ... that makes a row, whose id *id becomes if it was 0. */
+enum err sqlite_db_put_row(struct sqlite_db *d, sqlite3_stmt *q, int64_t *id, const char *doing,
+                           struct why *why);
+int64_t sqlite_db_changes(const struct sqlite_db *d); /* rows, by the last one */
 /* Run a statement to its end, and pass each row that it gives. */
 typedef void sqlite_row_fn(void *ctx, sqlite3_stmt *row);
 enum err sqlite_db_each(struct sqlite_db *d, sqlite3_stmt *q, sqlite_row_fn *fn, void *ctx,
                         const char *doing, struct why *why);
+
+/* For `apply`: once it is committed, all who wait are to look again. */
+void sqlite_db_tells(struct sqlite_db *d);
+
+/* For the schema. */
+enum err sqlite_db_failed(const struct sqlite_db *d, const char *doing, struct why *why);
+enum err sqlite_db_exec(const struct sqlite_db *d, const char *sql, struct why *why);
+enum err sqlite_db_number(const struct sqlite_db *d, const char *sql, int64_t *ret,
+                          struct why *why);
 
 #endif

@@ -2,20 +2,28 @@
 #include "inbox/sqlite_delivery.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "inbox/sqlite_db.h"
+#include "inbox/sqlite_work.h"
 
 static const char insert_sql[] =
     "INSERT INTO delivery (token_sha256, exp, state, webhook_id, account_id, product_id,"
-    " object_class, triggered_at, received_us, last_received_us, claims, body)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11)"
+    " object_class, triggered_at, received_us, last_received_us, claims, body, stored_us)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12)"
     " ON CONFLICT (exp, token_sha256) DO UPDATE SET"
     "  seen = seen + 1,"
     "  last_received_us = excluded.last_received_us,"
+    "  stored_us = excluded.stored_us,"
     "  state = excluded.state"
     " RETURNING id, seen";
 
 static const char set_state_sql[] = "UPDATE delivery SET state = ?2 WHERE id = ?1 RETURNING id";
+
+/* Nothing changes where it is due already, for a call. */
+static const char wake_sql[] = "UPDATE sweep SET due_us = min(due_us, ?4), called = 1"
+                               " WHERE account_id = ?1 AND product_id = ?2 AND object_class = ?3"
+                               "  AND (due_us > ?4 OR called = 0)";
 
 /* ------------------------------------------------------------------------- append */
 
@@ -27,10 +35,42 @@ struct append {
     int64_t columns[2]; /* id, seen */
 };
 
+/* The queue's first call makes its sweep. */
+static enum err begin_sweep(struct sqlite_db *db, const struct inbox_queue *queue, int64_t now_us,
+                            struct why *why)
+{
+    struct inbox *i = (struct inbox *)db;
+    struct sweep_row s;
+    enum err e = sqlite_sweep_find(i, queue, &s, why);
+    if (e != ERR_NOT_FOUND)
+        return e; /* it is due already */
+    sweep_row_init(&s, queue);
+    sweep_row_wake(&s, now_us);
+    sqlite_db_tells(db);
+    return sqlite_sweep_put(i, &s, why);
+}
+
+static enum err wake(struct sqlite_db *db, const struct delivery *d, int64_t now_us,
+                     struct why *why)
+{
+    const struct inbox_queue queue = {d->account_id, d->product_id, d->object_class};
+    sqlite3_stmt *q = sqlite_db_statement(db, wake_sql, why);
+    if (q == NULL)
+        return ERR_STORE;
+    sqlite_db_bind_queue(q, &queue);
+    sqlite3_bind_int64(q, 4, now_us);
+    enum err e = sqlite_db_run(db, q, "wake a sweep", why);
+    if (e != ERR_OK || sqlite_db_changes(db) == 0)
+        return e == ERR_OK ? begin_sweep(db, &queue, now_us, why) : e;
+    sqlite_db_tells(db);
+    return ERR_OK;
+}
+
 static enum err insert(struct sqlite_db *db, struct sqlite_item *item, struct why *why)
 {
     struct append *a = (struct append *)item;
     const struct delivery *d = &a->delivery;
+    int64_t now_us = sqlite_now_us((struct inbox *)db);
     sqlite3_stmt *q = sqlite_db_statement(db, insert_sql, why);
     if (q == NULL)
         return ERR_STORE;
@@ -47,8 +87,9 @@ static enum err insert(struct sqlite_db *db, struct sqlite_item *item, struct wh
     sqlite3_bind_blob(q, 11, d->body, (int)d->body_len, SQLITE_STATIC);
     if (d->body_len == 0)
         sqlite3_bind_zeroblob(q, 11, 0); /* an empty blob at any address is else a NULL */
-
-    return sqlite_db_step(db, q, a->columns, 2, "store a delivery", why);
+    sqlite3_bind_int64(q, 12, now_us);
+    enum err e = sqlite_db_step(db, q, a->columns, 2, "store a delivery", why);
+    return e == ERR_OK && d->state == DELIVERY_STORED ? wake(db, d, now_us, why) : e;
 }
 
 static void tell_receipt(struct sqlite_item *item)
@@ -101,4 +142,153 @@ enum err sqlite_set_state(struct inbox *i, int64_t id, enum delivery_state state
 {
     struct change c = {.head = {.apply = set_state}, .id = id, .state = state};
     return sqlite_db_do((struct sqlite_db *)i, &c.head, why);
+}
+
+/* -------------------------------------------------------------------------- replay */
+
+static const char renew_sql[] = "UPDATE delivery SET state = 'stored', stored_us = ?2"
+                                " WHERE id = ?1"
+                                " RETURNING account_id, product_id, object_class";
+
+struct renewal {
+    struct sweep_row *ret;
+    bool found;
+};
+
+static void take_queue(void *ctx, sqlite3_stmt *row)
+{
+    struct renewal *r = ctx;
+    const struct inbox_queue q = {(const char *)sqlite3_column_text(row, 0),
+                                  (const char *)sqlite3_column_text(row, 1),
+                                  sqlite_db_class(row, 2)};
+    r->found = true;
+    sweep_row_init(r->ret, &q);
+}
+
+enum err sqlite_delivery_renew(struct inbox *i, int64_t id, struct sweep_row *ret, struct why *why)
+{
+    struct sqlite_db *db = (struct sqlite_db *)i;
+    struct renewal r = {.ret = ret};
+    sqlite3_stmt *q = sqlite_db_statement(db, renew_sql, why);
+    if (q == NULL)
+        return ERR_STORE;
+    sqlite3_bind_int64(q, 1, id);
+    sqlite3_bind_int64(q, 2, sqlite_now_us(i));
+    enum err e = sqlite_db_each(db, q, take_queue, &r, "replay a delivery", why);
+    if (e != ERR_OK || !r.found)
+        return e == ERR_OK ? ERR_NOT_FOUND : e;
+    const struct sweep_row fresh = *ret;
+    const struct inbox_queue queue = {fresh.account_id, fresh.product_id, fresh.object_class};
+    e = sqlite_sweep_find(i, &queue, ret, why);
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+/* ------------------------------------------------------------------- looking, pruning */
+
+/* Its sweep has been made. */
+#define IS_COVERED                                                                           \
+    " stored_us <= ifnull((SELECT covered_us FROM sweep s WHERE s.account_id = d.account_id" \
+    "  AND s.product_id = d.product_id AND s.object_class = d.object_class), -1)"
+
+static const char page_sql[] =
+    "SELECT id, token_sha256, CASE WHEN state = 'stored' AND" IS_COVERED
+    "  THEN 'done' ELSE state END, webhook_id, account_id, product_id, object_class,"
+    " triggered_at, received_us, last_received_us, seen, claims, body FROM delivery d"
+    " WHERE id < ?1 AND (?2 IS NULL OR account_id = ?2) AND (?3 IS NULL OR product_id = ?3)"
+    "  AND (?4 IS NULL OR object_class = ?4) AND (?5 IS NULL OR webhook_id = ?5)"
+    " ORDER BY id DESC LIMIT ?6";
+/* Ids grow with time, so what comes behind the first that is too young need not be looked at. */
+static const char prune_sql[] =
+    "DELETE FROM delivery WHERE id IN (SELECT id FROM delivery d WHERE id <"
+    "  ifnull((SELECT id FROM delivery WHERE stored_us >= ?1 ORDER BY id LIMIT 1),"
+    "   9223372036854775807)"
+    " AND (state <> 'stored' OR" IS_COVERED ") ORDER BY id LIMIT ?2)";
+static const char prune_attempts_sql[] =
+    "DELETE FROM attempt WHERE task_id IN (SELECT id FROM task"
+    " WHERE state IN ('done', 'skipped', 'dead') AND updated_us < ?1 ORDER BY updated_us LIMIT ?2)";
+static const char prune_tasks_sql[] =
+    "DELETE FROM task WHERE id IN (SELECT id FROM task"
+    " WHERE state IN ('done', 'skipped', 'dead') AND updated_us < ?1 ORDER BY updated_us LIMIT ?2)";
+
+struct passing {
+    inbox_delivery_fn *fn;
+    void *ctx;
+};
+
+static enum delivery_state state_of_name(const char *name)
+{
+    enum delivery_state s = DELIVERY_STORED;
+    while (s < DELIVERY_IGNORED && strcmp(delivery_state_name(s), name) != 0)
+        s++;
+    return s;
+}
+
+static const char *text_of(sqlite3_stmt *row, int i)
+{
+    return (const char *)sqlite3_column_text(row, i);
+}
+
+static void pass_delivery(void *ctx, sqlite3_stmt *row)
+{
+    const struct passing *p = ctx;
+    struct inbox_delivery d = {.id = sqlite3_column_int64(row, 0),
+                               .state = state_of_name(text_of(row, 2)),
+                               .webhook_id = text_of(row, 3),
+                               .account_id = text_of(row, 4),
+                               .product_id = text_of(row, 5),
+                               .object_class = text_of(row, 6),
+                               .triggered_at = text_of(row, 7),
+                               .received_us = sqlite3_column_int64(row, 8),
+                               .last_received_us = sqlite3_column_int64(row, 9),
+                               .seen = sqlite3_column_int64(row, 10),
+                               .claims = text_of(row, 11),
+                               .claims_len = (size_t)sqlite3_column_bytes(row, 11),
+                               .body = sqlite3_column_blob(row, 12),
+                               .body_len = (size_t)sqlite3_column_bytes(row, 12)};
+    sqlite_db_blob(row, 1, d.token_sha256, sizeof d.token_sha256);
+    p->fn(p->ctx, &d);
+}
+
+enum err sqlite_delivery_page(struct inbox *i, const struct inbox_filter *f, inbox_delivery_fn *fn,
+                              void *ctx, struct why *why)
+{
+    struct sqlite_db *db = (struct sqlite_db *)i;
+    struct passing p = {fn, ctx};
+    sqlite3_stmt *q = sqlite_db_statement(db, page_sql, why);
+    if (q == NULL)
+        return ERR_STORE;
+    sqlite3_bind_int64(q, 1, f->before_id);
+    sqlite_db_bind_text(q, 2, f->account_id);
+    sqlite_db_bind_text(q, 3, f->product_id);
+    sqlite_db_bind_text(q, 4, f->object_class != NULL ? f->object_class->name : NULL);
+    sqlite_db_bind_text(q, 5, f->webhook_id);
+    sqlite3_bind_int(q, 6, f->limit);
+    return sqlite_db_each(db, q, pass_delivery, &p, "read deliveries", why);
+}
+
+static enum err prune_with(struct sqlite_db *db, const char *sql, int64_t before_us, int64_t limit,
+                           int64_t *ret_count, struct why *why)
+{
+    sqlite3_stmt *q = sqlite_db_statement(db, sql, why);
+    if (q == NULL)
+        return ERR_STORE;
+    sqlite3_bind_int64(q, 1, before_us);
+    sqlite3_bind_int64(q, 2, limit);
+    enum err e = sqlite_db_run(db, q, "forget what is old", why);
+    *ret_count = sqlite_db_changes(db);
+    return e;
+}
+
+enum err sqlite_prune(struct inbox *i, int64_t before_us, int64_t limit, int64_t *ret_count,
+                      struct why *why)
+{
+    struct sqlite_db *db = (struct sqlite_db *)i;
+    int64_t deliveries = 0, attempts = 0, tasks = 0;
+    enum err e = prune_with(db, prune_sql, before_us, limit, &deliveries, why);
+    if (e == ERR_OK)
+        e = prune_with(db, prune_attempts_sql, before_us, limit, &attempts, why);
+    if (e == ERR_OK)
+        e = prune_with(db, prune_tasks_sql, before_us, limit, &tasks, why);
+    *ret_count = deliveries + tasks;
+    return e;
 }

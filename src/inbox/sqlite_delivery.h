@@ -9,5 +9,11 @@
 /* Of the backend (inbox/backend.h). */
 void sqlite_append(struct inbox *i, const struct delivery *d, inbox_appended_fn *fn, void *ctx);
 enum err sqlite_set_state(struct inbox *i, int64_t id, enum delivery_state state, struct why *why);
+enum err sqlite_delivery_renew(struct inbox *i, int64_t id, struct sweep_row *ret, struct why *why);
+enum err sqlite_delivery_page(struct inbox *i, const struct inbox_filter *f, inbox_delivery_fn *fn,
+                              void *ctx, struct why *why);
+/* Of tasks, too. */
+enum err sqlite_prune(struct inbox *i, int64_t before_us, int64_t limit, int64_t *ret_count,
+                      struct why *why);
 
 #endif

@@ -43,13 +43,6 @@ static sqlite3_stmt *of_queue(struct sqlite_db *db, const char *sql, const struc
     return q;
 }
 
-/* Some statements give no row, and have done their work all the same. */
-static enum err run(struct sqlite_db *db, sqlite3_stmt *q, struct why *why)
-{
-    enum err e = sqlite_db_step(db, q, NULL, 0, "keep a mark", why);
-    return e == ERR_NOT_FOUND ? ERR_OK : e;
-}
-
 static void pass_seen(void *ctx, sqlite3_stmt *row)
 {
     const struct visit *v = ctx;
@@ -80,13 +73,13 @@ static enum err write_mark(struct sqlite_db *db, struct sqlite_item *item, struc
     sqlite3_bind_int64(q, 4, v->mark.from_us);
     sqlite3_bind_int64(q, 5, v->mark.since_us);
     sqlite3_bind_int(q, 6, v->mark.called);
-    enum err e = run(db, q, why);
+    enum err e = sqlite_db_run(db, q, "keep a mark", why);
     if (e != ERR_OK)
         return e;
     if ((q = of_queue(db, forget_sql, v, why)) == NULL)
         return ERR_STORE;
     sqlite3_bind_int64(q, 4, v->mark.from_us);
-    return run(db, q, why);
+    return sqlite_db_run(db, q, "keep a mark", why);
 }
 
 static enum err note_seen(struct sqlite_db *db, struct sqlite_item *item, struct why *why)
@@ -97,7 +90,7 @@ static enum err note_seen(struct sqlite_db *db, struct sqlite_item *item, struct
         return ERR_STORE;
     sqlite_db_bind_text(q, 4, v->object_id);
     sqlite3_bind_int64(q, 5, v->created_us);
-    return run(db, q, why);
+    return sqlite_db_run(db, q, "keep a mark", why);
 }
 
 enum err sqlite_mark_read(struct inbox *i, const struct inbox_queue *q, struct inbox_mark *ret,

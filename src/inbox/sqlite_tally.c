@@ -40,8 +40,7 @@ static enum err add(struct sqlite_db *db, struct sqlite_item *item, struct why *
     sqlite_db_bind_text(q, 1, c->webhook_id);
     sqlite3_bind_int(q, 2, c->success);
     sqlite3_bind_int64(q, 3, c->at_us);
-    enum err e = sqlite_db_step(db, q, NULL, 0, "count a call", why);
-    return e == ERR_NOT_FOUND ? ERR_OK : e;
+    return sqlite_db_run(db, q, "count a call", why);
 }
 
 static void forget(struct sqlite_item *item)

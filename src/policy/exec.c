@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clk.h"
@@ -24,6 +25,8 @@
 struct exec {
     struct policy head;
     struct program_terms terms;
+    char *files[CONF_ARGS_MAX +
+                1];            /* of the arguments those that may be its files; NULL-terminated */
     struct sessions *sessions; /* NULL: it is run once for each question */
     int64_t timeout_ms;
     _Atomic int64_t last_id; /* of a question */
@@ -112,7 +115,24 @@ static void exec_free(struct policy *p)
         close(x->terms.stop);
     buf_free(&x->terms.order);
     free((char *)x->terms.name);
+    for (char **file = x->files; *file != NULL; file++)
+        free(*file);
     free(x);
+}
+
+/* What is configured, and the state of the files: a program that was written anew may say
+ * otherwise. */
+static enum err exec_note(const struct policy *p, struct buf *b)
+{
+    const struct exec *x = (const struct exec *)p;
+    buf_add(b, x->terms.order.data, x->terms.order.len);
+    for (char *const *file = x->files; *file != NULL; file++) {
+        struct stat st;
+        if (stat(*file, &st) == 0)
+            buf_printf(b, "%s %lld %lld %lld.%09ld\n", *file, (long long)st.st_ino,
+                       (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+    }
+    return b->err;
 }
 
 /* ------------------------------------------------------------------------- opening */
@@ -233,10 +253,19 @@ static enum err write_order(const struct conf_policy *conf, struct buf *order, s
     return e;
 }
 
+static enum err keep_files(const struct conf_policy *conf, struct exec *x, struct why *why)
+{
+    size_t count = 0;
+    for (const char *const *arg = conf->argv; *arg != NULL; arg++)
+        if (**arg == '/' && (x->files[count++] = strdup(*arg)) == NULL)
+            return why_no_memory(why);
+    return ERR_OK;
+}
+
 enum err exec_open(const struct conf_policy *conf, struct spawner *spawner, struct policy **ret,
                    struct why *why)
 {
-    static const struct policy_ops ops = {exec_ask, exec_stop, exec_free};
+    static const struct policy_ops ops = {exec_ask, exec_note, exec_stop, exec_free};
     const char *slash = strrchr(conf->argv[0], '/');
     struct exec *x = calloc(1, sizeof *x);
     if (x == NULL)
@@ -254,6 +283,8 @@ enum err exec_open(const struct conf_policy *conf, struct spawner *spawner, stru
         e = why_set(why, ERR_IO, "a descriptor for a policy: %s", strerror(errno));
     else
         e = write_order(conf, &x->terms.order, why);
+    if (e == ERR_OK)
+        e = keep_files(conf, x, why);
     if (e == ERR_OK && conf->session)
         e = sessions_new(&x->terms, (int)conf->sessions, &x->sessions, why);
     if (e == ERR_OK)

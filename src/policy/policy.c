@@ -210,6 +210,11 @@ enum err policy_validate(struct policy *p, const struct policy_question *q,
     return e;
 }
 
+enum err policy_note(const struct policy *p, struct buf *b)
+{
+    return p->ops->note != NULL ? p->ops->note(p, b) : b->err;
+}
+
 void policy_stop(struct policy *p)
 {
     if (p != NULL && p->ops->stop != NULL)

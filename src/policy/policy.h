@@ -13,6 +13,7 @@
 
 #include <json-c/json.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "conf/conf.h"
 #include "policy/decision.h"
@@ -66,6 +67,8 @@ struct policy_ops {
     enum err (*ask)(struct policy *p, const struct policy_question *q,
                     struct json_object **ret_answer, char ret_rule[DECISION_RULE_MAX],
                     struct why *why);
+    /* Append what its answers come of, besides the question; NULL: of nothing else. */
+    enum err (*note)(const struct policy *p, struct buf *b);
     void (*stop)(struct policy *p); /* NULL for one that never waits; see policy_stop() */
     void (*free)(struct policy *p); /* NULL for one that owns nothing */
 };
@@ -102,6 +105,10 @@ enum err policy_ask(struct policy *p, const struct policy_question *q, struct de
 enum err policy_validate(struct policy *p, const struct policy_question *q,
                          struct json_object **ret_changes, char ret_rule[DECISION_RULE_MAX],
                          struct why *why);
+
+/* Append what the answers come of, besides the questions: while that is the same, the same question
+ * will have the same answer, as far as can be known. The buffer's error. */
+enum err policy_note(const struct policy *p, struct buf *b);
 
 /* End questions under way with ERR_STOPPED, and those to come: for a stop that cannot wait. Any
  * thread. NULL is fine here and below. */

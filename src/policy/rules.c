@@ -24,6 +24,7 @@ struct rules {
     char *name; /* the file's, without folders */
     struct rule *rules;
     size_t count;
+    uint8_t text_sha256[YAMLX_SHA256_LEN];
 };
 
 static void rules_free(struct policy *p)
@@ -212,10 +213,16 @@ static enum err load_list(const struct yamlx_node *root, enum policy_kind kind,
     return ERR_OK;
 }
 
+static enum err rules_note(const struct policy *p, struct buf *b)
+{
+    const struct rules *r = (const struct rules *)p;
+    return buf_add(b, r->text_sha256, sizeof r->text_sha256);
+}
+
 enum err rules_load(const char *path, enum policy_kind kind, const struct object_class *c,
                     struct policy **ret, struct why *why)
 {
-    static const struct policy_ops ops = {.ask = rules_ask, .free = rules_free};
+    static const struct policy_ops ops = {.ask = rules_ask, .note = rules_note, .free = rules_free};
     struct yamlx *file;
     enum err e = yamlx_load(path, &file, why);
     if (e != ERR_OK)
@@ -228,6 +235,8 @@ enum err rules_load(const char *path, enum policy_kind kind, const struct object
         e = why_set(why, ERR_CONFIG, "%s: has no rules", path);
     else
         e = load_list(yamlx_root(file), kind, c, r, why);
+    if (e == ERR_OK)
+        memcpy(r->text_sha256, yamlx_sha256(file), sizeof r->text_sha256);
     yamlx_free(file);
     if (e == ERR_OK) {
         r->head.ops = &ops;

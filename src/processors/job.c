@@ -20,6 +20,14 @@ const char *outcome_name(enum outcome o)
     return (unsigned)o < OUTCOME__COUNT ? names[o] : "unknown";
 }
 
+enum outcome outcome_of_name(const char *name, enum outcome other)
+{
+    for (int o = 0; o < OUTCOME__COUNT; o++)
+        if (strcmp(outcome_name((enum outcome)o), name) == 0)
+            return (enum outcome)o;
+    return other;
+}
+
 /* ------------------------------------------------------------------------- endings */
 
 enum outcome job_fail(enum err e)

@@ -26,6 +26,7 @@
     X(OUTCOME_SKIP, "skip")             /* left as it is, on purpose */          \
     X(OUTCOME_RETRY, "retry")           /* transient: again later */             \
     X(OUTCOME_RESCHEDULE, "reschedule") /* the policy asked to be asked again */ \
+    X(OUTCOME_BUSY, "busy")             /* somebody else is at it */             \
     X(OUTCOME_REJECT, "dead")           /* permanent: for a person to look at */
 
 enum outcome {
@@ -36,6 +37,8 @@ enum outcome {
     OUTCOME_GO_ON /* of a step: not the end, the next one comes */
 };
 const char *outcome_name(enum outcome o); /* "done"; static */
+/* `other` if there is none of the name. */
+enum outcome outcome_of_name(const char *name, enum outcome other);
 
 struct template_lists;
 

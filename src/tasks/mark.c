@@ -113,27 +113,15 @@ int64_t mark_since(const struct mark *m)
     return m->kept.from_us;
 }
 
-/* An object that does not say when it was made is held to be as old as any can be. */
-static int64_t created_of(const struct mark *m, const struct swept *s)
+/* Filters of Connect's have been known to be ignored: what is older may be listed, too. An object
+ * that does not say when it was made is held to be as old as any can be. */
+bool mark_note(struct mark *m, const char *object_id, int64_t created_us)
 {
-    return s->created_us != CLK_UNKNOWN ? s->created_us : m->kept.from_us;
-}
-
-/* Filters of Connect's have been known to be ignored: what is older may be listed, too. */
-bool mark_is_new(const struct mark *m, const struct swept *s)
-{
-    return created_of(m, s) >= m->kept.from_us && !json_object_object_get_ex(m->seen, s->id, NULL);
-}
-
-enum err mark_note(struct mark *m, const struct swept *s, bool settled, struct why *why)
-{
-    int64_t created_us = created_of(m, s);
-    if (!settled) {
-        m->oldest_us = created_us < m->oldest_us ? created_us : m->oldest_us;
-        return ERR_OK;
-    }
-    note_id(m, s->id, created_us);
-    return inbox_mark_seen(m->inbox, &m->queue, s->id, created_us, why);
+    int64_t at_us = created_us != CLK_UNKNOWN ? created_us : m->kept.from_us;
+    if (at_us < m->kept.from_us || json_object_object_get_ex(m->seen, object_id, NULL))
+        return false;
+    m->oldest_us = at_us < m->oldest_us ? at_us : m->oldest_us;
+    return true;
 }
 
 enum err mark_close(struct mark *m, bool raise, struct why *why)
@@ -149,4 +137,25 @@ enum err mark_close(struct mark *m, bool raise, struct why *why)
     }
     forget(m);
     return e;
+}
+
+static void ignore_seen(void *ctx, const char *object_id, int64_t created_us)
+{
+    (void)ctx;
+    (void)object_id;
+    (void)created_us;
+}
+
+enum err mark_settle(const struct queue *q, struct inbox *inbox, const char *object_id,
+                     int64_t created_us, struct why *why)
+{
+    const struct inbox_queue queue = queue_in_inbox(q);
+    struct inbox_mark kept;
+    if (created_us == CLK_UNKNOWN) {
+        enum err e = inbox_mark_read(inbox, &queue, &kept, ignore_seen, NULL, why);
+        if (e != ERR_OK)
+            return e;
+        created_us = kept.from_us;
+    }
+    return inbox_mark_seen(inbox, &queue, object_id, created_us, why);
 }

@@ -22,20 +22,23 @@
 #include "base/err.h"
 #include "inbox/inbox.h"
 #include "tasks/queues.h"
-#include "tasks/sweep.h"
 
 struct mark;
 
-/* `claims` of the call that tells of the queue, NULL when polling. The queue's lock is held from
+/* `claims` of the call that tells of the queue, NULL when polling. The queue's sweep is held from
  * here to mark_close(). ERR_STORE, ERR_NOMEM. */
 enum err mark_open(const struct queue *q, struct inbox *inbox, struct json_object *claims,
                    struct mark **ret, struct why *why);
 
 int64_t mark_since(const struct mark *m); /* what was made before need not be listed */
-bool mark_is_new(const struct mark *m, const struct swept *s);
-/* What became of a new one: is it dealt with for good? */
-enum err mark_note(struct mark *m, const struct swept *s, bool settled, struct why *why);
-/* Frees it. `raise`: all that is new has been noted. ERR_STORE. NULL is fine. */
+/* An object that is listed (CLK_UNKNOWN: it does not say when it was made): is it new? */
+bool mark_note(struct mark *m, const char *object_id, int64_t created_us);
+/* Frees it. `raise`: all that is new has been noted, so the mark may rise below what is not dealt
+ * with. ERR_STORE. NULL is fine. */
 enum err mark_close(struct mark *m, bool raise, struct why *why);
+
+/* An object has been dealt with for good. ERR_STORE. */
+enum err mark_settle(const struct queue *q, struct inbox *inbox, const char *object_id,
+                     int64_t created_us, struct why *why);
 
 #endif

@@ -8,16 +8,21 @@
 #include "base/jsonx.h"
 #include "base/log.h"
 #include "policy/passwords.h"
+#include "tasks/backoff.h"
+#include "tasks/mark.h"
+
+#define LEASE_SLACK_MS 10000 /* between the last moment of a task and the end of its lease */
 
 struct task {
     const struct queue *queue;
+    struct inbox *inbox;
     const struct task_terms *terms;
-    const struct swept *swept;
+    const struct inbox_task *held;
     struct json_object *object; /* owned; NULL until it has been read */
     struct decision decision;   /* without an action until there is one */
     struct job job;
     char type[24];
-    char before[24];
+    char before[32];
 };
 
 /* ------------------------------------------------------------------------- report */
@@ -49,7 +54,7 @@ struct json_object *object_report_json(const struct object_report *r)
     return NULL;
 }
 
-static void log_report(const struct object_report *r)
+void object_report_log(const struct object_report *r)
 {
     const char *reason = r->result->why.text;
     bool well = r->result->err == ERR_OK && r->outcome != OUTCOME_RETRY &&
@@ -84,9 +89,8 @@ static void hide_passwords(struct task *t)
 
 static void report(struct task *t, enum outcome o, object_report_fn *fn, void *ctx)
 {
-    hide_passwords(t);
     const struct object_report r = {.webhook = t->queue->webhook,
-                                    .id = t->swept->id,
+                                    .id = t->held->object_id,
                                     .type = t->type,
                                     .before = t->before,
                                     .after = t->job.state,
@@ -95,7 +99,7 @@ static void report(struct task *t, enum outcome o, object_report_fn *fn, void *c
                                     .outcome = o,
                                     .result = &t->job.result,
                                     .retry_after_s = wait_of(t, o)};
-    log_report(&r);
+    object_report_log(&r);
     fn(ctx, &r);
 }
 
@@ -106,7 +110,7 @@ static enum outcome read_object(struct task *t)
 {
     const struct conf_webhook *w = t->queue->webhook;
     struct api_call call = {.deadline = t->job.deadline};
-    enum err e = api_get(t->queue->api, &call, w->object_class, t->swept->id, &t->object);
+    enum err e = api_get(t->queue->api, &call, w->object_class, t->held->object_id, &t->object);
     t->job.result = call.result;
     if (e == ERR_HTTP_NOT_FOUND) {
         result_set(&t->job.result, ERR_OK, "is no longer there");
@@ -133,6 +137,7 @@ static enum outcome ask_policy(struct task *t)
     const struct conf_webhook *w = t->queue->webhook;
     struct policy_question q = queue_question(t->queue);
     q.claims = t->terms->claims;
+    q.attempt = (int)t->held->asked;
     q.object = t->object;
     q.dry_run = t->terms->dry_run;
     q.deadline = t->job.deadline;
@@ -143,39 +148,146 @@ static enum outcome ask_policy(struct task *t)
     return r->err == ERR_OK ? OUTCOME_GO_ON : job_fail(r->err);
 }
 
+/* Not even begun: whoever did before has died of it, or with it, too often. */
+static enum outcome refuse_poison(struct task *t)
+{
+    int64_t failures = t->held->failures;
+    if (failures < t->queue->conf->processing.max_attempts)
+        return OUTCOME_GO_ON;
+    return job_fail(result_set(&t->job.result, ERR_INVALID, "given up after %d attempts: %s",
+                               (int)failures, t->held->story.reason));
+}
+
 static enum outcome run(struct task *t)
 {
-    if (t->swept->unusable != NULL)
-        return job_fail(result_set(&t->job.result, ERR_INVALID, "%s", t->swept->unusable));
-    enum outcome o = read_object(t);
+    enum outcome o = refuse_poison(t);
+    if (o == OUTCOME_GO_ON)
+        o = read_object(t);
     if (o == OUTCOME_GO_ON)
         o = ask_policy(t);
     return o == OUTCOME_GO_ON ? job_carry_out(&t->job) : o;
 }
 
-void object_task_run(const struct queue *q, const struct task_terms *terms,
-                     struct template_lists *templates, const struct swept *s, object_report_fn *fn,
-                     void *ctx)
+/* ------------------------------------------------------------------- what is kept */
+
+/* Is the fault the object's, or its policy's? Else trying it again says nothing of them. */
+static bool is_its_own(enum err e)
+{
+    return e != ERR_STOPPED && e != ERR_HTTP_AUTH && e != ERR_HTTP_THROTTLED;
+}
+
+/* One that has failed too often is for a person. */
+static enum outcome give_up_if_hopeless(struct task *t, enum outcome o)
+{
+    int64_t tries = t->held->failures + 1, max = t->queue->conf->processing.max_attempts;
+    if (o != OUTCOME_RETRY || !is_its_own(t->job.result.err) || tries < max)
+        return o;
+    why_prefix(&t->job.result.why, ERR_OK, "given up after %d attempts", (int)tries);
+    return OUTCOME_REJECT;
+}
+
+static struct inbox_story story_of(const struct task *t, enum outcome o)
+{
+    struct inbox_story s;
+    const char *action = t->decision.action != NULL ? t->decision.action : "";
+    snprintf(s.result, sizeof s.result, "%s", outcome_name(o));
+    snprintf(s.type, sizeof s.type, "%s", t->type);
+    snprintf(s.before, sizeof s.before, "%s", t->before);
+    snprintf(s.after, sizeof s.after, "%s", t->job.state);
+    snprintf(s.action, sizeof s.action, "%s", action);
+    snprintf(s.rule, sizeof s.rule, "%s", t->decision.rule);
+    snprintf(s.reason, sizeof s.reason, "%s", t->job.result.why.text);
+    return s;
+}
+
+static struct inbox_task_end end_of(const struct task *t, enum outcome o)
+{
+    const struct conf *conf = t->queue->conf;
+    const struct result *r = &t->job.result;
+    switch (o) {
+    case OUTCOME_DONE:
+        return (struct inbox_task_end){.state = TASK_DONE};
+    case OUTCOME_SKIP:
+        return (struct inbox_task_end){.state = TASK_SKIPPED,
+                                       .after_ms = conf->processing.skip_for_ms};
+    case OUTCOME_RESCHEDULE:
+        return (struct inbox_task_end){.state = TASK_READY, .after_ms = t->decision.after_s * 1000};
+    case OUTCOME_RETRY:
+        return (struct inbox_task_end){
+            .state = TASK_READY,
+            .after_ms = r->err == ERR_STOPPED
+                            ? 0
+                            : backoff_ms(conf, t->held->failures, r->retry_after_s),
+            .failed = is_its_own(r->err)};
+    default:
+        return (struct inbox_task_end){.state = TASK_DEAD, .failed = true};
+    }
+}
+
+/* A skip is an answer, too, where there is somebody to give one. */
+static bool is_settled(const struct task *t, enum outcome o)
+{
+    bool answered = t->queue->webhook->policy.kind != CONF_POLICY_NONE;
+    return !t->terms->dry_run && (o == OUTCOME_DONE || (o == OUTCOME_SKIP && answered));
+}
+
+/* Objects without a state are remembered for ever. */
+static enum err settle(const struct task *t, enum outcome o, struct why *why)
+{
+    const struct object_class *c = t->queue->webhook->object_class;
+    int64_t created_us = CLK_UNKNOWN;
+    if (c->state != NULL || !is_settled(t, o))
+        return ERR_OK;
+    if (t->object != NULL)
+        (void)object_created(c, t->object, &created_us);
+    return mark_settle(t->queue, t->inbox, t->held->object_id, created_us, why);
+}
+
+static enum err keep(const struct task *t, enum outcome o, struct why *why)
+{
+    const struct inbox_story story = story_of(t, o);
+    struct inbox_task_end end = end_of(t, o);
+    end.story = &story;
+    enum err e = settle(t, o, why);
+    return e == ERR_OK ? inbox_end_task(t->inbox, &t->held->lease, &end, why) : e;
+}
+
+int64_t object_task_lease_ms(const struct queue *q, const struct task_terms *terms)
+{
+    int64_t needed = terms->object_ms + LEASE_SLACK_MS, lease = q->conf->processing.lease_ms;
+    return lease > needed ? lease : needed;
+}
+
+enum err object_task_run(const struct queue *q, struct inbox *inbox, const struct task_terms *terms,
+                         struct template_lists *templates, const struct inbox_task *held,
+                         object_report_fn *fn, void *ctx, struct why *why)
 {
     int64_t now = clk_mono_ms();
-    struct task t = {.queue = q, .terms = terms, .swept = s};
+    struct task t = {.queue = q, .inbox = inbox, .terms = terms, .held = held};
     /* A call that hangs uses up the object's time, but for what it takes to read what it did. */
     t.job = (struct job){.api = q->api,
                          .templates = templates,
                          .object_class = q->webhook->object_class,
                          .product_id = q->webhook->product,
-                         .object_id = s->id,
+                         .object_id = held->object_id,
                          .decision = &t.decision,
                          .dry_run = terms->dry_run,
                          .deadline = now + terms->object_ms * 3 / 4,
                          .recheck_by = now + terms->object_ms,
                          .result = RESULT_NONE};
-    snprintf(t.type, sizeof t.type, "%s", s->type);
-    snprintf(t.before, sizeof t.before, "%s", s->state);
-    if (s->unusable != NULL)
-        snprintf(t.job.state, sizeof t.job.state, "%s", s->state);
-    enum outcome o = run(&t);
+    snprintf(t.type, sizeof t.type, "%s", held->story.type);
+    snprintf(t.before, sizeof t.before, "%s", held->story.before);
+    enum outcome o = give_up_if_hopeless(&t, run(&t));
+    hide_passwords(&t);
+    enum err e = keep(&t, o, why);
+    if (e != ERR_OK) {
+        log_error("%s: %s, but that could not be kept: %s", held->object_id, outcome_name(o),
+                  why->text);
+        o = e == ERR_FENCED ? OUTCOME_BUSY : OUTCOME_RETRY;
+        result_set(&t.job.result, e, "%s", why->text);
+    }
     report(&t, o, fn, ctx);
     decision_free(&t.decision);
     json_object_put(t.object);
+    return e == ERR_FENCED ? ERR_OK : e;
 }

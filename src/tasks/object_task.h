@@ -1,5 +1,6 @@
 /*
- * object_task.h - one object: read it, ask the policy, check the decision, carry it out, report.
+ * object_task.h - one object: read it, ask the policy, check the decision, carry it out, remember
+ * what became of it, report.
  */
 #ifndef TASKS_OBJECT_TASK_H
 #define TASKS_OBJECT_TASK_H
@@ -10,9 +11,9 @@
 #include <json-c/json.h>
 
 #include "base/err.h"
+#include "inbox/inbox.h"
 #include "processors/job.h"
 #include "tasks/queues.h"
-#include "tasks/sweep.h"
 
 #define OBJECT_TASK_MS                                                          \
     400000 /* for one object, where nobody waits for the sweep: Connect's calls \
@@ -45,17 +46,23 @@ struct object_report {
  * may be null. NULL: out of memory. Owned by the caller. */
 struct json_object *object_report_json(const struct object_report *r);
 
+void object_report_log(const struct object_report *r);
+
 /* Called once for each object as it ends; everything is borrowed for the call. */
 typedef void object_report_fn(void *ctx, const struct object_report *r);
 
+/* How long a task that is claimed with these terms has to be held: nothing is sent later. */
+int64_t object_task_lease_ms(const struct queue *q, const struct task_terms *terms);
+
 /*
- * Run the task of an object that a sweep has found, in this thread, and report it to the log and
- * to `fn`. It is read again first: one that is no longer pending has been dealt with elsewhere, a
- * skip that says so. What a policy gets wrong it would get wrong again: that is for a person, as is
- * what stands in the list and cannot be used.
+ * Run a task that is held, in this thread, end it, and report it to the log and to `fn`. The object
+ * is read again first: one that is no longer pending has been dealt with elsewhere, a skip that
+ * says so. What a policy gets wrong it would get wrong again: that is for a person. ERR_FENCED and
+ * ERR_STORE: it was not ended, so it will be run again; it is reported all the same, as busy or
+ * retry.
  */
-void object_task_run(const struct queue *q, const struct task_terms *terms,
-                     struct template_lists *templates, const struct swept *s, object_report_fn *fn,
-                     void *ctx);
+enum err object_task_run(const struct queue *q, struct inbox *inbox, const struct task_terms *terms,
+                         struct template_lists *templates, const struct inbox_task *held,
+                         object_report_fn *fn, void *ctx, struct why *why);
 
 #endif

@@ -1,49 +1,57 @@
 /*
- * sweep.h - what is pending in a queue.
+ * sweep.h - a queue's sweep: list what is pending, and hand it to the inbox.
  */
 #ifndef TASKS_SWEEP_H
 #define TASKS_SWEEP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "base/clk.h"
+#include <json-c/json.h>
+
 #include "base/err.h"
+#include "inbox/inbox.h"
 #include "tasks/queues.h"
 
-/* An object as it was listed; everything is borrowed. */
+#define SWEEP_MS 400000 /* a list that takes longer is none */
+
+/* How a sweep is to be made. */
+struct sweep_terms {
+    struct json_object
+        *claims; /* of the call that tells of the queue, NULL when polling; borrowed */
+    bool dry_run;
+    bool retry_now;   /* what waits to be tried again is due, too */
+    int64_t deadline; /* clk_mono_ms */
+};
+
+/* An object as it was listed. */
 struct swept {
-    const char *id;       /* "#7" for the seventh of the list, if it has none */
-    const char *type;     /* of the request: "purchase"; "" if it has none */
-    const char *state;    /* "" if it has none */
-    const char *unusable; /* why it can be neither read nor changed; NULL if it can */
-    int64_t created_us;   /* when it was made; of classes without states; CLK_UNKNOWN if it does not
-                             say */
+    char id[OBJECT_ID_MAX];   /* "#7" for the seventh of the list, if it has none */
+    char type[24];            /* of the request: "purchase"; "" if it has none */
+    char state[24];           /* "" if it has none */
+    char *unusable;           /* why it can be neither read nor changed; NULL if it can. Owned */
+    struct inbox_task *known; /* what is remembered of it, or that somebody else holds it; NULL: it
+                                 is ready, and due. Owned */
+    uint8_t fingerprint[INBOX_FINGERPRINT_LEN];
 };
 
-typedef bool swept_fn(void *ctx, const struct swept *s);
-
-/* A sweep, as it is asked for. */
-struct sweep {
-    int64_t since_us;    /* of classes without states: what was made then or later */
-    int64_t deadline;    /* clk_mono_ms */
-    swept_fn *is_wanted; /* asked as each is listed: false leaves it out */
-    swept_fn *fn;        /* called for each that is wanted; false stops the sweep */
-    void *ctx;
+struct sweep_list {
+    struct swept *list; /* in the list's order */
+    size_t count, cap;
 };
+void sweep_list_free(struct sweep_list *l);
 
-struct sweep_count {
-    int64_t listed; /* and wanted */
-    int64_t left;   /* of these, not passed: the deadline came, or `fn` stopped */
-};
+int64_t sweep_lease_ms(const struct queue *q); /* how long a sweep has to be held */
 
 /*
- * Pass each pending object of the queue, none after the deadline. The list is read to
- * its end first, as it would shift while its objects change; only what stands in it and cannot be
- * used is passed while it is read. Another product's objects are not passed at all. *ret_count and
- * *ret_result are filled whatever is returned: why the list could not be read.
+ * Make the sweep of a queue that is held: its pending objects become tasks, and the lease is given
+ * back. The list is read to its end first, as it would shift while its objects change. Another
+ * product's objects are left out. *ret is filled in as far as it gets; why the list could not be
+ * read, or kept, is in *ret_result.
  */
-enum err sweep_queue(const struct queue *q, const struct sweep *sweep,
-                     struct sweep_count *ret_count, struct result *ret_result);
+enum err sweep_queue(const struct queue *q, struct inbox *inbox, const struct inbox_sweep *held,
+                     const struct sweep_terms *terms, struct sweep_list *ret,
+                     struct result *ret_result);
 
 #endif

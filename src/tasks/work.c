@@ -5,7 +5,7 @@
 #include "base/jsonx.h"
 #include "base/log.h"
 #include "processors/template.h"
-#include "tasks/mark.h"
+#include "tasks/sweep.h"
 
 #define OBJECT_SHARE 4 /* one object may take a quarter of the time of its call */
 
@@ -17,9 +17,7 @@ struct run {
     object_report_fn *fn;
     void *ctx;
     struct template_lists templates;
-    struct json_object *passed; /* its keys are the ids that have had their turn; NULL: not kept */
-    struct mark *mark;          /* NULL where objects have states */
-    enum outcome outcome;       /* of the last one that had its turn */
+    struct json_object *told; /* its keys are the ids that have had their turn */
     int passes;
     struct work_summary summary;
 };
@@ -48,55 +46,177 @@ static void note_wait(struct result *result, int64_t wait_s)
         result->retry_after_s = wait_s;
 }
 
-static void on_report(void *ctx, const struct object_report *o)
+static bool is_told(const struct run *r, const char *id)
 {
-    struct run *r = ctx;
-    struct result *result = &r->summary.result;
-    r->outcome = o->outcome;
+    return json_object_object_get_ex(r->told, id, NULL);
+}
+
+static void tell_report(struct run *r, const struct object_report *o)
+{
     r->summary.ended[o->outcome]++;
-    note_wait(result, o->retry_after_s);
-    if (ends_run(r, o->result))
-        result_set(result, o->result->err, "%s", o->result->why.text);
+    note_wait(&r->summary.result, o->retry_after_s);
+    if (json_object_object_add(r->told, o->id, NULL) != 0)
+        result_no_memory(&r->summary.result);
     r->fn(r->ctx, o);
 }
 
-static bool is_wanted(void *ctx, const struct swept *s)
-{
-    const struct run *r = ctx;
-    /* Known by its place alone, which changes as others leave the list. */
-    if (r->passes > 0 && !object_id_valid(s->id))
-        return false;
-    return !json_object_object_get_ex(r->passed, s->id, NULL) &&
-           (r->mark == NULL || s->unusable != NULL || mark_is_new(r->mark, s));
-}
-
-/* A skip is an answer, too, where there is somebody to give one; what has to be tried again, or
- * looked at, stays new. */
-static bool is_settled(const struct run *r)
-{
-    bool answered = r->queue->webhook->policy.kind != CONF_POLICY_NONE;
-    return r->outcome == OUTCOME_DONE || (r->outcome == OUTCOME_SKIP && answered);
-}
-
-static enum err remember(struct run *r, const struct swept *s, struct why *why)
-{
-    if (r->passed != NULL && json_object_object_add(r->passed, s->id, NULL) != 0)
-        return why_no_memory(why);
-    if (r->mark == NULL || s->unusable != NULL || r->terms->dry_run)
-        return ERR_OK;
-    return mark_note(r->mark, s, is_settled(r), why);
-}
-
-static bool on_swept(void *ctx, const struct swept *s)
+static void on_report(void *ctx, const struct object_report *o)
 {
     struct run *r = ctx;
-    struct why why;
-    object_task_run(r->queue, r->terms, &r->templates, s, on_report, r);
-    enum err e = remember(r, s, &why);
-    if (e != ERR_OK && r->summary.result.err == ERR_OK)
-        result_set(&r->summary.result, e, "%s", why.text);
-    return r->summary.result.err == ERR_OK;
+    if (ends_run(r, o->result))
+        result_set(&r->summary.result, o->result->err, "%s", o->result->why.text);
+    tell_report(r, o);
 }
+
+/* ------------------------------------------------------------- what is not asked about */
+
+static void tell_unusable(struct run *r, const struct swept *s)
+{
+    struct result result = RESULT_NONE;
+    result_set(&result, ERR_INVALID, "%s", s->unusable);
+    const struct object_report o = {.webhook = r->queue->webhook,
+                                    .id = s->id,
+                                    .type = s->type,
+                                    .before = s->state,
+                                    .after = s->state,
+                                    .action = "",
+                                    .rule = "",
+                                    .outcome = OUTCOME_REJECT,
+                                    .result = &result,
+                                    .retry_after_s = -1};
+    object_report_log(&o);
+    tell_report(r, &o);
+}
+
+/* With what it ended with when it was last asked about. */
+static void tell_known(struct run *r, const struct inbox_task *t)
+{
+    const struct inbox_story *s = &t->story;
+    struct result result = RESULT_NONE;
+    result_set(&result, ERR_OK, "%s", s->reason);
+    const struct object_report o = {
+        .webhook = r->queue->webhook,
+        .id = t->object_id,
+        .type = s->type,
+        .before = s->before,
+        .after = s->after,
+        .action = s->action,
+        .rule = s->rule,
+        .outcome = outcome_of_name(s->result, t->state == TASK_DONE ? OUTCOME_DONE : OUTCOME_RETRY),
+        .result = &result,
+        .retry_after_s = t->state == TASK_READY ? (t->due_ms + 999) / 1000 : -1};
+    tell_report(r, &o);
+}
+
+static void tell_busy(struct run *r, const struct swept *s)
+{
+    struct result result = RESULT_NONE;
+    result_set(&result, ERR_OK, "somebody else is at it");
+    const struct object_report o = {.webhook = r->queue->webhook,
+                                    .id = s->id,
+                                    .type = s->type,
+                                    .before = s->state,
+                                    .after = "",
+                                    .action = "",
+                                    .rule = "",
+                                    .outcome = OUTCOME_BUSY,
+                                    .result = &result,
+                                    .retry_after_s = -1};
+    tell_report(r, &o);
+}
+
+static void tell_what_is_known(struct run *r, const struct sweep_list *l)
+{
+    for (size_t n = 0; n < l->count; n++) {
+        const struct swept *s = &l->list[n];
+        if (is_told(r, s->id) || (r->passes > 0 && s->unusable != NULL))
+            continue; /* one that is known by its place alone would be told of again */
+        if (s->unusable != NULL)
+            tell_unusable(r, s);
+        else if (s->known != NULL && s->known->state != TASK_RUNNING)
+            tell_known(r, s->known);
+    }
+}
+
+/* ------------------------------------------------------------------------ the tasks */
+
+/* One that is due again has had its turn, and so have all behind it: they are due later than what
+ * was found. ERR_NOT_FOUND: nothing is left. */
+static enum err run_task(struct run *r, const struct inbox_task *t, struct why *why)
+{
+    if (is_told(r, t->object_id)) {
+        enum err e = inbox_give_back(r->inbox, &t->lease, 0, why);
+        return e == ERR_OK ? ERR_NOT_FOUND : e;
+    }
+    return object_task_run(r->queue, r->inbox, r->terms, &r->templates, t, on_report, r, why);
+}
+
+static bool may_begin(const struct run *r)
+{
+    return r->summary.result.err == ERR_OK && clk_mono_ms() < r->deadline;
+}
+
+static void run_tasks(struct run *r)
+{
+    const struct inbox_queue q = queue_in_inbox(r->queue);
+    int64_t lease_ms = object_task_lease_ms(r->queue, r->terms);
+    struct inbox_task t;
+    struct why why;
+    enum err e = ERR_OK;
+    while (e == ERR_OK && may_begin(r)) {
+        e = inbox_claim_task(r->inbox, &q, lease_ms, &t, &why);
+        if (e == ERR_OK)
+            e = run_task(r, &t, &why);
+    }
+    if (e != ERR_OK && e != ERR_NOT_FOUND)
+        result_set(&r->summary.result, e, "%s", why.text);
+}
+
+struct look {
+    bool found;
+    struct inbox_task task;
+};
+
+static void on_look(void *ctx, const struct inbox_task *t)
+{
+    struct look *l = ctx;
+    l->found = true;
+    l->task = *t;
+}
+
+/* What somebody else has taken may have come to its end meanwhile. */
+static void tell_of_taken(struct run *r, const struct swept *s)
+{
+    const struct inbox_queue q = queue_in_inbox(r->queue);
+    const struct inbox_filter f = {
+        .account_id = q.account_id, .object_class = q.object_class, .object_id = s->id, .limit = 1};
+    struct look l = {.found = false};
+    struct why why;
+    enum err e = inbox_each_task(r->inbox, &f, on_look, &l, &why);
+    if (e != ERR_OK)
+        result_set(&r->summary.result, e, "%s", why.text);
+    else if (l.found && l.task.state != TASK_RUNNING && l.task.story.result[0] != '\0')
+        tell_known(r, &l.task);
+    else
+        tell_busy(r, s);
+}
+
+/* Of those that are listed: what the deadline has left, or somebody else has taken. */
+static void tell_of_the_rest(struct run *r, const struct sweep_list *l)
+{
+    bool in_time = may_begin(r);
+    for (size_t n = 0; n < l->count; n++) {
+        const struct swept *s = &l->list[n];
+        if (s->unusable != NULL || is_told(r, s->id))
+            continue;
+        if (in_time || s->known != NULL)
+            tell_of_taken(r, s);
+        else
+            r->summary.left++;
+    }
+}
+
+/* ------------------------------------------------------------------------- the run */
 
 /* Our side may have no work in this class at all. */
 static bool has_work(const struct conf_webhook *w)
@@ -113,46 +233,53 @@ static bool frees_its_own(const struct object_class *c)
     return *f != NULL;
 }
 
-/* List, and pass what is listed. True: that may have made something else pending in the queue. */
-static bool make_pass(struct run *r)
+static enum err sweep(struct run *r, struct sweep_list *ret)
 {
-    struct work_summary *sum = &r->summary;
-    const struct sweep sweep = {.since_us = r->mark != NULL ? mark_since(r->mark) : 0,
-                                .deadline = r->deadline,
-                                .is_wanted = is_wanted,
-                                .fn = on_swept,
-                                .ctx = r};
-    struct result listed;
-    struct sweep_count count;
-    int64_t done = sum->ended[OUTCOME_DONE];
-    if (sweep_queue(r->queue, &sweep, &count, &listed) != ERR_OK) {
-        note_wait(&sum->result, listed.retry_after_s);
-        result_set(&sum->result, listed.err, "%s", listed.why.text);
+    const struct inbox_queue q = queue_in_inbox(r->queue);
+    const struct sweep_terms terms = {.claims = r->terms->claims,
+                                      .dry_run = r->terms->dry_run,
+                                      .retry_now = true,
+                                      .deadline = r->deadline};
+    int64_t patience = earlier(r->deadline, clk_mono_ms() + WORK_WAIT_MS);
+    struct inbox_sweep held;
+    struct result result = RESULT_NONE;
+    enum err e = inbox_take_sweep(r->inbox, &q, sweep_lease_ms(r->queue), patience, &held,
+                                  &result.why);
+    if (e == ERR_OK)
+        e = sweep_queue(r->queue, r->inbox, &held, &terms, ret, &result);
+    if (e != ERR_OK) {
+        note_wait(&r->summary.result, result.retry_after_s);
+        result_set(&r->summary.result, e, "%s", result.why.text);
     }
-    r->passes++;
-    sum->count.listed += count.listed;
-    sum->count.left += count.left;
-    bool in_time = sum->count.left == 0 && clk_mono_ms() < r->deadline;
-    return sum->result.err == ERR_OK && in_time && r->passed != NULL &&
-           sum->ended[OUTCOME_DONE] > done;
+    return e;
 }
 
-static void run_locked(struct run *r)
+/* True: that may have made something else pending in the queue. */
+static bool make_pass(struct run *r)
 {
-    const struct object_class *c = r->queue->webhook->object_class;
-    struct result *result = &r->summary.result;
-    if (frees_its_own(c) && (r->passed = json_object_new_object()) == NULL)
-        result_no_memory(result);
-    if (result->err == ERR_OK && c->state == NULL)
-        result->err = mark_open(r->queue, r->inbox, r->terms->claims, &r->mark, &result->why);
-    while (result->err == ERR_OK && make_pass(r))
+    struct sweep_list found = {.list = NULL};
+    int64_t done = r->summary.ended[OUTCOME_DONE];
+    if (sweep(r, &found) == ERR_OK) {
+        tell_what_is_known(r, &found);
+        done = r->summary.ended[OUTCOME_DONE];
+        run_tasks(r);
+        tell_of_the_rest(r, &found);
+    }
+    sweep_list_free(&found);
+    r->passes++;
+    return may_begin(r) && frees_its_own(r->queue->webhook->object_class) &&
+           r->summary.ended[OUTCOME_DONE] > done;
+}
+
+static void run(struct run *r)
+{
+    if ((r->told = json_object_new_object()) == NULL) {
+        result_no_memory(&r->summary.result);
+        return;
+    }
+    while (make_pass(r))
         continue;
-    bool all = result->err == ERR_OK && r->summary.count.left == 0 && !r->terms->dry_run;
-    struct why why;
-    enum err e = mark_close(r->mark, all, &why);
-    if (e != ERR_OK)
-        result_set(result, e, "%s", why.text);
-    json_object_put(r->passed);
+    json_object_put(r->told);
     template_lists_free(&r->templates);
 }
 
@@ -167,27 +294,26 @@ enum err work_queue(const struct queue *q, struct inbox *inbox, const struct tas
                     .ctx = ctx,
                     .summary = {.result = RESULT_NONE}};
     const struct conf_webhook *w = q->webhook;
-    struct result *result = &r.summary.result;
-    struct inbox_lock *lock;
-    if (q->api == NULL) {
-        result_set(result, ERR_CONFIG, "account %s: its API key is not loaded", w->account->id);
-    } else if (has_work(w)) {
-        const struct inbox_queue name = queue_in_inbox(q);
-        int64_t patience = earlier(deadline, clk_mono_ms() + WORK_LOCK_MS);
-        result->err = inbox_lock_sweep(inbox, &name, patience, &lock, &result->why);
-        if (result->err == ERR_OK) {
-            run_locked(&r);
-            inbox_unlock_sweep(lock);
-        }
-    }
+    if (q->api == NULL)
+        result_set(&r.summary.result, ERR_CONFIG, "account %s: its API key is not loaded",
+                   w->account->id);
+    else if (has_work(w))
+        run(&r);
     *ret = r.summary;
-    return result->err;
+    return r.summary.result.err;
+}
+
+int64_t work_objects(const struct work_summary *s)
+{
+    int64_t sum = s->left;
+    for (int o = 0; o < OUTCOME__COUNT; o++)
+        sum += s->ended[o];
+    return sum;
 }
 
 void work_add_up(struct work_summary *sum, const struct work_summary *one)
 {
-    sum->count.listed += one->count.listed;
-    sum->count.left += one->count.left;
+    sum->left += one->left;
     for (int o = 0; o < OUTCOME__COUNT; o++)
         sum->ended[o] += one->ended[o];
     note_wait(&sum->result, one->result.retry_after_s);
@@ -214,10 +340,12 @@ static void judge(struct work_summary *s, const struct telling *t)
 {
     if (s->result.err != ERR_OK)
         return;
-    if (s->count.left > 0)
+    if (s->left > 0)
         result_set(&s->result, ERR_BUSY, "the time for one call is over: the next call goes on");
     else if (s->ended[OUTCOME_RETRY] > 0)
         result_set(&s->result, ERR_BUSY, "some objects have to be tried again");
+    else if (s->ended[OUTCOME_BUSY] > 0)
+        result_set(&s->result, ERR_BUSY, "somebody else is at some objects");
     else if (t->incomplete)
         result_no_memory(&s->result);
 }

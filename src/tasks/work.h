@@ -13,24 +13,28 @@
 #include "tasks/object_task.h"
 #include "tasks/queues.h"
 
-#define WORK_LOCK_MS 30000 /* longest wait for another runner of the same queue */
+#define WORK_WAIT_MS 30000 /* longest wait for another sweep of the same queue */
 
 struct work_summary {
-    struct sweep_count count;
-    int64_t ended[OUTCOME__COUNT]; /* of the listed, by how they ended */
+    int64_t ended[OUTCOME__COUNT]; /* objects, by how they ended, now or when it was last asked */
+    int64_t left;                  /* objects that are due, and not begun */
     struct result result; /* why no further object was begun; and the shortest wait that any
                              asked for */
 };
+int64_t work_objects(const struct work_summary *s); /* all of them */
 
 /*
- * Work a queue off now, in this thread, alone across all processes (inbox_lock_sweep()); no object
- * is begun after `deadline` (clk_mono_ms). `fn` is told of each. Where what is decided may free
- * others of the same queue, it is listed again as long as that goes on; none has two turns.
+ * Work a queue off now, in this thread: sweep it, and run the tasks that are due, those that others
+ * have left first. No object is begun after `deadline` (clk_mono_ms). `fn` is told of each: of
+ * those that were asked about, of those that need not be, with what they ended with, and of those
+ * that somebody else holds (OUTCOME_BUSY). Where what is decided may free others of the same queue,
+ * it is swept again as long as that goes on; none has two turns.
  *
- * ERR_OK if each object was dealt with in some way or the deadline came; ERR_BUSY if another runner
- * has the queue; ERR_CONFIG if the account's key is not here; else why the list could not be read,
- * or why no further object was begun: our key is not accepted, Connect asked us to pause, or the
- * program stops. *ret is filled whatever is returned, and its result is what is returned.
+ * ERR_OK if each object was dealt with in some way or the deadline came; ERR_BUSY if another sweep
+ * of the queue goes on; ERR_CONFIG if the account's key is not here; else why the list could not be
+ * read, or why no further object was begun: our key is not accepted, Connect asked us to pause, the
+ * program stops, or the inbox fails. *ret is filled whatever is returned, and its result is what is
+ * returned.
  */
 enum err work_queue(const struct queue *q, struct inbox *inbox, const struct task_terms *terms,
                     int64_t deadline, object_report_fn *fn, void *ctx, struct work_summary *ret);

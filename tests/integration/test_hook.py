@@ -275,19 +275,6 @@ def test_acknowledges_nothing_in_an_inbox_that_is_gone(hook, connect, tmp, suffi
     assert connect(url, conf, claims={"data": {"call": 3}}).status == 200
 
 
-def test_what_stops_a_sweep_tells_no_path(hook, connect, tmp):
-    conf, url = hook()
-    assert connect(url, conf).status == 200
-    lock, = conf.state.glob("inbox.db.sweep.*")
-    lock.unlink()
-    lock.mkdir()
-    answer = connect(url, conf, claims={"data": {"call": 2}})
-    assert (answer.status, answer.json()["detail"]) == (503, "storage failed")
-    assert str(lock) in (tmp / "handler.log").read_text()
-    lock.rmdir()
-    assert connect(url, conf, claims={"data": {"call": 3}}).status == 200
-
-
 def test_every_answer_is_utf_8_wherever_a_text_is_cut(small_connect, configuration, handler, nginx, connect):
     small_connect.complaint = "ä€😀" * 200
     conf = configuration(api_url=small_connect.url, rules="- then: { action: fail, reason: 'x' }\n")
@@ -360,6 +347,6 @@ def test_no_secret_is_written_anywhere(hook, connect, tmp):
     bad = connect(url, conf, token=tampered(token))
     secrets = [conf.secrets[calls.WEBHOOK].encode(), b"test-key", token.encode()]
     written = [(tmp / "handler.log").read_bytes(), answer.body, bad.body,
-               *(p.read_bytes() for p in conf.state.iterdir())]
+               *(p.read_bytes() for p in conf.state.iterdir() if p.is_file())]
     for secret in secrets:
         assert not any(secret in text for text in written)

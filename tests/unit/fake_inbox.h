@@ -1,6 +1,6 @@
 /*
- * fake_inbox.h - an inbox that keeps nothing, says what the test tells it to, and tells what it
- * was asked for.
+ * fake_inbox.h - an inbox in memory that fails where the test tells it to, and tells what it was
+ * asked for.
  */
 #ifndef FAKE_INBOX_H
 #define FAKE_INBOX_H
@@ -10,7 +10,7 @@
 #include "inbox/backend.h"
 
 struct fake_inbox {
-    struct inbox head; /* pass its address */
+    struct inbox *inbox; /* to be passed */
 
     struct inbox_receipt receipt; /* what an append is told: at once, unless `held` is set */
     bool held;                    /* not before fake_inbox_release() */
@@ -21,25 +21,19 @@ struct fake_inbox {
 
     char states[128]; /* "1 done, 1 failed": what set_state was asked for */
 
-    enum err lock_answer;  /* ERR_OK: locks are free */
-    char locked[128];      /* the name of the last */
-    int64_t lock_deadline; /* how long it would have waited */
-    int locks, unlocks;
-
-    /* The mark of any queue. */
-    bool is_marked;
-    struct inbox_mark mark;
-    struct {
-        char id[32];
-        int64_t created_us;
-    } seen[8];
-    int seen_count;
+    enum err store_answer;    /* of all that touches sweeps and tasks; ERR_OK: they are kept */
     struct inbox_tally tally; /* of any webhook; times are not kept */
 
-    enum err mark_answer; /* of writing one, and of noting what was seen */
+    enum err mark_answer; /* of writing a mark, and of noting what was seen */
 };
 
-void fake_inbox_init(struct fake_inbox *f);
+/* One at a time. */
+void fake_inbox_open(struct fake_inbox *f);
+void fake_inbox_close(struct fake_inbox *f);
 void fake_inbox_release(struct fake_inbox *f); /* the last append is told now */
+
+/* The mark of a queue; false if it has none. What was seen above it: "UF-1@5 ". */
+bool fake_inbox_mark(struct fake_inbox *f, const struct inbox_queue *q, struct inbox_mark *ret,
+                     char ret_seen[128]);
 
 #endif

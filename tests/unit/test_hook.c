@@ -102,7 +102,7 @@ static int set_up(void **state)
     (void)state;
     buf_init(&scratch, REQUEST_ENV_MAX);
     fake_api_start(&connect);
-    fake_inbox_init(&inbox);
+    fake_inbox_open(&inbox);
     conf = &conf_owner_new()->conf;
     conf->accounts = calloc(1, sizeof *conf->accounts);
     conf->accounts_count = 1;
@@ -113,10 +113,11 @@ static int set_up(void **state)
     conf->webhooks[1] = webhook("WH-2-2", TYPE_VALIDATOR);
     conf->webhooks_count = 2;
     conf->processing.inline_deadline_ms = 4 * SOON_MS;
+    conf->processing.max_attempts = 12;
     conf->web.inline_threads = 1;
     conf->web.validation_threads = 1;
     conf->web.validation_deadline_ms = SOON_MS;
-    assert_err(hook_new(conf, &inbox.head, &hook, NULL), ERR_OK);
+    assert_err(hook_new(conf, inbox.inbox, &hook, NULL), ERR_OK);
     return 0;
 }
 
@@ -125,6 +126,7 @@ static int tear_down(void **state)
     (void)state;
     hook_free(hook);
     conf_unref(conf);
+    fake_inbox_close(&inbox);
     fake_api_stop(&connect);
     buf_free(&scratch);
     return 0;
@@ -287,6 +289,18 @@ static void says_when_to_call_again(void **state)
     assert_int_equal(json_object_array_length(jsonx_array(x.body, "objects")), 0);
     forget(&x);
     assert_string_equal(inbox.states, "1 failed, 1 failed");
+}
+
+/* Where what stopped it lies is for the operator, in the log. */
+static void tells_no_path_of_what_stopped_it(void **state)
+{
+    (void)state;
+    struct exchange x = post(token(EVENT));
+    inbox.store_answer = ERR_STORE;
+    assert_int_equal(handle(&x), 503);
+    assert_string_equal(jsonx_str(x.body, "detail", ""), "storage failed");
+    forget(&x);
+    assert_string_equal(inbox.states, "1 failed");
 }
 
 static void waits_for_the_disk_in_nobodys_thread(void **state)
@@ -452,6 +466,7 @@ int main(void)
         TEST(keeps_what_is_none_of_its_business_and_leaves_it),
         TEST(tells_what_became_of_each_object),
         TEST(says_when_to_call_again),
+        TEST(tells_no_path_of_what_stopped_it),
         TEST(waits_for_the_disk_in_nobodys_thread),
         TEST(serves_by_another_configuration_after_a_reload),
         TEST(waits_for_nothing_once_it_is_stopped),

@@ -22,7 +22,7 @@ static struct mark *mark;
 static int set_up(void **state)
 {
     (void)state;
-    fake_inbox_init(&inbox);
+    fake_inbox_open(&inbox);
     webhook = (struct conf_webhook){.account = &account,
                                     .product = "PRD-1",
                                     .object_class = &class_billing_request,
@@ -33,7 +33,7 @@ static int set_up(void **state)
 static void open_mark(const char *claims_text)
 {
     struct json_object *claims = claims_text != NULL ? json(claims_text) : NULL;
-    assert_err(mark_open(&queue, &inbox.head, claims, &mark, NULL), ERR_OK);
+    assert_err(mark_open(&queue, inbox.inbox, claims, &mark, NULL), ERR_OK);
     json_object_put(claims);
 }
 
@@ -42,21 +42,25 @@ static void close_mark(bool raise)
     assert_err(mark_close(mark, raise, NULL), ERR_OK);
 }
 
-static struct swept of(const char *id, int64_t created_us)
-{
-    return (struct swept){.id = id, .created_us = created_us};
-}
-
 static bool is_new(const char *id, int64_t created_us)
 {
-    const struct swept s = of(id, created_us);
-    return mark_is_new(mark, &s);
+    return mark_note(mark, id, created_us);
 }
 
-static void note(const char *id, int64_t created_us, bool settled)
+static void settle(const char *id, int64_t created_us)
 {
-    const struct swept s = of(id, created_us);
-    assert_err(mark_note(mark, &s, settled, NULL), ERR_OK);
+    assert_err(mark_settle(&queue, inbox.inbox, id, created_us, NULL), ERR_OK);
+}
+
+static char seen[128];
+
+/* Where the mark is now; `seen` is what is known above it. */
+static int64_t kept_from(void)
+{
+    const struct inbox_queue q = queue_in_inbox(&queue);
+    struct inbox_mark m;
+    assert_true(fake_inbox_mark(&inbox, &q, &m, seen));
+    return m.from_us;
 }
 
 static void tells_why_it_cannot_be_kept(void **state)
@@ -64,16 +68,15 @@ static void tells_why_it_cannot_be_kept(void **state)
     (void)state;
     struct why why;
     inbox.mark_answer = ERR_STORE;
-    assert_err(mark_open(&queue, &inbox.head, NULL, &mark, &why), ERR_STORE);
+    assert_err(mark_open(&queue, inbox.inbox, NULL, &mark, &why), ERR_STORE);
+    assert_err(mark_settle(&queue, inbox.inbox, "BRV-1", NOON_US, &why), ERR_STORE);
     inbox.mark_answer = ERR_OK;
+    assert_err(mark_settle(&queue, inbox.inbox, "BRV-1", CLK_UNKNOWN, &why), ERR_NOT_FOUND);
+    open_mark(NOON_CALL);
+    close_mark(true);
+    settle("BRV-1", NOON_US + DAY_US);
     open_mark(NOON_CALL);
     inbox.mark_answer = ERR_STORE;
-    const struct swept s = of("BRV-1", NOON_US);
-    assert_err(mark_note(mark, &s, true, &why), ERR_STORE);
-    assert_err(mark_close(mark, true, &why), ERR_OK); /* it did not rise: a day is between */
-    open_mark(NOON_CALL);
-    (void)mark_note(mark, &(struct swept){.id = "BRV-1", .created_us = NOON_US + DAY_US}, true,
-                    NULL);
     assert_err(mark_close(mark, true, &why), ERR_STORE);
     assert_err(mark_close(NULL, true, &why), ERR_OK);
 }
@@ -110,7 +113,9 @@ static void begins_now_if_polling_is_first_and_earlier_once_a_call_comes(void **
     close_mark(true);
     open_mark(NULL);
     close_mark(true);
-    inbox.mark.from_us = NOON_US;
+    const struct inbox_queue q = queue_in_inbox(&queue);
+    const struct inbox_mark later = {.from_us = NOON_US, .since_us = CLK_UNKNOWN};
+    assert_err(inbox_mark_write(inbox.inbox, &q, &later, NULL), ERR_OK);
     open_mark(NOON_CALL);
     assert_true(mark_since(mark) == NOON_US - DAY_US);
     close_mark(true);
@@ -122,7 +127,9 @@ static void begins_where_the_configuration_says(void **state)
     webhook.since_us = NOON_US;
     open_mark("{'triggered_at':'2026-11-01T12:00:00+00:00'}");
     assert_true(mark_since(mark) == NOON_US);
-    note("BRV-1", NOON_US + 3 * DAY_US, true);
+    close_mark(true);
+    settle("BRV-1", NOON_US + 3 * DAY_US);
+    open_mark(NULL);
     close_mark(true);
     open_mark(NULL); /* the same again is nothing new */
     assert_true(mark_since(mark) == NOON_US + 2 * DAY_US);
@@ -142,47 +149,57 @@ static void rises_to_a_day_below_the_newest(void **state)
 {
     (void)state;
     open_mark(NOON_CALL);
-    note("BRV-1", NOON_US + DAY_US, true);
-    note("BRV-2", NOON_US + 3 * DAY_US, true);
+    assert_true(is_new("BRV-1", NOON_US + DAY_US));
+    assert_true(is_new("BRV-2", NOON_US + 3 * DAY_US));
     close_mark(true);
-    assert_true(inbox.mark.from_us == NOON_US + 2 * DAY_US);
-    assert_int_equal(inbox.seen_count, 1);
+    assert_true(kept_from() == NOON_US - DAY_US); /* nothing is dealt with */
+    settle("BRV-1", NOON_US + DAY_US);
+    settle("BRV-2", NOON_US + 3 * DAY_US);
+    open_mark(NULL);
+    assert_false(is_new("BRV-1", NOON_US + DAY_US));
+    assert_false(is_new("BRV-2", NOON_US + 3 * DAY_US));
+    close_mark(true);
+    assert_true(kept_from() == NOON_US + 2 * DAY_US);
+    assert_memory_equal(seen, "BRV-2@", 6);
     open_mark(NOON_CALL);
     assert_false(is_new("BRV-2", NOON_US + 3 * DAY_US));
     assert_false(is_new("BRV-1", NOON_US + DAY_US));
     assert_true(is_new("BRV-3", NOON_US + 2 * DAY_US)); /* it showed up late */
     close_mark(true);
-    assert_true(inbox.mark.from_us == NOON_US + 2 * DAY_US);
+    assert_true(kept_from() == NOON_US + 2 * DAY_US);
 }
 
 static void stays_below_what_is_not_dealt_with(void **state)
 {
     (void)state;
     open_mark(NOON_CALL);
-    note("BRV-1", NOON_US, false);
-    note("BRV-2", NOON_US + 9 * DAY_US, true);
-    note("BRV-3", NOON_US + 8 * DAY_US, false);
     close_mark(true);
-    assert_true(inbox.mark.from_us == NOON_US);
+    settle("BRV-2", NOON_US + 9 * DAY_US);
     open_mark(NULL);
     assert_true(is_new("BRV-1", NOON_US));
     assert_false(is_new("BRV-2", NOON_US + 9 * DAY_US));
-    note("BRV-1", NOON_US, true);
-    note("BRV-3", NOON_US + 8 * DAY_US, true);
-    close_mark(false); /* not all was passed */
-    assert_true(inbox.mark.from_us == NOON_US);
+    assert_true(is_new("BRV-3", NOON_US + 8 * DAY_US));
+    close_mark(true);
+    assert_true(kept_from() == NOON_US);
+    settle("BRV-1", NOON_US);
+    settle("BRV-3", NOON_US + 8 * DAY_US);
+    open_mark(NULL);
+    close_mark(false); /* not all was listed */
+    assert_true(kept_from() == NOON_US);
     open_mark(NULL);
     close_mark(true);
-    assert_true(inbox.mark.from_us == NOON_US + 8 * DAY_US);
+    assert_true(kept_from() == NOON_US + 8 * DAY_US);
 }
 
 static void does_not_fall(void **state)
 {
     (void)state;
     open_mark(NOON_CALL);
-    note("BRV-1", NOON_US - DAY_US, true);
     close_mark(true);
-    assert_true(inbox.mark.from_us == NOON_US - DAY_US);
+    settle("BRV-1", NOON_US - DAY_US);
+    open_mark(NOON_CALL);
+    close_mark(true);
+    assert_true(kept_from() == NOON_US - DAY_US);
 }
 
 static void deals_once_with_what_does_not_say_when_it_was_made(void **state)
@@ -190,14 +207,21 @@ static void deals_once_with_what_does_not_say_when_it_was_made(void **state)
     (void)state;
     open_mark(NOON_CALL);
     assert_true(is_new("BRV-1", CLK_UNKNOWN));
-    note("BRV-1", CLK_UNKNOWN, true);
     close_mark(true);
+    settle("BRV-1", CLK_UNKNOWN);
     open_mark(NULL);
     assert_false(is_new("BRV-1", CLK_UNKNOWN));
     close_mark(true);
 }
 
-#define TEST(f) cmocka_unit_test_setup(f, set_up)
+static int tear_down(void **state)
+{
+    (void)state;
+    fake_inbox_close(&inbox);
+    return 0;
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {

@@ -19,7 +19,7 @@
 /* ------------------------------------------------------------------------- the policy */
 
 /* Decides by the object's `note`, which is a decision written with ' for "; "" is a failure. */
-static int asked;
+static int asked, attempt;
 
 static enum err ask(struct policy *p, const struct policy_question *q, struct json_object **ret,
                     char ret_rule[128], struct why *why)
@@ -27,7 +27,7 @@ static enum err ask(struct policy *p, const struct policy_question *q, struct js
     (void)p;
     char text[1024];
     asked++;
-    assert_int_equal(q->attempt, 1);
+    attempt = q->attempt;
     assert_string_equal(q->webhook_id, "WH-1");
     assert_int_equal(q->webhook_type, TYPE_EVENT);
     snprintf(text, sizeof text, "%s", jsonx_str(q->object, "note", ""));
@@ -72,8 +72,12 @@ static int set_up(void **state)
     (void)state;
     fake_api_start(&connect);
     fake = connect.server;
-    fake_inbox_init(&inbox);
-    conf = (struct conf){.processing = {.inline_deadline_ms = 8 * SOON_MS}};
+    fake_inbox_open(&inbox);
+    conf = (struct conf){.processing = {.inline_deadline_ms = 8 * SOON_MS,
+                                        .max_attempts = 3,
+                                        .backoff_min_ms = 60000,
+                                        .backoff_max_ms = 600000,
+                                        .skip_for_ms = 600000}};
     webhook = (struct conf_webhook){.id = "WH-1",
                                     .account = &connect.account,
                                     .product = PRODUCT,
@@ -94,13 +98,13 @@ static int tear_down(void **state)
 {
     (void)state;
     fake_api_stop(&connect);
-    assert_int_equal(inbox.unlocks, inbox.lock_answer == ERR_OK ? inbox.locks : 0);
+    fake_inbox_close(&inbox);
     return 0;
 }
 
 static enum err run(void)
 {
-    enum err e = work_queue(&queue, &inbox.head, &terms, deadline, note, &queue, &done);
+    enum err e = work_queue(&queue, inbox.inbox, &terms, deadline, note, &queue, &done);
     assert_err(done.result.err, e);
     return e;
 }
@@ -109,13 +113,13 @@ static enum err run(void)
 static void assert_result(const char *want)
 {
     char got[256];
-    size_t n = (size_t)snprintf(got, sizeof got, "objects %d:", (int)done.count.listed);
+    size_t n = (size_t)snprintf(got, sizeof got, "objects %d:", (int)work_objects(&done));
     for (int o = 0; o < OUTCOME__COUNT; o++)
         if (done.ended[o] > 0)
             n += (size_t)snprintf(got + n, sizeof got - n, " %d %s", (int)done.ended[o],
                                   outcome_name((enum outcome)o));
-    if (done.count.left > 0)
-        snprintf(got + n, sizeof got - n, " %d left", (int)done.count.left);
+    if (done.left > 0)
+        snprintf(got + n, sizeof got - n, " %d left", (int)done.left);
     assert_string_equal(got, want);
 }
 
@@ -160,21 +164,35 @@ static void does_nothing_without_the_accounts_key(void **state)
 {
     (void)state;
     queue.api = NULL;
-    done.count.left = 99;
+    done.left = 99;
     assert_err(run(), ERR_CONFIG);
     assert_non_null(strstr(done.result.why.text, FAKE_ACCOUNT));
     assert_result("objects 0:");
-    assert_int_equal(inbox.locks, 0);
 }
 
-static void does_not_start_where_another_runs(void **state)
+static struct inbox_queue here(void)
+{
+    return queue_in_inbox(&queue);
+}
+
+static void does_not_start_where_another_sweeps(void **state)
 {
     (void)state;
-    inbox.lock_answer = ERR_BUSY;
+    const struct inbox_queue q = here();
+    struct inbox_sweep held;
+    assert_err(inbox_take_sweep(inbox.inbox, &q, 60000, 0, &held, NULL), ERR_OK);
+    deadline = clk_mono_ms() + 20;
     assert_err(run(), ERR_BUSY);
-    assert_string_equal(inbox.locked, FAKE_ACCOUNT "." PRODUCT ".fulfillment_request");
-    assert_true(inbox.lock_deadline <= clk_mono_ms() + WORK_LOCK_MS);
     assert_int_equal(fake_requests(fake), 0);
+    assert_result("objects 0:");
+}
+
+static void tells_why_the_inbox_fails(void **state)
+{
+    (void)state;
+    inbox.store_answer = ERR_STORE;
+    assert_err(run(), ERR_STORE);
+    assert_string_equal(done.result.why.text, "inbox /var/lib/x: no room");
     assert_result("objects 0:");
 }
 
@@ -452,7 +470,7 @@ static void begins_no_object_after_the_deadline(void **state)
     object(1, "pending", APPROVE);
     fake_answer(fake, 200, "", "{\"status\":\"approved\"}");
     deadline = clk_mono_ms() + 2000;
-    assert_err(work_queue(&queue, &inbox.head, &terms, deadline, wait_for_deadline, &queue, &done),
+    assert_err(work_queue(&queue, inbox.inbox, &terms, deadline, wait_for_deadline, &queue, &done),
                ERR_OK);
     assert_result("objects 3: 1 done 2 left");
     assert_int_equal(fake_requests(fake), 3);
@@ -490,6 +508,24 @@ static void skips_all_without_a_policy(void **state)
     assert_non_null(strstr(reported, "skip skip [] the webhook has no policy"));
 }
 
+static char seen[128];
+
+static int64_t marked_from(void)
+{
+    const struct inbox_queue q = here();
+    struct inbox_mark m;
+    assert_true(fake_inbox_mark(&inbox, &q, &m, seen));
+    return m.from_us;
+}
+
+static void notice_object(const char *id, int day, const char *decision)
+{
+    char body[256];
+    snprintf(body, sizeof body, "{\"id\":\"%s\",\"at\":\"2026-11-%dT10:00:00Z\",\"note\":\"%s\"}",
+             id, day, decision);
+    fake_answer(fake, 200, "", body);
+}
+
 /* What has been seen is not pending any more, of one without a state. */
 static void works_on_classes_without_a_state(void **state)
 {
@@ -513,7 +549,7 @@ static void works_on_classes_without_a_state(void **state)
     fake_api_answer(&connect, 200,
                     "{\"id\":\"NO-1\",\"note\":\"{'action':'annotate','attributes':{'a':1}}\"}");
     fake_api_answer(&connect, 200, "{'a':1}");
-    object(2, "", "{'action':'skip'}");
+    notice_object("NO-2", 21, "{'action':'skip'}");
     object(3, "", "{'action':'reschedule','after':60}");
     object(4, "", "");
     assert_err(run(), ERR_OK);
@@ -525,17 +561,25 @@ static void works_on_classes_without_a_state(void **state)
 
     /* From the newest one that is dealt with, less a day; none that is not is left behind. */
     reported[0] = '\0';
-    fake_api_answer(&connect, 200, body);
-    object(3, "", "{'action':'skip'}");
-    object(4, "", "{'action':'skip'}");
+    fake_api_answer(&connect, 200,
+                    "[{'id':'NO-2','at':'2026-11-21T10:00:00Z'},{'id':7},"
+                    "{'id':'NO-3','at':'2026-11-22T10:00:00Z','changed':1},"
+                    "{'id':'NO-4','at':'2026-11-23T10:00:00Z','changed':1}]");
+    notice_object("NO-3", 22, "{'action':'skip'}");
+    notice_object("NO-4", 23, "{'action':'skip'}");
     assert_err(run(), ERR_OK);
     assert_result("objects 3: 2 skip 1 dead");
-    assert_asked(6, "GET /public/v1/notices?ge(at,2026-11-20T10:00:00%2B00:00)&");
+    assert_asked(6, "GET /public/v1/notices?ge(at,2026-11-19T10:00:00%2B00:00)&");
     assert_non_null(strstr(reported, "NO-3 "));
     assert_null(strstr(reported, "NO-2 "));
-    fake_api_answer(&connect, 200, "[]");
-    assert_err(run(), ERR_OK);
-    assert_asked(9, "GET /public/v1/notices?ge(at,2026-11-22T10:00:00%2B00:00)&");
+    for (int day = 20; day <= 22; day += 2) { /* the mark rises with the next sweep */
+        char line[96];
+        fake_api_answer(&connect, 200, "[]");
+        assert_err(run(), ERR_OK);
+        snprintf(line, sizeof line, "GET /public/v1/notices?ge(at,2026-11-%dT10:00:00%%2B00:00)&",
+                 day);
+        assert_asked(fake_requests(fake) - 1, line);
+    }
 }
 
 static void remembers_nothing_of_a_dry_run(void **state)
@@ -550,8 +594,8 @@ static void remembers_nothing_of_a_dry_run(void **state)
                     "{\"id\":\"BRV-1\",\"note\":\"{'action':'annotate','attributes':{'a':1}}\"}");
     assert_err(run(), ERR_OK);
     assert_result("objects 1: 1 skip");
-    assert_int_equal(inbox.seen_count, 0);
-    assert_int_equal(inbox.mark.from_us, 0);
+    assert_true(marked_from() == 0);
+    assert_string_equal(seen, "");
 }
 
 /* Until there is a policy, nobody has decided to leave them. */
@@ -564,11 +608,13 @@ static void keeps_what_no_policy_was_asked_about(void **state)
     webhook.policy.kind = CONF_POLICY_NONE;
     for (int i = 0; i < 2; i++) {
         fake_api_answer(&connect, 200, "[{'id':'BRV-1','events':{'created':{'at':'2026-11-20'}}}]");
-        fake_answer(fake, 200, "", "{\"id\":\"BRV-1\",\"note\":\"{'action':'skip'}\"}");
+        if (i == 0) /* it need not be looked at again so soon */
+            fake_answer(fake, 200, "", "{\"id\":\"BRV-1\",\"note\":\"{'action':'skip'}\"}");
         assert_err(run(), ERR_OK);
         assert_result("objects 1: 1 skip");
     }
-    assert_int_equal(inbox.seen_count, 0);
+    assert_true(marked_from() == 0);
+    assert_string_equal(seen, "");
 }
 
 /* It would be asked about again and again. */
@@ -577,18 +623,132 @@ static void ends_when_it_cannot_remember(void **state)
     (void)state;
     webhook.object_class = &class_billing_request;
     webhook.states[0] = NULL;
+    webhook.since_us = 0;
     inbox.mark_answer = ERR_STORE;
     assert_err(run(), ERR_STORE);
     assert_string_equal(done.result.why.text, "no room");
     assert_int_equal(fake_requests(fake), 0);
-    inbox.is_marked = true;
-    inbox.mark = (struct inbox_mark){.since_us = webhook.since_us};
+    inbox.mark_answer = ERR_OK;
+    const struct inbox_queue q = here();
+    const struct inbox_mark m = {.since_us = webhook.since_us};
+    assert_err(inbox_mark_write(inbox.inbox, &q, &m, NULL), ERR_OK);
+    inbox.mark_answer = ERR_STORE;
     fake_api_answer(
         &connect, 200,
         "[{'id':'BRV-1','events':{'created':{'at':'2026-11-20T10:00:00.5Z'}}},{'id':'BRV-2'}]");
     fake_answer(fake, 200, "", "{\"id\":\"BRV-1\",\"note\":\"{'action':'skip'}\"}");
     assert_err(run(), ERR_STORE);
-    assert_result("objects 2: 1 skip 1 left");
+    assert_result("objects 2: 1 retry 1 left");
+    assert_non_null(strstr(reported, "BRV-1  > skip retry [rules.yaml:7] no room -1\n"));
+}
+
+/* What was said of an object is said again, and nobody is asked; until something is another. */
+static void remembers_what_has_ended(void **state)
+{
+    (void)state;
+    list(4);
+    object(1, "pending", "{'action':'skip','reason':'not yet'}");
+    object(2, "pending", "");
+    object(3, "pending", "{'action':'reschedule','after':90,'reason':'night'}");
+    object(4, "pending", APPROVE);
+    fake_answer(fake, 200, "", "{\"status\":\"approved\"}");
+    assert_err(run(), ERR_OK);
+    assert_result("objects 4: 1 done 1 skip 1 reschedule 1 dead");
+    char first[4096];
+    snprintf(first, sizeof first, "%s", reported);
+    int questions = asked;
+    size_t requests = fake_requests(fake);
+
+    reported[0] = '\0';
+    list(4); /* one that is done may be listed a little longer */
+    assert_err(run(), ERR_OK);
+    assert_result("objects 4: 1 done 1 skip 1 reschedule 1 dead");
+    assert_string_equal(reported, first);
+    assert_int_equal(asked, questions);
+    assert_int_equal(fake_requests(fake), requests + 1);
+    assert_in_range(done.result.retry_after_s, 60, 90);
+
+    terms.dry_run = true; /* what is decided means something else now */
+    list(2);
+    object(1, "pending", "{'action':'skip'}");
+    object(2, "pending", "{'action':'skip'}");
+    assert_err(run(), ERR_OK);
+    assert_int_equal(asked, questions + 2);
+    assert_int_equal(attempt, 2);
+}
+
+static void tries_again_what_failed_and_gives_up_in_the_end(void **state)
+{
+    (void)state;
+    conf.processing.backoff_min_ms = 0;
+    for (int n = 1; n <= 4; n++) {
+        list(1);
+        for (int i = 0; n < 4 && i < API_GET_TRIES; i++)
+            fake_answer(fake, 500, "", "{}");
+        assert_err(run(), ERR_OK);
+        assert_result(n < 3 ? "objects 1: 1 retry" : "objects 1: 1 dead");
+    }
+    assert_non_null(strstr(reported, "dead [] given up after 3 attempts: GET /requests/PR-1: 500"));
+}
+
+/* A call that comes before its time tries again, and that counts for nothing. */
+static void tries_early_without_counting(void **state)
+{
+    (void)state;
+    for (int n = 1; n <= 4; n++) {
+        list(1);
+        for (int i = 0; i < API_GET_TRIES; i++)
+            fake_answer(fake, 500, "", "{}");
+        assert_err(run(), ERR_OK);
+        assert_result("objects 1: 1 retry");
+    }
+    list(1);
+    object(1, "pending", APPROVE);
+    fake_answer(fake, 200, "", "{\"status\":\"approved\"}");
+    assert_err(run(), ERR_OK);
+    assert_result("objects 1: 1 done");
+    assert_int_equal(attempt, 5);
+}
+
+/* Whoever began it has died of it, or with it. */
+static void gives_up_what_kills_its_runners(void **state)
+{
+    (void)state;
+    const struct inbox_queue q = here();
+    struct inbox_task t;
+    int64_t count;
+    conf.processing.backoff_min_ms = 0;
+    list(1);
+    fake_answer(fake, 401, "", "{}");
+    assert_err(run(), ERR_HTTP_AUTH); /* which is not the object's fault */
+    for (int n = 0; n < 3; n++) {
+        assert_err(inbox_claim_task(inbox.inbox, &q, 0, &t, NULL), ERR_OK);
+        assert_err(inbox_recover(inbox.inbox, &count, NULL), ERR_OK);
+        assert_int_equal(count, 1);
+    }
+    list(1);
+    assert_err(run(), ERR_OK);
+    assert_result("objects 1: 1 dead");
+    assert_non_null(strstr(reported, "dead [] given up after 3 attempts: its runner is gone"));
+}
+
+static void tells_of_what_somebody_else_holds(void **state)
+{
+    (void)state;
+    const struct inbox_queue q = here();
+    struct inbox_task t;
+    conf.processing.backoff_min_ms = 0;
+    list(2);
+    fake_answer(fake, 401, "", "{}");
+    assert_err(run(), ERR_HTTP_AUTH);
+    assert_err(inbox_claim_task(inbox.inbox, &q, 60000, &t, NULL), ERR_OK);
+    reported[0] = '\0';
+    list(2);
+    object(2, "pending", APPROVE);
+    fake_answer(fake, 200, "", "{\"status\":\"approved\"}");
+    assert_err(run(), ERR_OK);
+    assert_result("objects 2: 1 done 1 busy");
+    assert_non_null(strstr(reported, " busy [] somebody else is at it -1\n"));
 }
 
 /* The request of a first tier waits for that of the second. */
@@ -643,7 +803,7 @@ static void call(const struct queues *queues, const char *webhook_id, int64_t de
 {
     struct json_object *claims = json("{'a':1}");
     const struct waiting_call c = {webhook_id, claims, delivery, started};
-    work_for_call(queues, &inbox.head, &c, ret_objects, ret);
+    work_for_call(queues, inbox.inbox, &c, ret_objects, ret);
     json_object_put(claims);
 }
 
@@ -666,7 +826,7 @@ static void tells_a_call_what_became_of_each(void **state)
     assert_string_equal(jsonx_str(json_object_array_get_idx(objects, 0), "result", ""), "skip");
     json_object_put(objects);
 
-    list(1);
+    fake_api_answer(&connect, 200, "[{'id':'PR-8','status':'pending'}]");
     for (int i = 0; i < API_GET_TRIES; i++)
         fake_answer(fake, 500, "", "{}");
     call(queues, "WH-1", 8, clk_mono_ms(), &objects, &r);
@@ -693,7 +853,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(does_nothing_without_the_accounts_key),
-        TEST(does_not_start_where_another_runs),
+        TEST(does_not_start_where_another_sweeps),
+        TEST(tells_why_the_inbox_fails),
         TEST(tells_why_the_list_could_not_be_read),
         TEST(has_nothing_to_do_with_an_empty_list),
         TEST(lists_first_then_reads_each_again_and_acts),
@@ -717,6 +878,11 @@ int main(void)
         TEST(remembers_nothing_of_a_dry_run),
         TEST(keeps_what_no_policy_was_asked_about),
         TEST(ends_when_it_cannot_remember),
+        TEST(remembers_what_has_ended),
+        TEST(tries_again_what_failed_and_gives_up_in_the_end),
+        TEST(tries_early_without_counting),
+        TEST(gives_up_what_kills_its_runners),
+        TEST(tells_of_what_somebody_else_holds),
         TEST(lists_again_what_was_freed_in_the_same_queue),
         TEST(ends_when_it_is_stopped),
         TEST(tells_a_call_what_became_of_each),

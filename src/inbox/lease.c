@@ -1,0 +1,110 @@
+/* lease.c - leases, and the names of processes. */
+#include "inbox/lease.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clk.h"
+
+#define STAT_START 20 /* of /proc/PID/stat: the start, counted from the field behind the name */
+
+/* The first line of a file; "" if there is none. */
+static void read_line(const char *path, char *ret, size_t size)
+{
+    FILE *f = fopen(path, "re");
+    ret[0] = '\0';
+    if (f == NULL)
+        return;
+    if (fgets(ret, (int)size, f) == NULL)
+        ret[0] = '\0';
+    ret[strcspn(ret, "\n")] = '\0';
+    fclose(f);
+}
+
+/* When a process was started, in ticks since the boot; "" if there is none. */
+static void read_start(long pid, char ret[32])
+{
+    char path[64], text[1024];
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    read_line(path, text, sizeof text);
+    char *at = strrchr(text, ')'); /* a name may be anything */
+    for (int field = 0; at != NULL && field < STAT_START; field++)
+        at = strchr(at + 1, ' ');
+    snprintf(ret, 32, "%.*s", at != NULL ? (int)strcspn(at + 1, " ") : 0, at != NULL ? at + 1 : "");
+}
+
+void lease_boot_id(char ret[LEASE_BOOT_MAX])
+{
+    read_line("/proc/sys/kernel/random/boot_id", ret, LEASE_BOOT_MAX);
+}
+
+struct owner {
+    char place[72], boot[LEASE_BOOT_MAX];
+    long pid;
+    char start[32];
+};
+
+static void find_self(struct owner *o)
+{
+    char host[64] = "", space[64];
+    gethostname(host, sizeof host - 1);
+    host[strcspn(host, " ")] = '\0';
+    ssize_t len = readlink("/proc/self/ns/pid", space, sizeof space - 1);
+    space[len > 0 ? len : 0] = '\0';
+    snprintf(o->place, sizeof o->place, "%.40s/%.30s", host, space);
+    lease_boot_id(o->boot);
+    o->pid = (long)getpid();
+    read_start(o->pid, o->start);
+}
+
+void lease_owner_self(char ret[LEASE_OWNER_MAX])
+{
+    struct owner o;
+    find_self(&o);
+    snprintf(ret, LEASE_OWNER_MAX, "%s %s %ld %s", o.place, o.boot, o.pid, o.start);
+}
+
+bool lease_owner_gone(const char *owner)
+{
+    struct owner o, self;
+    char start[32];
+    if (sscanf(owner, "%71s %39s %ld %31s", o.place, o.boot, &o.pid, o.start) != 4)
+        return false;
+    find_self(&self);
+    if (strcmp(o.place, self.place) != 0)
+        return false;
+    if (strcmp(o.boot, self.boot) != 0)
+        return true;
+    read_start(o.pid, start);
+    return strcmp(o.start, start) != 0;
+}
+
+void lease_take(struct lease_row *l, const char *owner, int64_t now_us, int64_t lease_ms)
+{
+    randombytes_buf(l->token, sizeof l->token);
+    l->until_us = now_us + lease_ms * 1000;
+    snprintf(l->owner, sizeof l->owner, "%s", owner);
+}
+
+bool lease_held(const struct lease_row *l)
+{
+    return l->until_us != 0;
+}
+
+bool lease_lost(const struct lease_row *l, int64_t now_us)
+{
+    return lease_held(l) && (l->until_us <= now_us || lease_owner_gone(l->owner));
+}
+
+bool lease_matches(const struct lease_row *l, const struct inbox_lease *mine)
+{
+    return lease_held(l) && memcmp(l->token, mine->token, sizeof l->token) == 0;
+}
+
+void lease_give(struct lease_row *l)
+{
+    *l = (struct lease_row){.until_us = 0};
+}

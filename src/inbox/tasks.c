@@ -1,0 +1,349 @@
+/* tasks.c - tasks: found, held, ended, looked at. */
+#include <stdio.h>
+
+#include "base/clk.h"
+#include "inbox/backend.h"
+#include "inbox/verbs.h"
+
+/* ------------------------------------------------------------------ as others see it */
+
+/* UTC, of a time of the backend's clock. */
+static int64_t wall_s(int64_t at_us, int64_t now_us)
+{
+    return clk_second(clk_wall_us() - (now_us - at_us));
+}
+
+static int64_t left_ms(const struct task_row *t, int64_t now_us)
+{
+    if ((t->state != TASK_READY && t->state != TASK_SKIPPED) || t->due_us <= now_us)
+        return 0;
+    return (t->due_us - now_us + 999) / 1000;
+}
+
+static struct inbox_task task_of_row(const struct task_row *t, int64_t now_us)
+{
+    struct inbox_task task = {.id = t->id,
+                              .lease = lease_of(INBOX_TASK, t->id, &t->lease),
+                              .object_class = t->object_class,
+                              .state = t->state,
+                              .called = t->called,
+                              .due_ms = left_ms(t, now_us),
+                              .asked = t->asked,
+                              .failures = t->failures,
+                              .created_s = wall_s(t->created_us, now_us),
+                              .updated_s = wall_s(t->updated_us, now_us),
+                              .story = t->story};
+    snprintf(task.account_id, sizeof task.account_id, "%s", t->account_id);
+    snprintf(task.product_id, sizeof task.product_id, "%s", t->product_id);
+    snprintf(task.object_id, sizeof task.object_id, "%s", t->object_id);
+    return task;
+}
+
+enum err task_of_lease(struct inbox *i, const struct inbox_lease *lease, struct task_row *ret,
+                       struct why *why)
+{
+    enum err e = i->backend->task_get(i, lease->id, ret, why);
+    if (e == ERR_NOT_FOUND || (e == ERR_OK && !lease_matches(&ret->lease, lease)))
+        return why_set(why, ERR_FENCED, "task %lld: %s", (long long)lease->id,
+                       err_text(ERR_FENCED));
+    return e;
+}
+
+enum err task_hold(struct inbox *i, struct task_row *t, int64_t lease_ms, struct inbox_task *ret,
+                   struct why *why)
+{
+    int64_t now_us = i->backend->now_us(i);
+    task_row_begin(t, now_us);
+    lease_take(&t->lease, i->owner, now_us, lease_ms);
+    *ret = task_of_row(t, now_us);
+    return i->backend->task_put(i, t, why);
+}
+
+/* -------------------------------------------------------------------------- found */
+
+struct finding {
+    const struct inbox_lease *sweep;
+    const struct inbox_found *found;
+    size_t count;
+    bool retry_now;
+    inbox_task_fn *fn;
+    void *ctx;
+};
+
+static enum err find_one(struct inbox *i, const struct sweep_row *s, const struct finding *w,
+                         const struct inbox_found *f, struct why *why)
+{
+    const struct inbox_backend *b = i->backend;
+    struct task_row t;
+    int64_t now_us = b->now_us(i);
+    enum err e = b->task_find(i, s, f->object_id, &t, why);
+    if (e == ERR_NOT_FOUND) {
+        task_row_init(&t, s, f->object_id, now_us);
+        e = ERR_OK;
+    }
+    if (e != ERR_OK)
+        return e;
+    bool lost = lease_lost(&t.lease, now_us);
+    if (lost)
+        task_row_lose(&t, now_us);
+    if (task_row_find(&t, f, s->for_call, w->retry_now, now_us) || lost)
+        e = b->task_put(i, &t, why);
+    if (e == ERR_OK) {
+        const struct inbox_task task = task_of_row(&t, now_us);
+        w->fn(w->ctx, &task);
+    }
+    return e;
+}
+
+static enum err find_all(struct inbox *i, void *work, struct why *why)
+{
+    const struct finding *w = work;
+    struct sweep_row s;
+    enum err e = sweep_of_lease(i, w->sweep, &s, why);
+    for (size_t n = 0; e == ERR_OK && n < w->count; n++)
+        e = find_one(i, &s, w, &w->found[n], why);
+    return e;
+}
+
+enum err inbox_found(struct inbox *i, const struct inbox_lease *sweep,
+                     const struct inbox_found *found, size_t count, bool retry_now,
+                     inbox_task_fn *fn, void *ctx, struct why *why)
+{
+    struct finding w = {sweep, found, count, retry_now, fn, ctx};
+    if (count > INBOX_FOUND_MAX)
+        return why_set(why, ERR_TOO_BIG, "more than %d objects at once", INBOX_FOUND_MAX);
+    for (size_t n = 0; n < count; n++)
+        if (!object_id_valid(found[n].object_id))
+            return why_set(why, ERR_INVALID, "an object's id that is not one of Connect's");
+    return transact_and_tell(i, find_all, &w, why);
+}
+
+/* -------------------------------------------------------------------------- claim */
+
+struct next {
+    const struct inbox_queue *queue;
+    int64_t lease_ms;
+    struct inbox_task task;
+};
+
+static enum err claim_next(struct inbox *i, void *work, struct why *why)
+{
+    struct next *n = work;
+    struct task_row t;
+    enum err e = i->backend->task_next(i, n->queue, &t, why);
+    if (e == ERR_NOT_FOUND || (e == ERR_OK && t.due_us > i->backend->now_us(i)))
+        return why_set(why, ERR_NOT_FOUND, "nothing is due");
+    return e == ERR_OK ? task_hold(i, &t, n->lease_ms, &n->task, why) : e;
+}
+
+enum err inbox_claim_task(struct inbox *i, const struct inbox_queue *q, int64_t lease_ms,
+                          struct inbox_task *ret, struct why *why)
+{
+    struct next n = {.queue = q, .lease_ms = lease_ms};
+    enum err e = inbox_check_queue(q, why);
+    if (e == ERR_OK)
+        e = i->backend->transact(i, claim_next, &n, why);
+    if (e == ERR_OK)
+        *ret = n.task;
+    return e;
+}
+
+/* ---------------------------------------------------------------------------- end */
+
+struct ending {
+    const struct inbox_lease *lease;
+    const struct inbox_task_end *end;
+};
+
+static enum err end_task(struct inbox *i, void *work, struct why *why)
+{
+    const struct ending *w = work;
+    const struct inbox_story *story = w->end->story;
+    struct task_row t;
+    enum err e = task_of_lease(i, w->lease, &t, why);
+    if (e != ERR_OK)
+        return e;
+    int64_t now_us = i->backend->now_us(i);
+    const struct attempt_row a = {.task_id = t.id,
+                                  .started_us = t.started_us,
+                                  .ended_us = now_us,
+                                  .result = story->result,
+                                  .reason = story->reason,
+                                  .calls = w->end->calls != NULL ? w->end->calls : ""};
+    task_row_end(&t, w->end, now_us);
+    e = i->backend->task_put(i, &t, why);
+    return e == ERR_OK ? i->backend->attempt_add(i, &a, why) : e;
+}
+
+enum err inbox_end_task(struct inbox *i, const struct inbox_lease *lease,
+                        const struct inbox_task_end *end, struct why *why)
+{
+    struct ending w = {lease, end};
+    return transact_and_tell(i, end_task, &w, why);
+}
+
+struct return_of {
+    const struct inbox_lease *lease;
+    int64_t after_ms;
+};
+
+static enum err give_back(struct inbox *i, void *work, struct why *why)
+{
+    const struct return_of *w = work;
+    struct task_row t;
+    enum err e = task_of_lease(i, w->lease, &t, why);
+    if (e != ERR_OK)
+        return e;
+    task_row_give_back(&t, w->after_ms, i->backend->now_us(i));
+    return i->backend->task_put(i, &t, why);
+}
+
+enum err inbox_give_back(struct inbox *i, const struct inbox_lease *task, int64_t after_ms,
+                         struct why *why)
+{
+    struct return_of w = {task, after_ms};
+    return transact_and_tell(i, give_back, &w, why);
+}
+
+/* ------------------------------------------------------------------ the operator's */
+
+struct order {
+    int64_t id;
+    void (*change)(struct task_row *t, int64_t now_us);
+    bool held;
+};
+
+static enum err change_task(struct inbox *i, void *work, struct why *why)
+{
+    struct order *o = work;
+    struct task_row t;
+    enum err e = i->backend->task_get(i, o->id, &t, why);
+    if (e == ERR_NOT_FOUND)
+        return why_set(why, e, "inbox: no task %lld", (long long)o->id);
+    if (e != ERR_OK)
+        return e;
+    o->held = t.state == TASK_RUNNING;
+    if (o->held)
+        return ERR_OK;
+    o->change(&t, i->backend->now_us(i));
+    return i->backend->task_put(i, &t, why);
+}
+
+static enum err change(struct inbox *i, struct order *o, struct why *why)
+{
+    enum err e = transact_and_tell(i, change_task, o, why);
+    if (e == ERR_OK && o->held)
+        return why_set(why, ERR_BUSY, "task %lld is being worked on", (long long)o->id);
+    return e;
+}
+
+enum err inbox_retry_task(struct inbox *i, int64_t id, struct why *why)
+{
+    struct order o = {.id = id, .change = task_row_retry};
+    return change(i, &o, why);
+}
+
+enum err inbox_discard_task(struct inbox *i, int64_t id, struct why *why)
+{
+    struct order o = {.id = id, .change = task_row_discard};
+    return change(i, &o, why);
+}
+
+struct looking {
+    struct inbox_filter filter;
+    int64_t task_id;
+    int64_t now_us;
+    inbox_task_fn *task_fn;
+    inbox_delivery_fn *delivery_fn;
+    inbox_attempt_fn *attempt_fn;
+    void *ctx;
+};
+
+static struct inbox_filter within_limits(const struct inbox_filter *f)
+{
+    struct inbox_filter own = *f;
+    if (own.limit <= 0 || own.limit > INBOX_PAGE_MAX)
+        own.limit = INBOX_PAGE_MAX;
+    if (own.before_id <= 0)
+        own.before_id = INT64_MAX;
+    if (own.states == 0)
+        own.states = ~0U;
+    return own;
+}
+
+static void pass_task(void *ctx, const struct task_row *t)
+{
+    const struct looking *l = ctx;
+    const struct inbox_task task = task_of_row(t, l->now_us);
+    l->task_fn(l->ctx, &task);
+}
+
+static enum err each_task(struct inbox *i, void *work, struct why *why)
+{
+    struct looking *l = work;
+    l->now_us = i->backend->now_us(i);
+    return i->backend->task_page(i, &l->filter, pass_task, l, why);
+}
+
+enum err inbox_each_task(struct inbox *i, const struct inbox_filter *f, inbox_task_fn *fn,
+                         void *ctx, struct why *why)
+{
+    struct looking l = {.filter = within_limits(f), .task_fn = fn, .ctx = ctx};
+    return i->backend->transact(i, each_task, &l, why);
+}
+
+static enum err each_delivery(struct inbox *i, void *work, struct why *why)
+{
+    const struct looking *l = work;
+    return i->backend->delivery_page(i, &l->filter, l->delivery_fn, l->ctx, why);
+}
+
+enum err inbox_each_delivery(struct inbox *i, const struct inbox_filter *f, inbox_delivery_fn *fn,
+                             void *ctx, struct why *why)
+{
+    struct looking l = {.filter = within_limits(f), .delivery_fn = fn, .ctx = ctx};
+    return i->backend->transact(i, each_delivery, &l, why);
+}
+
+static void pass_attempt(void *ctx, const struct attempt_row *a)
+{
+    const struct looking *l = ctx;
+    const struct inbox_attempt attempt = {wall_s(a->started_us, l->now_us),
+                                          wall_s(a->ended_us, l->now_us), a->result, a->reason,
+                                          a->calls};
+    l->attempt_fn(l->ctx, &attempt);
+}
+
+static enum err each_attempt(struct inbox *i, void *work, struct why *why)
+{
+    struct looking *l = work;
+    l->now_us = i->backend->now_us(i);
+    return i->backend->attempt_each(i, l->task_id, pass_attempt, l, why);
+}
+
+enum err inbox_each_attempt(struct inbox *i, int64_t task_id, inbox_attempt_fn *fn, void *ctx,
+                            struct why *why)
+{
+    struct looking l = {.task_id = task_id, .attempt_fn = fn, .ctx = ctx};
+    return i->backend->transact(i, each_attempt, &l, why);
+}
+
+struct pruning {
+    int64_t age_ms, limit, count;
+};
+
+static enum err prune(struct inbox *i, void *work, struct why *why)
+{
+    struct pruning *p = work;
+    int64_t before_us = i->backend->now_us(i) - p->age_ms * 1000;
+    return i->backend->prune(i, before_us, p->limit, &p->count, why);
+}
+
+enum err inbox_prune(struct inbox *i, int64_t age_ms, int64_t limit, int64_t *ret_count,
+                     struct why *why)
+{
+    struct pruning p = {.age_ms = age_ms, .limit = limit};
+    enum err e = i->backend->transact(i, prune, &p, why);
+    *ret_count = e == ERR_OK ? p.count : 0;
+    return e;
+}

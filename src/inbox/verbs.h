@@ -1,0 +1,32 @@
+/*
+ * verbs.h - what the files that say what happens to rows have from each other. For the rooms of
+ * this folder alone.
+ */
+#ifndef INBOX_VERBS_H
+#define INBOX_VERBS_H
+
+#include "inbox/backend.h"
+
+/* ERR_INVALID. */
+enum err inbox_check_queue(const struct inbox_queue *q, struct why *why);
+
+/* Transact, and tell all who wait, for something may be due now. */
+enum err transact_and_tell(struct inbox *i, inbox_work_fn *fn, void *work, struct why *why);
+
+struct inbox_lease lease_of(enum inbox_kind kind, int64_t id, const struct lease_row *l);
+
+/* What follows is for an inbox_work_fn. */
+
+/* The row that a lease holds. ERR_FENCED. */
+enum err sweep_of_lease(struct inbox *i, const struct inbox_lease *lease, struct sweep_row *ret,
+                        struct why *why);
+enum err task_of_lease(struct inbox *i, const struct inbox_lease *lease, struct task_row *ret,
+                       struct why *why);
+/* Hold a row that nobody holds. */
+enum err sweep_hold(struct inbox *i, struct sweep_row *s, int64_t lease_ms, struct inbox_sweep *ret,
+                    struct why *why);
+enum err task_hold(struct inbox *i, struct task_row *t, int64_t lease_ms, struct inbox_task *ret,
+                   struct why *why);
+enum err sweep_wake(struct inbox *i, struct sweep_row *s, struct why *why);
+
+#endif

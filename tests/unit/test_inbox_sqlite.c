@@ -1,0 +1,397 @@
+/* test_inbox_sqlite.c - the file of an inbox; faults are caused, not imagined. */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clk.h"
+#include "inbox/inbox.h"
+
+static char folder[64], url[128], db_path[96];
+
+static const struct inbox_queue queue = {"VA-1", "PRD-1", &class_usage_file};
+
+static int make_folder(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/test_inbox_sqlite.XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    snprintf(db_path, sizeof db_path, "%s/inbox.db", folder);
+    snprintf(url, sizeof url, "sqlite:%s", db_path);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char command[128];
+    snprintf(command, sizeof command, "rm -r '%s'", folder);
+    return system(command);
+}
+
+static enum err open_url(const char *at, struct inbox **ret, struct why *why)
+{
+    struct inbox_options o = {.url = at, .lock_timeout_ms = 200};
+    return inbox_open(&o, ret, why);
+}
+
+static struct inbox *open_inbox(void)
+{
+    struct inbox *i = NULL;
+    assert_err(open_url(url, &i, NULL), ERR_OK);
+    return i;
+}
+
+/* Where a callback leaves its receipt; the main thread waits for it. */
+struct waiting {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    int calls;
+    struct inbox_receipt receipt;
+};
+
+static void on_appended(void *ctx, const struct inbox_receipt *receipt)
+{
+    struct waiting *w = ctx;
+    pthread_mutex_lock(&w->lock);
+    w->receipt = *receipt;
+    w->calls++;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static struct inbox_receipt append(struct inbox *i, const struct delivery *d)
+{
+    struct waiting w = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+    inbox_append(i, d, on_appended, &w);
+    pthread_mutex_lock(&w.lock);
+    while (w.calls == 0)
+        pthread_cond_wait(&w.wake, &w.lock);
+    pthread_mutex_unlock(&w.lock);
+    assert_int_equal(w.calls, 1);
+    return w.receipt;
+}
+
+static struct delivery delivery(uint8_t token)
+{
+    struct delivery d = {
+        .token_sha256 = {token},
+        .state = DELIVERY_STORED,
+        .webhook_id = "WH-623-978-334",
+        .account_id = "VA-240-990",
+        .product_id = "PRD-578-226-824",
+        .object_class = &class_fulfillment_request,
+        .exp = 1900000000,
+        .received_us = 1800000000000000,
+        .claims = "{}",
+        .claims_len = 2,
+        .body = "",
+    };
+    return d;
+}
+
+/* One value of the database, read by a connection of our own. */
+static int64_t query(const char *sql)
+{
+    sqlite3 *db;
+    sqlite3_stmt *q;
+    assert_int_equal(sqlite3_open_v2(db_path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &q, NULL), SQLITE_OK);
+    int64_t value = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0) : -1;
+    sqlite3_finalize(q);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_close(db);
+    return value;
+}
+
+static void refuses_a_url_it_cannot_serve(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"", "sqlite", "sqlite:", "redis:x", "sqlite:/nonexistent/db"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct inbox *inbox = NULL;
+        struct why why = {""};
+        assert_int_not_equal(open_url(bad[i], &inbox, &why), ERR_OK);
+        assert_null(inbox);
+        assert_true(strlen(why.text) > 10);
+    }
+}
+
+static void refuses_a_file_that_is_not_its_own(void **state)
+{
+    (void)state;
+    struct inbox *i = NULL;
+    struct why why;
+    FILE *f = fopen(db_path, "w");
+    fputs("this is no database, but it is long enough to be looked at as one, page by page", f);
+    for (int n = 0; n < 100; n++)
+        fputs("0123456789", f);
+    fclose(f);
+    assert_err(open_url(url, &i, &why), ERR_STORE);
+    assert_non_null(strstr(why.text, "move the file aside"));
+    unlink(db_path);
+
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(db_path, &db), SQLITE_OK);
+    sqlite3_exec(db, "CREATE TABLE theirs (x)", NULL, NULL, NULL);
+    sqlite3_close(db);
+    assert_err(open_url(url, &i, &why), ERR_STORE);
+    assert_non_null(strstr(why.text, "another program's"));
+}
+
+static void refuses_a_newer_schema(void **state)
+{
+    (void)state;
+    inbox_close(open_inbox());
+    query("PRAGMA user_version = 99");
+    struct inbox *i = NULL;
+    struct why why;
+    assert_err(open_url(url, &i, &why), ERR_STORE);
+    assert_non_null(strstr(why.text, "newer version"));
+}
+
+/* As the first version made it. */
+static const char version_1[] =
+    "PRAGMA journal_mode = WAL;"
+    "CREATE TABLE delivery (id INTEGER PRIMARY KEY, token_sha256 BLOB NOT NULL,"
+    " exp INTEGER NOT NULL, state TEXT NOT NULL, webhook_id TEXT NOT NULL,"
+    " account_id TEXT NOT NULL, product_id TEXT NOT NULL, object_class TEXT NOT NULL,"
+    " triggered_at TEXT, received_us INTEGER NOT NULL, last_received_us INTEGER NOT NULL,"
+    " seen INTEGER NOT NULL DEFAULT 1, claims TEXT NOT NULL, body BLOB NOT NULL) STRICT;"
+    "CREATE UNIQUE INDEX delivery_token ON delivery (exp, token_sha256);"
+    "PRAGMA application_id = 1129801826; PRAGMA user_version = 1;"
+    "INSERT INTO delivery (token_sha256, exp, state, webhook_id, account_id, product_id,"
+    " object_class, received_us, last_received_us, claims, body)"
+    " VALUES (x'00', 1, 'stored', 'WH-1', 'VA-1', 'PRD-1', 'usage_file', 1, 1, '{}', x'');";
+
+static void takes_over_the_file_of_the_first_version(void **state)
+{
+    (void)state;
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(db_path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, version_1, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    struct inbox *i = open_inbox();
+    struct inbox_mark m = {.from_us = 5};
+    struct delivery d = delivery(1);
+    assert_err(inbox_mark_write(i, &queue, &m, NULL), ERR_OK);
+    assert_err(append(i, &d).err, ERR_OK);
+    inbox_close(i);
+    assert_int_equal(query("SELECT count(*) FROM delivery"), 2);
+    assert_int_equal(query("SELECT count(*) FROM mark"), 1);
+    assert_int_equal(query("SELECT count(*) FROM tally"), 0);
+}
+
+#define TALLY_TIMEOUT_MS 30000
+
+static int64_t wait_for_tally(void)
+{
+    int64_t counted = 0;
+    for (int64_t until = clk_mono_ms() + TALLY_TIMEOUT_MS; counted == 0 && clk_mono_ms() < until;
+         usleep(10000))
+        counted = query("SELECT count(*) FROM tally");
+    return counted;
+}
+
+/* Nobody asks, nobody closes, and nothing else is stored. */
+static void keeps_a_count_for_no_longer_than_a_while(void **state)
+{
+    (void)state;
+    struct inbox *i = open_inbox();
+    inbox_tally_add(i, "WH-1", true);
+    assert_int_equal(wait_for_tally(), 1);
+    inbox_close(i);
+}
+
+static void stores_before_it_says_so(void **state)
+{
+    (void)state;
+    struct inbox *i = open_inbox();
+    struct delivery d = delivery(1);
+    d.body = "a\0b";
+    d.body_len = 3;
+    struct inbox_receipt r = append(i, &d);
+    assert_err(r.err, ERR_OK);
+    assert_int_equal(r.seen, 1);
+    /* A connection that knows nothing of ours sees it already. */
+    assert_int_equal(query("SELECT length(body) FROM delivery WHERE state = 'stored'"), 3);
+    inbox_close(i);
+    assert_int_equal(query("SELECT count(*) FROM delivery"), 1);
+}
+
+static void close_completes_what_was_appended(void **state)
+{
+    (void)state;
+    struct inbox *i = open_inbox();
+    struct waiting w = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+    struct delivery d[20];
+    for (uint8_t n = 0; n < 20; n++) {
+        d[n] = delivery(n);
+        inbox_append(i, &d[n], on_appended, &w);
+    }
+    inbox_close(i);
+    assert_int_equal(w.calls, 20);
+    assert_err(w.receipt.err, ERR_OK);
+}
+
+static void a_full_disk_is_an_error_and_then_is_not(void **state)
+{
+    (void)state;
+    signal(SIGXFSZ, SIG_IGN);
+    struct inbox *i = open_inbox();
+    struct delivery d = delivery(1);
+    static char big[200000];
+    d.body = big;
+    d.body_len = sizeof big;
+    struct rlimit full = {100000, RLIM_INFINITY}, was;
+    getrlimit(RLIMIT_FSIZE, &was);
+    full.rlim_max = was.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &full);
+    struct inbox_receipt r = append(i, &d);
+    setrlimit(RLIMIT_FSIZE, &was);
+    assert_err(r.err, ERR_STORE);
+    assert_non_null(strstr(r.why.text, db_path));
+    r = append(i, &d);
+    assert_err(r.err, ERR_OK);
+    assert_int_equal(r.seen, 1);
+    inbox_close(i);
+}
+
+static void another_holder_of_the_lock_is_waited_for_and_then_named(void **state)
+{
+    (void)state;
+    struct inbox *i = open_inbox();
+    char path[160];
+    snprintf(path, sizeof path, "%s.lock", db_path);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    struct delivery d = delivery(1);
+    struct inbox_receipt r = append(i, &d);
+    assert_err(r.err, ERR_BUSY);
+    assert_non_null(strstr(r.why.text, path));
+    close(fd);
+    assert_err(append(i, &d).err, ERR_OK);
+    inbox_close(i);
+}
+
+static void *stop_soon(void *arg)
+{
+    poll(NULL, 0, 50); /* by then the other thread waits; if it does not, nothing is lost */
+    inbox_stop(arg);
+    return NULL;
+}
+
+static void a_stop_ends_every_wait(void **state)
+{
+    (void)state;
+    struct inbox_options o = {.url = url, .lock_timeout_ms = 60000};
+    struct inbox *i = NULL, *other = open_inbox();
+    struct inbox_sweep lock, second;
+    struct delivery d = delivery(1);
+    char path[160];
+    assert_err(inbox_open(&o, &i, NULL), ERR_OK);
+    assert_err(inbox_take_sweep(other, &queue, 60000, 0, &lock, NULL), ERR_OK);
+    int64_t start = clk_mono_ms();
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, stop_soon, i), 0);
+    assert_err(inbox_take_sweep(i, &queue, 60000, start + 60000, &second, NULL), ERR_STOPPED);
+    pthread_join(thread, NULL);
+    /* What others hold is not waited for any more, and what is free is still had. */
+    snprintf(path, sizeof path, "%s.lock", db_path);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_err(append(i, &d).err, ERR_STOPPED);
+    close(fd);
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(db_path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    assert_err(append(i, &d).err, ERR_BUSY); /* a stranger, who knows of no lock file */
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    assert_err(append(i, &d).err, ERR_OK);
+    assert_true(clk_mono_ms() - start < 60000);
+    inbox_close(other);
+    inbox_close(i);
+}
+
+static void believes_no_commit_to_a_file_that_is_gone(void **state)
+{
+    (void)state;
+    static const char *const suffixes[] = {"", "-wal", ".lock"};
+    struct inbox *i = open_inbox();
+    for (uint8_t n = 0; n < 3; n++) {
+        struct delivery d = delivery(n);
+        char path[160], aside[160];
+        snprintf(path, sizeof path, "%s%s", db_path, suffixes[n]);
+        snprintf(aside, sizeof aside, "%s/aside", folder);
+        assert_int_equal(rename(path, aside), 0);
+        struct inbox_receipt r = append(i, &d);
+        assert_err(r.err, ERR_STORE);
+        assert_non_null(strstr(r.why.text, path));
+        assert_non_null(strstr(r.why.text, "was deleted or replaced"));
+        close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+        assert_err(append(i, &d).err, ERR_STORE);
+        assert_int_equal(rename(aside, path), 0);
+        assert_err(append(i, &d).err, ERR_OK);
+    }
+    inbox_close(i);
+    assert_int_equal(query("SELECT count(*) FROM delivery"), 3);
+}
+
+static unsigned mode_of(const char *suffix)
+{
+    char path[160];
+    struct stat st;
+    snprintf(path, sizeof path, "%s%s", db_path, suffix);
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_mode & 0777;
+}
+
+static void files_have_the_rights_that_their_folder_gives(void **state)
+{
+    (void)state;
+    mode_t umask_was = umask(077);
+    inbox_close(open_inbox());
+    assert_int_equal(mode_of(""), 0600);
+    remove_folder(NULL);
+    make_folder(NULL);
+    assert_int_equal(chmod(folder, 02770), 0);
+    struct inbox *i = open_inbox();
+    struct delivery d = delivery(1);
+    assert_err(append(i, &d).err, ERR_OK);
+    assert_int_equal(mode_of(""), 0660);
+    assert_int_equal(mode_of("-wal"), 0660);
+    assert_int_equal(mode_of(".lock"), 0660);
+    inbox_close(i);
+    umask(umask_was);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(refuses_a_url_it_cannot_serve),
+        TEST(refuses_a_file_that_is_not_its_own),
+        TEST(refuses_a_newer_schema),
+        TEST(takes_over_the_file_of_the_first_version),
+        TEST(keeps_a_count_for_no_longer_than_a_while),
+        TEST(stores_before_it_says_so),
+        TEST(close_completes_what_was_appended),
+        TEST(a_full_disk_is_an_error_and_then_is_not),
+        TEST(another_holder_of_the_lock_is_waited_for_and_then_named),
+        TEST(a_stop_ends_every_wait),
+        TEST(believes_no_commit_to_a_file_that_is_gone),
+        TEST(files_have_the_rights_that_their_folder_gives),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -167,7 +167,7 @@ static void work_off(struct round *r, const struct queues *queues, const struct 
     const struct queue *q;
     enum err e = queues_find(queues, w->id, &q, &one.result.why);
     if (e == ERR_OK)
-        e = work_queue(q, r->inbox, &terms, CLK_NEVER, show, r, &one);
+        e = work_queue(q, r->inbox, &terms, NULL, CLK_NEVER, show, r, &one);
     if (e != ERR_OK)
         cmd_failed(r->cmd, "webhook %s: %s", w->id, one.result.why.text);
     r->queues++;

@@ -13,6 +13,7 @@ struct run {
     const struct queue *queue;
     struct inbox *inbox;
     const struct task_terms *terms;
+    struct work_waits *waits; /* NULL: any number may wait */
     int64_t deadline;
     object_report_fn *fn;
     void *ctx;
@@ -233,18 +234,32 @@ static bool frees_its_own(const struct object_class *c)
     return *f != NULL;
 }
 
-static enum err sweep(struct run *r, struct sweep_list *ret)
+/* Another sweep of the queue may go on, in which what this one is for may not be seen. */
+static enum err take_sweep(struct run *r, struct inbox_sweep *ret, struct why *why)
 {
     const struct inbox_queue q = queue_in_inbox(r->queue);
+    int64_t lease_ms = sweep_lease_ms(r->queue);
+    int64_t patience = earlier(r->deadline, clk_mono_ms() + WORK_WAIT_MS);
+    enum err e = inbox_take_sweep(r->inbox, &q, lease_ms, 0, ret, why);
+    if (e != ERR_BUSY)
+        return e;
+    if (r->waits == NULL)
+        return inbox_take_sweep(r->inbox, &q, lease_ms, patience, ret, why);
+    if (atomic_fetch_add(&r->waits->waiting, 1) < r->waits->max)
+        e = inbox_take_sweep(r->inbox, &q, lease_ms, patience, ret, why);
+    atomic_fetch_sub(&r->waits->waiting, 1);
+    return e;
+}
+
+static enum err sweep(struct run *r, struct sweep_list *ret)
+{
     const struct sweep_terms terms = {.claims = r->terms->claims,
                                       .dry_run = r->terms->dry_run,
                                       .retry_now = true,
                                       .deadline = r->deadline};
-    int64_t patience = earlier(r->deadline, clk_mono_ms() + WORK_WAIT_MS);
     struct inbox_sweep held;
     struct result result = RESULT_NONE;
-    enum err e = inbox_take_sweep(r->inbox, &q, sweep_lease_ms(r->queue), patience, &held,
-                                  &result.why);
+    enum err e = take_sweep(r, &held, &result.why);
     if (e == ERR_OK)
         e = sweep_queue(r->queue, r->inbox, &held, &terms, ret, &result);
     if (e != ERR_OK) {
@@ -284,11 +299,13 @@ static void run(struct run *r)
 }
 
 enum err work_queue(const struct queue *q, struct inbox *inbox, const struct task_terms *terms,
-                    int64_t deadline, object_report_fn *fn, void *ctx, struct work_summary *ret)
+                    struct work_waits *waits, int64_t deadline, object_report_fn *fn, void *ctx,
+                    struct work_summary *ret)
 {
     struct run r = {.queue = q,
                     .inbox = inbox,
                     .terms = terms,
+                    .waits = waits,
                     .deadline = deadline,
                     .fn = fn,
                     .ctx = ctx,
@@ -353,8 +370,8 @@ static void judge(struct work_summary *s, const struct telling *t)
 /* The queues that what was decided may have freed something in, one after the other. No call has
  * told of those. */
 static void work_on_freed(const struct queues *queues, const struct queue *q, struct inbox *inbox,
-                          const struct task_terms *terms, int64_t deadline, struct telling *t,
-                          struct work_summary *ret)
+                          const struct task_terms *terms, struct work_waits *waits,
+                          int64_t deadline, struct telling *t, struct work_summary *ret)
 {
     const struct object_class *c = q->webhook->object_class;
     const struct task_terms untold = {.object_ms = terms->object_ms, .dry_run = terms->dry_run};
@@ -363,7 +380,7 @@ static void work_on_freed(const struct queues *queues, const struct queue *q, st
         struct work_summary one;
         if (next == NULL)
             continue;
-        work_queue(next, inbox, &untold, deadline, tell, t, &one);
+        work_queue(next, inbox, &untold, waits, deadline, tell, t, &one);
         work_add_up(ret, &one);
     }
 }
@@ -376,9 +393,9 @@ static void work_in_time(const struct queues *queues, const struct queue *q, str
     const struct task_terms terms = {.claims = call->claims,
                                      .object_ms = time_ms / OBJECT_SHARE,
                                      .dry_run = q->conf->processing.dry_run};
-    work_queue(q, inbox, &terms, deadline, tell, t, ret);
+    work_queue(q, inbox, &terms, call->waits, deadline, tell, t, ret);
     if (ret->ended[OUTCOME_DONE] > 0 && clk_mono_ms() < deadline)
-        work_on_freed(queues, q, inbox, &terms, deadline, t, ret);
+        work_on_freed(queues, q, inbox, &terms, call->waits, deadline, t, ret);
     judge(ret, t);
 }
 

@@ -4,6 +4,7 @@
 #ifndef TASKS_WORK_H
 #define TASKS_WORK_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include <json-c/json.h>
@@ -14,6 +15,12 @@
 #include "tasks/queues.h"
 
 #define WORK_WAIT_MS 30000 /* longest wait for another sweep of the same queue */
+
+/* Of threads that calls are worked on in, some may wait for a sweep that another has. */
+struct work_waits {
+    atomic_int waiting;
+    int max; /* at a time */
+};
 
 struct work_summary {
     int64_t ended[OUTCOME__COUNT]; /* objects, by how they ended, now or when it was last asked */
@@ -30,14 +37,15 @@ int64_t work_objects(const struct work_summary *s); /* all of them */
  * that somebody else holds (OUTCOME_BUSY). Where what is decided may free others of the same queue,
  * it is swept again as long as that goes on; none has two turns.
  *
- * ERR_OK if each object was dealt with in some way or the deadline came; ERR_BUSY if another sweep
- * of the queue goes on; ERR_CONFIG if the account's key is not here; else why the list could not be
- * read, or why no further object was begun: our key is not accepted, Connect asked us to pause, the
- * program stops, or the inbox fails. *ret is filled whatever is returned, and its result is what is
- * returned.
+ * `waits` may be NULL: any number may wait. ERR_OK if each object was dealt with in some way or the
+ * deadline came; ERR_BUSY if another sweep of the queue goes on, and could not be waited for;
+ * ERR_CONFIG if the account's key is not here; else why the list could not be read, or why no
+ * further object was begun: our key is not accepted, Connect asked us to pause, the program stops,
+ * or the inbox fails. *ret is filled whatever is returned, and its result is what is returned.
  */
 enum err work_queue(const struct queue *q, struct inbox *inbox, const struct task_terms *terms,
-                    int64_t deadline, object_report_fn *fn, void *ctx, struct work_summary *ret);
+                    struct work_waits *waits, int64_t deadline, object_report_fn *fn, void *ctx,
+                    struct work_summary *ret);
 
 /* Add one queue's to the sum of several; the last error counts. */
 void work_add_up(struct work_summary *sum, const struct work_summary *one);
@@ -47,7 +55,8 @@ struct waiting_call {
     const char *webhook_id;
     struct json_object *claims;
     int64_t delivery; /* the inbox's */
-    int64_t started;  /* clk_mono_ms */
+    struct work_waits *waits;
+    int64_t started; /* clk_mono_ms */
 };
 
 /*

@@ -19,11 +19,15 @@
 
 #define ADMIN_PATH      "/-/" /* answered on the admin listener only */
 #define ANSWERING_SHARE 10    /* this part of a validation's time is for writing the answer */
+#define INLINE_PATIENCE_MS                                                                     \
+    1000 /* a call that has waited so long for a thread waits for slow ones; Connect will call \
+            again */
 
 struct hook {
     struct inbox *inbox;
     struct snapshots *snapshots;
     struct pool *inline_pool;     /* for sweeps */
+    struct work_waits waits;      /* of its threads */
     struct pool *validation_pool; /* for forms, of which a customer waits */
 };
 
@@ -40,6 +44,7 @@ struct hook {
     X(STORE, store)             /* into the inbox; goes on when it is on stable storage */       \
     X(ACKNOWLEDGE, acknowledge) /* what the inbox said; over, or to a thread that takes time */  \
     X(WORK, work)               /* list what is pending, decide, carry out */                    \
+    X(TURN_AWAY, turn_away)     /* instead: it has waited too long for others */                 \
     /* a validation */                                                                           \
     X(ACCEPT, accept_form) /* may it be asked so? To a thread that takes time */                 \
     X(VALIDATE, validate)  /* read the document, ask the policy, give it back */
@@ -321,9 +326,24 @@ static enum step acknowledge(struct call *c)
         return end_reply(c);
     }
     leave_for(c, STEP_WORK);
-    if (pool_run(c->hook->inline_pool, NULL, on_thread, c) != ERR_OK)
-        return refuse(c, result_set(&c->result, ERR_BUSY, "too many calls wait for their sweep"));
+    const char *account = c->verified.webhook->account->id;
+    if (pool_run(c->hook->inline_pool, account, on_thread, c) != ERR_OK)
+        return turn_away(c);
     return STEP_ELSEWHERE;
+}
+
+static enum step turn_away(struct call *c)
+{
+    return refuse(c, result_set(&c->result, ERR_BUSY, "account %s: too many calls are worked on",
+                                c->verified.webhook->account->id));
+}
+
+/* Of the inline pool. */
+static void on_late(void *call)
+{
+    struct call *c = call;
+    c->step = STEP_TURN_AWAY;
+    request_resume(c->request, go_on, c);
 }
 
 static enum step work(struct call *c)
@@ -332,6 +352,7 @@ static enum step work(struct call *c)
     const struct waiting_call call = {.webhook_id = c->verified.webhook->id,
                                       .claims = c->event.claims,
                                       .delivery = c->receipt.id,
+                                      .waits = &c->hook->waits,
                                       .started = c->started};
     work_for_call(c->snapshot->queues, c->hook->inbox, &call, &objects, &c->result);
     if (c->result.err == ERR_OK) {
@@ -442,7 +463,7 @@ static enum step validate(struct call *c)
 /* ----------------------------------------------------------------- the hook */
 
 /* Where there is no call, for want of memory or of a configuration. */
-static void turn_away(struct request *r, enum err e)
+static void answer_without_call(struct request *r, enum err e)
 {
     struct response res;
     struct result result = RESULT_NONE;
@@ -457,7 +478,7 @@ void hook_handle(void *ctx, struct request *r)
     struct hook *h = ctx;
     struct call *c = calloc(1, sizeof *c);
     if (c == NULL) {
-        turn_away(r, ERR_NOMEM);
+        answer_without_call(r, ERR_NOMEM);
         return;
     }
     c->hook = h;
@@ -471,20 +492,22 @@ void hook_handle(void *ctx, struct request *r)
 void hook_unavailable(void *ctx, struct request *r)
 {
     (void)ctx;
-    turn_away(r, ERR_CONFIG);
+    answer_without_call(r, ERR_CONFIG);
 }
 
 enum err hook_new(struct conf *conf, struct inbox *inbox, struct hook **ret, struct why *why)
 {
+    static const struct pool_patience patience = {INLINE_PATIENCE_MS, on_late};
     struct hook *h = calloc(1, sizeof *h);
     if (h == NULL)
         return why_no_memory(why);
     h->inbox = inbox;
+    h->waits.max = conf->web.inline_threads > 1 ? (int)conf->web.inline_threads / 2 : 1;
     enum err e = snapshots_new(conf, &h->snapshots, why);
     if (e == ERR_OK)
-        e = pool_new((int)conf->web.inline_threads, &h->inline_pool, why);
+        e = pool_new((int)conf->web.inline_threads, &patience, &h->inline_pool, why);
     if (e == ERR_OK)
-        e = pool_new((int)conf->web.validation_threads, &h->validation_pool, why);
+        e = pool_new((int)conf->web.validation_threads, NULL, &h->validation_pool, why);
     if (e != ERR_OK) {
         hook_free(h);
         return e;

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clk.h"
+
 /* For whom there is or was work. */
 struct client {
     struct client *next;
@@ -19,6 +21,7 @@ struct piece {
     void *work;
     struct client *client; /* NULL: nobody's */
     struct piece *next;
+    int64_t late_at; /* clk_mono_ms */
 };
 
 struct pool {
@@ -30,6 +33,10 @@ struct pool {
     int waiting, running, idle;  /* pieces, pieces, threads */
     struct client *clients;
     bool stopping;
+    struct pool_patience patience; /* constant; `late` is NULL if it has no end */
+    pthread_cond_t door;           /* who turns away: something waits, or nothing will */
+    pthread_t doorman;
+    bool has_doorman;
     int started, max;
     pthread_t threads[];
 };
@@ -68,24 +75,40 @@ static struct client *find_client(struct pool *p, const char *name)
 
 /* ------------------------------------------------------------------------- threads */
 
-/* The oldest that may run, off the queue; NULL if there is none. */
+/* Off the queue, in which *at is one. */
+static struct piece *unqueue(struct pool *p, struct piece **at)
+{
+    struct piece *piece = *at;
+    *at = piece->next;
+    if (p->last == &piece->next)
+        p->last = at;
+    p->waiting--;
+    if (piece->client != NULL)
+        piece->client->waiting--;
+    return piece;
+}
+
+/* Give the place back, and have what was in it. */
+static struct piece take_out(struct pool *p, struct piece *piece)
+{
+    struct piece own = *piece;
+    piece->next = p->unused;
+    p->unused = piece;
+    return own;
+}
+
+/* The oldest that may run; NULL if there is none. */
 static struct piece *take(struct pool *p)
 {
     struct piece **at = &p->first;
     while (*at != NULL && !may_run(p, *at))
         at = &(*at)->next;
-    struct piece *piece = *at;
-    if (piece == NULL)
+    if (*at == NULL)
         return NULL;
-    *at = piece->next;
-    if (p->last == &piece->next)
-        p->last = at;
-    p->waiting--;
+    struct piece *piece = unqueue(p, at);
     p->running++;
-    if (piece->client != NULL) {
-        piece->client->waiting--;
+    if (piece->client != NULL)
         piece->client->running++;
-    }
     return piece;
 }
 
@@ -107,9 +130,7 @@ static void *thread_main(void *arg)
     struct piece *piece;
     pthread_mutex_lock(&p->lock);
     while ((piece = next_piece(p)) != NULL) {
-        struct piece own = *piece;
-        piece->next = p->unused;
-        p->unused = piece;
+        struct piece own = take_out(p, piece);
         pthread_mutex_unlock(&p->lock);
         own.fn(own.work);
         pthread_mutex_lock(&p->lock);
@@ -123,30 +144,59 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
+/* Turns away what has waited too long; the oldest is the first. */
+static void *doorman_main(void *arg)
+{
+    struct pool *p = arg;
+    pthread_mutex_lock(&p->lock);
+    while (!p->stopping) {
+        int64_t until = p->first != NULL ? p->first->late_at : CLK_NEVER;
+        if (clk_mono_ms() < until) {
+            clk_cond_wait(&p->door, &p->lock, until);
+            continue;
+        }
+        struct piece own = take_out(p, unqueue(p, &p->first));
+        pthread_mutex_unlock(&p->lock);
+        p->patience.late(own.work);
+        pthread_mutex_lock(&p->lock);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+
+static int run_thread(pthread_t *ret, void *(*fn)(void *), struct pool *p)
+{
+    sigset_t all, was; /* signals are for the thread that waits for them */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &was);
+    int error = pthread_create(ret, NULL, fn, p);
+    pthread_sigmask(SIG_SETMASK, &was, NULL);
+    return error;
+}
+
 /* One thread more for one piece more, if the idle ones have each their piece already and there may
  * be more. Only the first has to be had. */
 static enum err start_thread(struct pool *p)
 {
     if (p->waiting < p->idle || p->started == p->max)
         return ERR_OK;
-    sigset_t all, was; /* signals are for the thread that waits for them */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &was);
-    int error = pthread_create(&p->threads[p->started], NULL, thread_main, p);
-    pthread_sigmask(SIG_SETMASK, &was, NULL);
-    p->started += error == 0;
+    p->started += run_thread(&p->threads[p->started], thread_main, p) == 0;
     return p->started > 0 ? ERR_OK : ERR_NOMEM;
 }
 
 /* ---------------------------------------------------------------------------- pool */
 
-enum err pool_new(int threads, struct pool **ret, struct why *why)
+enum err pool_new(int threads, const struct pool_patience *patience, struct pool **ret,
+                  struct why *why)
 {
     struct pool *p = calloc(1, sizeof *p + (size_t)threads * sizeof p->threads[0]);
     if (p == NULL)
         return why_no_memory(why);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
+    clk_cond_init(&p->door);
+    if (patience != NULL)
+        p->patience = *patience;
     p->max = threads;
     p->last = &p->first;
     for (size_t i = 0; i < POOL_QUEUE_MAX; i++) {
@@ -155,6 +205,14 @@ enum err pool_new(int threads, struct pool **ret, struct why *why)
     }
     *ret = p;
     return ERR_OK;
+}
+
+/* What has just come may have to wait. Without a doorman, for want of a thread, it will. */
+static void watch_door(struct pool *p)
+{
+    if (!p->has_doorman)
+        p->has_doorman = run_thread(&p->doorman, doorman_main, p) == 0;
+    pthread_cond_signal(&p->door);
 }
 
 /* With the lock. */
@@ -171,13 +229,16 @@ static enum err put(struct pool *p, const char *who, pool_fn *fn, void *work)
         return e;
     struct piece *piece = p->unused;
     p->unused = piece->next;
-    *piece = (struct piece){fn, work, client, NULL};
+    *piece = (struct piece){
+        .fn = fn, .work = work, .client = client, .late_at = clk_mono_ms() + p->patience.ms};
     *p->last = piece;
     p->last = &piece->next;
     p->waiting++;
     if (client != NULL)
         client->waiting++;
     pthread_cond_signal(&p->wake);
+    if (p->patience.late != NULL && (p->waiting > p->idle || !may_run(p, piece)))
+        watch_door(p);
     return ERR_OK;
 }
 
@@ -196,7 +257,10 @@ void pool_free(struct pool *p)
     pthread_mutex_lock(&p->lock);
     p->stopping = true;
     pthread_cond_broadcast(&p->wake);
+    pthread_cond_signal(&p->door);
     pthread_mutex_unlock(&p->lock);
+    if (p->has_doorman)
+        pthread_join(p->doorman, NULL);
     for (int i = 0; i < p->started; i++)
         pthread_join(p->threads[i], NULL);
     while (p->clients != NULL) {
@@ -204,6 +268,7 @@ void pool_free(struct pool *p)
         free(p->clients);
         p->clients = next;
     }
+    pthread_cond_destroy(&p->door);
     pthread_cond_destroy(&p->wake);
     pthread_mutex_destroy(&p->lock);
     free(p);

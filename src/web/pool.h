@@ -3,10 +3,13 @@
  *
  * Work is done in the order in which it came, but for one rule: who is named with it gets at most
  * half of the threads, and of the queue, that all others have left. So there is always one more for
- * the next one, however many of the others hang.
+ * the next one, however many of the others hang. A pool may have patience: what has waited so long
+ * for a thread is turned away.
  */
 #ifndef WEB_POOL_H
 #define WEB_POOL_H
+
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -15,9 +18,15 @@
 struct pool;
 typedef void pool_fn(void *work);
 
-/* At most `threads` at a time; they are started when there is work for them. *ret is owned:
- * pool_free(). */
-enum err pool_new(int threads, struct pool **ret, struct why *why);
+struct pool_patience {
+    int64_t ms;    /* to wait for a thread */
+    pool_fn *late; /* what becomes of work that has, in a thread of the pool's own; takes no time */
+};
+
+/* At most `threads` at a time; they are started when there is work for them. `patience` is copied;
+ * NULL: without end. *ret is owned: pool_free(). */
+enum err pool_new(int threads, const struct pool_patience *patience, struct pool **ret,
+                  struct why *why);
 /*
  * Have `fn(work)` run by some thread. `who` it is for is a name, copied; NULL is nobody, who has no
  * share to keep to. ERR_BUSY if the queue, or the share of it, is full; ERR_NOMEM. Any thread.

@@ -47,7 +47,7 @@ static int tear_down(void **state)
 static void open_pool(struct shop *s, int threads)
 {
     struct why why;
-    assert_err(pool_new(threads, &s->pool, &why), ERR_OK);
+    assert_err(pool_new(threads, NULL, &s->pool, &why), ERR_OK);
 }
 
 /* Works until the gate is opened for it. */
@@ -264,6 +264,37 @@ static void is_not_held_up_by_one_that_hangs(void **state)
     sem_destroy(&served);
 }
 
+/* The work is a semaphore's, which tells of it. */
+static void turn_away(void *work)
+{
+    sem_post(work);
+}
+
+static void turns_away_what_waits_too_long(void **state)
+{
+    struct shop *s = *state;
+    static const struct pool_patience patience = {20, turn_away};
+    struct why why;
+    sem_t late;
+    sem_init(&late, 0, 0);
+    assert_err(pool_new(2, &patience, &s->pool, &why), ERR_OK);
+    assert_err(pool_run(s->pool, "hangs", wait_at_gate, s), ERR_OK);
+    sem_wait(&s->begun);
+    for (int i = 0; i < 3; i++) /* its share is taken */
+        assert_err(pool_run(s->pool, "hangs", wait_at_gate, &late), ERR_OK);
+    for (int i = 0; i < 3; i++)
+        sem_wait(&late);
+    assert_err(pool_run(s->pool, "other", wait_at_gate, s), ERR_OK);
+    sem_wait(&s->begun);
+    assert_err(pool_run(s->pool, "third", wait_at_gate, &late), ERR_OK); /* nobody is left */
+    sem_wait(&late);
+    for (int i = 0; i < 2; i++)
+        sem_post(&s->gate);
+    pool_free(s->pool);
+    assert_int_equal(atomic_load(&s->done), 2);
+    sem_destroy(&late);
+}
+
 static void leaves_room_in_its_queue_for_the_next_one(void **state)
 {
     struct shop *s = *state;
@@ -318,6 +349,7 @@ int main(void)
         test(loses_nothing_that_many_threads_give_it),
         test(leaves_threads_for_the_next_one),
         test(is_not_held_up_by_one_that_hangs),
+        test(turns_away_what_waits_too_long),
         test(leaves_room_in_its_queue_for_the_next_one),
         test(leaves_signals_to_others_and_the_caller_s_mask_alone),
     };

@@ -98,7 +98,7 @@ static enum err work(const char *webhook_id, bool dry_run, char ret[256])
     ret[0] = '\0';
     enum err e = queues_find(queues, webhook_id, &q, &why);
     return e == ERR_OK
-               ? work_queue(q, inbox.inbox, &terms, clk_mono_ms() + SOON_MS, keep, ret, &summary)
+               ? work_queue(q, inbox.inbox, &terms, NULL, clk_mono_ms() + SOON_MS, keep, ret, &summary)
                : e;
 }
 

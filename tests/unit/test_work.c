@@ -51,6 +51,7 @@ static struct conf conf;
 static struct conf_webhook webhook;
 static struct queue queue;
 static struct task_terms terms;
+static struct work_waits waits;
 static int64_t deadline;
 static struct work_summary done;
 
@@ -88,6 +89,7 @@ static int set_up(void **state)
     queue = (struct queue){
         .conf = &conf, .webhook = &webhook, .api = connect.api, .policy = &policy};
     terms = (struct task_terms){.object_ms = 2 * SOON_MS};
+    waits.max = 1;
     deadline = CLK_NEVER;
     asked = 0;
     reported[0] = '\0';
@@ -104,7 +106,7 @@ static int tear_down(void **state)
 
 static enum err run(void)
 {
-    enum err e = work_queue(&queue, inbox.inbox, &terms, deadline, note, &queue, &done);
+    enum err e = work_queue(&queue, inbox.inbox, &terms, &waits, deadline, note, &queue, &done);
     assert_err(done.result.err, e);
     return e;
 }
@@ -183,6 +185,12 @@ static void does_not_start_where_another_sweeps(void **state)
     assert_err(inbox_take_sweep(inbox.inbox, &q, 60000, 0, &held, NULL), ERR_OK);
     deadline = clk_mono_ms() + 20;
     assert_err(run(), ERR_BUSY);
+    assert_true(clk_mono_ms() >= deadline);
+    waits.max = 0; /* others wait already */
+    deadline = clk_mono_ms() + 60000;
+    assert_err(run(), ERR_BUSY);
+    assert_true(clk_mono_ms() < deadline);
+    assert_int_equal(atomic_load(&waits.waiting), 0);
     assert_int_equal(fake_requests(fake), 0);
     assert_result("objects 0:");
 }
@@ -470,8 +478,9 @@ static void begins_no_object_after_the_deadline(void **state)
     object(1, "pending", APPROVE);
     fake_answer(fake, 200, "", "{\"status\":\"approved\"}");
     deadline = clk_mono_ms() + 2000;
-    assert_err(work_queue(&queue, inbox.inbox, &terms, deadline, wait_for_deadline, &queue, &done),
-               ERR_OK);
+    assert_err(
+        work_queue(&queue, inbox.inbox, &terms, &waits, deadline, wait_for_deadline, &queue, &done),
+        ERR_OK);
     assert_result("objects 3: 1 done 2 left");
     assert_int_equal(fake_requests(fake), 3);
 }
@@ -802,7 +811,7 @@ static void call(const struct queues *queues, const char *webhook_id, int64_t de
                  int64_t started, struct json_object **ret_objects, struct result *ret)
 {
     struct json_object *claims = json("{'a':1}");
-    const struct waiting_call c = {webhook_id, claims, delivery, started};
+    const struct waiting_call c = {webhook_id, claims, delivery, &waits, started};
     work_for_call(queues, inbox.inbox, &c, ret_objects, ret);
     json_object_put(claims);
 }

@@ -151,6 +151,7 @@ integration_tests = \
 	tests/integration/test_programs.py \
 	tests/integration/test_quickstart.py \
 	tests/integration/test_readme.py \
+	tests/integration/test_remembered.py \
 	tests/integration/test_send.py \
 	tests/integration/test_shims.py \
 	tests/integration/test_signals.py \

@@ -26,6 +26,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import calls  # noqa: E402
 import servers  # noqa: E402
+from small_connect import Connect  # noqa: E402
 
 DEFAULT_TIME_LIMIT = 60  # seconds; @pytest.mark.time_limit(N) sets another
 GRACE = 60  # seconds after it in which the test may still clean up
@@ -183,3 +184,9 @@ def http():
 def connect():
     """connect(url, configuration, ...): a call as Connect makes it; see calls.connect."""
     return calls.connect
+
+
+@pytest.fixture
+def small_connect():
+    with Connect() as connect:
+        yield connect

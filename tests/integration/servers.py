@@ -110,6 +110,12 @@ class Server:
     def signal(self, number):
         self.process.send_signal(number)
 
+    def reload(self, says=" reloaded"):
+        """Have it load its configuration again, and wait until it has said so once more."""
+        said = self.log.count(says)
+        self.signal(signal.SIGHUP)
+        self.wait_until(lambda: self.log.count(says) > said)
+
     def kill(self):
         self.process.kill()
         self.process.wait(TIMEOUT)

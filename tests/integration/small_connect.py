@@ -18,6 +18,7 @@ class Connect(http_server.Server):
         self.requests = {}
         self.messages = []
         self.done = []
+        self.reads = []  # ids of requests that were read by themselves
         self.lost = set()  # verbs that take effect and then answer 500
         self.status_of = {}  # "GET /requests/PR-1": the status instead of an answer
         self.complaint = "no"  # what such an answer says
@@ -110,7 +111,8 @@ class Handler(http_server.Handler):
                 self.page([{"id": f"ME-{i}", "text": text}
                            for i, text in enumerate(connect.messages)])
             else:
-                self.reply_json(200, connect.requests[path.removeprefix("/requests/")])
+                connect.reads.append(path.removeprefix("/requests/"))
+                self.reply_json(200, connect.requests[connect.reads[-1]])
 
     def do_POST(self):
         body = json.loads(self.body() or "null")

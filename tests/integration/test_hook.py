@@ -12,7 +12,6 @@ import pytest
 import calls
 import servers
 from gate import Gate
-from small_connect import Connect
 
 RULES = servers.SOURCE / "contrib/rules/fulfillment.rules.yaml"
 ONE_RULE = "- then: { action: skip, reason: looked at }\n"
@@ -286,12 +285,6 @@ def test_every_answer_is_utf_8_wherever_a_text_is_cut(small_connect, configurati
         answer = connect(url, conf, claims={"data": {"call": shift}})
         entry = next(e for e in json.loads(answer.body.decode())["objects"] if e["object_id"] == request)
         assert "ä€😀" in entry["reason"] and entry["type"].startswith("purchaseä")
-
-
-@pytest.fixture
-def small_connect():
-    with Connect() as connect:
-        yield connect
 
 
 def test_what_no_repeat_would_better_is_200(small_connect, configuration, handler, nginx, connect):

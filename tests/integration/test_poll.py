@@ -6,7 +6,6 @@ import subprocess
 import pytest
 
 import calls
-from small_connect import Connect
 
 TIMEOUT = 30  # seconds
 PASSWORD = "correct horse battery"
@@ -20,12 +19,6 @@ RULES = [
     {"when": "eq(type,change)", "then": {"action": "skip", "reason": "by hand"}},
     {"then": {"action": "approve", "template_id": "TL-1-2-3"}},
 ]
-
-
-@pytest.fixture
-def small_connect():
-    with Connect() as connect:
-        yield connect
 
 
 @pytest.fixture

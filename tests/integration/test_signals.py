@@ -308,13 +308,6 @@ def test_a_log_that_nobody_reads_costs_neither_calls_nor_the_stop(build, configu
 # --------------------------------------------------------------------------- the reload
 
 
-def reload(program, says):
-    """Have it load its configuration again, and wait until it has said so once more."""
-    said = program.log.count(says)
-    program.signal(signal.SIGHUP)
-    program.wait_until(lambda: program.log.count(says) > said)
-
-
 def test_a_reload_is_all_or_nothing(sim, configuration, handler, nginx):
     conf = unhurried(configuration, sim)
     program = handler(conf)
@@ -323,7 +316,7 @@ def test_a_reload_is_all_or_nothing(sim, configuration, handler, nginx):
     conf.add_secret(calls.WEBHOOK, fresh)
     conf.document["log"]["file"] = str(conf.folder / "no" / "such" / "folder.log")
     conf.save()
-    reload(program, "the old configuration stays")
+    program.reload("the old configuration stays")
     assert "folder.log: No such file or directory" in program.log
     assert calls.connect(url, conf, secret=fresh).status == 401
     assert calls.connect(url, conf, secret=old).status == 200
@@ -344,17 +337,17 @@ def test_a_reload_names_what_it_cannot_change_and_changes_the_rest(sim, configur
     url = nginx(program).url
     body = b'{"x":"' + b"x" * 5000 + b'"}'
     assert calls.connect(url, conf, body=body).status == 413
-    reload(program, "reloaded")
+    program.reload("reloaded")
     assert "cannot be changed while the program runs" not in program.log
     conf.document["web"].update(max_body=8192, threads=3, listen=f"unix:{conf.folder}/other.sock")
     conf.document["inbox"]["url"] = f"sqlite:{conf.state}/other.db"
     conf.save()
-    reload(program, "cannot be changed while the program runs")
+    program.reload("cannot be changed while the program runs")
     assert program.log.rstrip().endswith('when it is started again: inbox.url, web.listen, web.threads"')
     assert calls.connect(url, conf, body=body).status == 200
     conf.document["web"]["max_body"] = 4096
     conf.save()
-    reload(program, "cannot be changed while the program runs")
+    program.reload("cannot be changed while the program runs")
     assert calls.connect(url, conf, body=body).status == 413
 
 
@@ -370,7 +363,7 @@ def test_a_fifo_is_refused_and_not_waited_for(sim, configuration, handler, nginx
             "configuration": conf.path}[kind]
     path.unlink(missing_ok=True)
     os.mkfifo(path)
-    reload(program, "the old configuration stays")
+    program.reload("the old configuration stays")
     assert f"{path}: is not a regular file" in program.log
     assert calls.connect(url, conf).status == 200
 
@@ -384,7 +377,7 @@ def test_a_pause_that_connect_asked_for_outlives_a_reload(sim, configuration, ha
     assert calls.http("POST", own + "faults", json.dumps(fault).encode()).status == 201
     first = calls.connect(url, conf)
     asked = len(calls.http("GET", own + "calls").json())
-    reload(program, "reloaded")
+    program.reload("reloaded")
     second = calls.connect(url, conf)
     for answer in first, second:
         assert answer.status == 503
@@ -392,5 +385,5 @@ def test_a_pause_that_connect_asked_for_outlives_a_reload(sim, configuration, ha
     assert len(calls.http("GET", own + "calls").json()) == asked
     conf.document["accounts"][0]["timeout"] = "299s"  # another client: nothing holds it up
     conf.save()
-    reload(program, "reloaded")
+    program.reload("reloaded")
     assert calls.connect(url, conf).status == 200

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sodium.h>
 #include <stdatomic.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +71,13 @@ static enum err open_log(const struct conf *conf, struct why *why)
 static enum err open_inbox(const struct conf *conf, struct inbox **ret, struct why *why)
 {
     const struct inbox_options o = {conf->inbox.url, conf->inbox.lock_timeout_ms};
-    return inbox_open(&o, ret, why);
+    int64_t count = 0;
+    enum err e = inbox_open(&o, ret, why);
+    if (e == ERR_OK)
+        e = inbox_recover(*ret, &count, why);
+    if (count > 0)
+        log_warn("%" PRId64 " sweeps and objects of programs that have died are due again", count);
+    return e;
 }
 
 /* All that stands between the transport and the disk, each on what was opened before it. */

@@ -16,6 +16,7 @@
 struct inbox {
     const struct inbox_backend *backend;
     char owner[LEASE_OWNER_MAX]; /* of the leases that are taken through it */
+    struct lease_drops drops;
 };
 
 /*

@@ -223,7 +223,7 @@ static enum err recover_sweep(struct inbox *i, struct recovery *r, int64_t id, s
     struct sweep_row s;
     int64_t now_us = i->backend->now_us(i);
     enum err e = i->backend->sweep_get(i, id, &s, why);
-    if (e != ERR_OK || !lease_lost(&s.lease, now_us))
+    if (e != ERR_OK || !lease_lost(&s.lease, now_us, &i->drops))
         return e;
     r->count++;
     sweep_row_lose(&s, now_us);
@@ -235,7 +235,7 @@ static enum err recover_task(struct inbox *i, struct recovery *r, int64_t id, st
     struct task_row t;
     int64_t now_us = i->backend->now_us(i);
     enum err e = i->backend->task_get(i, id, &t, why);
-    if (e != ERR_OK || !lease_lost(&t.lease, now_us))
+    if (e != ERR_OK || !lease_lost(&t.lease, now_us, &i->drops))
         return e;
     r->count++;
     task_row_lose(&t, now_us);

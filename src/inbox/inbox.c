@@ -44,6 +44,7 @@ enum err inbox_open(const struct inbox_options *options, struct inbox **ret, str
         if (e == ERR_OK) {
             (*ret)->backend = backends[i];
             lease_owner_self((*ret)->owner);
+            lease_drops_init(&(*ret)->drops);
         }
         return e;
     }
@@ -52,8 +53,10 @@ enum err inbox_open(const struct inbox_options *options, struct inbox **ret, str
 
 void inbox_close(struct inbox *i)
 {
-    if (i != NULL)
-        i->backend->close(i);
+    if (i == NULL)
+        return;
+    lease_drops_free(&i->drops);
+    i->backend->close(i);
 }
 
 void inbox_stop(struct inbox *i)
@@ -100,6 +103,15 @@ enum err transact_and_tell(struct inbox *i, inbox_work_fn *fn, void *work, struc
     enum err e = i->backend->transact(i, fn, work, why);
     if (e == ERR_OK)
         i->backend->tell(i);
+    return e;
+}
+
+enum err transact_with_lease(struct inbox *i, const struct inbox_lease *lease, inbox_work_fn *fn,
+                             void *work, struct why *why)
+{
+    enum err e = transact_and_tell(i, fn, work, why);
+    if (e != ERR_OK && e != ERR_FENCED)
+        lease_drop(&i->drops, lease);
     return e;
 }
 

@@ -234,6 +234,13 @@ enum err inbox_found(struct inbox *i, const struct inbox_lease *sweep,
 enum err inbox_claim_task(struct inbox *i, const struct inbox_queue *q, int64_t lease_ms,
                           struct inbox_task *ret, struct why *why);
 
+/*
+ * An object's task, once nobody holds it: wait for that until `deadline` (clk_mono_ms), and then
+ * take it as it is, running. ERR_NOT_FOUND, ERR_STOPPED.
+ */
+enum err inbox_await_task(struct inbox *i, const struct inbox_queue *q, const char *object_id,
+                          int64_t deadline, struct inbox_task *ret, struct why *why);
+
 struct inbox_task_end {
     enum task_state state; /* any but running */
     int64_t after_ms;      /* ready: when it is due again; skipped: for how long it is so */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clk.h"
+#include "base/array.h"
 
 #define STAT_START 20 /* of /proc/PID/stat: the start, counted from the field behind the name */
 
@@ -82,6 +82,46 @@ bool lease_owner_gone(const char *owner)
     return strcmp(o.start, start) != 0;
 }
 
+/* ------------------------------------------------------------------------- dropped */
+
+void lease_drops_init(struct lease_drops *d)
+{
+    *d = (struct lease_drops){.tokens = NULL};
+    pthread_mutex_init(&d->lock, NULL);
+}
+
+void lease_drops_free(struct lease_drops *d)
+{
+    free(d->tokens);
+    pthread_mutex_destroy(&d->lock);
+}
+
+/* For want of memory it is held to its end. */
+void lease_drop(struct lease_drops *d, const struct inbox_lease *lease)
+{
+    pthread_mutex_lock(&d->lock);
+    uint8_t(*tokens)[INBOX_LEASE_LEN] = array_room(d->tokens, d->count, &d->cap,
+                                                   sizeof d->tokens[0]);
+    if (tokens != NULL) {
+        d->tokens = tokens;
+        memcpy(d->tokens[d->count++], lease->token, sizeof lease->token);
+    }
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* A token is not used again, so it is remembered for good; there are few: one for each failure. */
+static bool was_dropped(struct lease_drops *d, const uint8_t token[INBOX_LEASE_LEN])
+{
+    bool found = false;
+    pthread_mutex_lock(&d->lock);
+    for (size_t n = 0; n < d->count && !found; n++)
+        found = memcmp(d->tokens[n], token, INBOX_LEASE_LEN) == 0;
+    pthread_mutex_unlock(&d->lock);
+    return found;
+}
+
+/* -------------------------------------------------------------------------- leases */
+
 void lease_take(struct lease_row *l, const char *owner, int64_t now_us, int64_t lease_ms)
 {
     randombytes_buf(l->token, sizeof l->token);
@@ -94,9 +134,10 @@ bool lease_held(const struct lease_row *l)
     return l->until_us != 0;
 }
 
-bool lease_lost(const struct lease_row *l, int64_t now_us)
+bool lease_lost(const struct lease_row *l, int64_t now_us, struct lease_drops *drops)
 {
-    return lease_held(l) && (l->until_us <= now_us || lease_owner_gone(l->owner));
+    return lease_held(l) &&
+           (l->until_us <= now_us || was_dropped(drops, l->token) || lease_owner_gone(l->owner));
 }
 
 bool lease_matches(const struct lease_row *l, const struct inbox_lease *mine)

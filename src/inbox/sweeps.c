@@ -61,7 +61,7 @@ static enum err take(struct inbox *i, void *work, struct why *why)
     if (e != ERR_OK)
         return e;
     int64_t now_us = i->backend->now_us(i);
-    if (lease_lost(&s.lease, now_us))
+    if (lease_lost(&s.lease, now_us, &i->drops))
         sweep_row_lose(&s, now_us);
     t->held = lease_held(&s.lease);
     return t->held ? ERR_OK : sweep_hold(i, &s, t->lease_ms, &t->sweep, why);
@@ -72,26 +72,28 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+enum err wait_for_holder(struct inbox *i, uint64_t heard, int64_t until, struct why *why)
+{
+    enum err e = i->backend->wait(i, heard, until);
+    return e == ERR_OK || e == ERR_TIMEOUT ? ERR_OK : why_set(why, e, "inbox: %s", err_text(e));
+}
+
 enum err inbox_take_sweep(struct inbox *i, const struct inbox_queue *q, int64_t lease_ms,
                           int64_t deadline, struct inbox_sweep *ret, struct why *why)
 {
     struct take t = {.queue = q, .lease_ms = lease_ms};
     enum err e = inbox_check_queue(q, why);
-    while (e == ERR_OK) {
+    if (e == ERR_OK)
+        e = i->backend->transact(i, take, &t, why);
+    while (e == ERR_OK && t.held && clk_mono_ms() < deadline) {
         uint64_t heard = i->backend->heard(i);
         e = i->backend->transact(i, take, &t, why);
-        if (e != ERR_OK || !t.held)
-            break;
-        if (clk_mono_ms() >= deadline)
-            return why_set(why, ERR_BUSY, "queue of %s, %s: another sweep has it", q->product_id,
-                           q->object_class->name);
-        e = i->backend->wait(i, heard, earlier(deadline, clk_mono_ms() + LOOK_AGAIN_MS));
-        if (e == ERR_TIMEOUT)
-            e = ERR_OK;
-        else if (e != ERR_OK)
-            why_set(why, e, "queue of %s, %s: %s", q->product_id, q->object_class->name,
-                    err_text(e));
+        if (e == ERR_OK && t.held)
+            e = wait_for_holder(i, heard, earlier(deadline, clk_mono_ms() + LOOK_AGAIN_MS), why);
     }
+    if (e == ERR_OK && t.held)
+        return why_set(why, ERR_BUSY, "queue of %s, %s: another sweep has it", q->product_id,
+                       q->object_class->name);
     *ret = t.sweep;
     return e;
 }
@@ -118,7 +120,7 @@ enum err inbox_end_sweep(struct inbox *i, const struct inbox_lease *lease,
                          const struct inbox_sweep_end *end, struct why *why)
 {
     struct ending w = {lease, end};
-    return transact_and_tell(i, end_sweep, &w, why);
+    return transact_with_lease(i, lease, end_sweep, &w, why);
 }
 
 /* --------------------------------------------------------------------------- wake */

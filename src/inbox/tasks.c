@@ -83,7 +83,7 @@ static enum err find_one(struct inbox *i, const struct sweep_row *s, const struc
     }
     if (e != ERR_OK)
         return e;
-    bool lost = lease_lost(&t.lease, now_us);
+    bool lost = lease_lost(&t.lease, now_us, &i->drops);
     if (lost)
         task_row_lose(&t, now_us);
     if (task_row_find(&t, f, s->for_call, w->retry_now, now_us) || lost)
@@ -148,6 +148,45 @@ enum err inbox_claim_task(struct inbox *i, const struct inbox_queue *q, int64_t 
     return e;
 }
 
+/* -------------------------------------------------------------------------- await */
+
+struct sight {
+    const struct inbox_queue *queue;
+    const char *object_id;
+    struct inbox_task task;
+};
+
+static enum err look_at(struct inbox *i, void *work, struct why *why)
+{
+    struct sight *w = work;
+    struct sweep_row s;
+    struct task_row t;
+    sweep_row_init(&s, w->queue);
+    enum err e = i->backend->task_find(i, &s, w->object_id, &t, why);
+    if (e == ERR_NOT_FOUND)
+        return why_set(why, e, "inbox: no task of %s", w->object_id);
+    if (e == ERR_OK)
+        w->task = task_of_row(&t, i->backend->now_us(i));
+    return e;
+}
+
+enum err inbox_await_task(struct inbox *i, const struct inbox_queue *q, const char *object_id,
+                          int64_t deadline, struct inbox_task *ret, struct why *why)
+{
+    struct sight w = {.queue = q, .object_id = object_id};
+    enum err e = inbox_check_queue(q, why);
+    if (e == ERR_OK)
+        e = i->backend->transact(i, look_at, &w, why);
+    while (e == ERR_OK && w.task.state == TASK_RUNNING && clk_mono_ms() < deadline) {
+        uint64_t heard = i->backend->heard(i);
+        e = i->backend->transact(i, look_at, &w, why);
+        if (e == ERR_OK && w.task.state == TASK_RUNNING)
+            e = wait_for_holder(i, heard, deadline, why);
+    }
+    *ret = w.task;
+    return e;
+}
+
 /* ---------------------------------------------------------------------------- end */
 
 struct ending {
@@ -179,7 +218,7 @@ enum err inbox_end_task(struct inbox *i, const struct inbox_lease *lease,
                         const struct inbox_task_end *end, struct why *why)
 {
     struct ending w = {lease, end};
-    return transact_and_tell(i, end_task, &w, why);
+    return transact_with_lease(i, lease, end_task, &w, why);
 }
 
 struct return_of {
@@ -202,7 +241,7 @@ enum err inbox_give_back(struct inbox *i, const struct inbox_lease *task, int64_
                          struct why *why)
 {
     struct return_of w = {task, after_ms};
-    return transact_and_tell(i, give_back, &w, why);
+    return transact_with_lease(i, task, give_back, &w, why);
 }
 
 /* ------------------------------------------------------------------ the operator's */

@@ -13,6 +13,13 @@ enum err inbox_check_queue(const struct inbox_queue *q, struct why *why);
 /* Transact, and tell all who wait, for something may be due now. */
 enum err transact_and_tell(struct inbox *i, inbox_work_fn *fn, void *work, struct why *why);
 
+/* ... to give a lease back. If that fails, others may take it over all the same. */
+enum err transact_with_lease(struct inbox *i, const struct inbox_lease *lease, inbox_work_fn *fn,
+                             void *work, struct why *why);
+
+/* Wait until somebody tells, or `until` (clk_mono_ms) at the latest. ERR_STOPPED. */
+enum err wait_for_holder(struct inbox *i, uint64_t heard, int64_t until, struct why *why);
+
 struct inbox_lease lease_of(enum inbox_kind kind, int64_t id, const struct lease_row *l);
 
 /* What follows is for an inbox_work_fn. */

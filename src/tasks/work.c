@@ -173,31 +173,17 @@ static void run_tasks(struct run *r)
         result_set(&r->summary.result, e, "%s", why.text);
 }
 
-struct look {
-    bool found;
-    struct inbox_task task;
-};
-
-static void on_look(void *ctx, const struct inbox_task *t)
-{
-    struct look *l = ctx;
-    l->found = true;
-    l->task = *t;
-}
-
-/* What somebody else has taken may have come to its end meanwhile. */
-static void tell_of_taken(struct run *r, const struct swept *s)
+/* What somebody else has taken may come to its end soon. */
+static void tell_of_taken(struct run *r, const struct swept *s, int64_t patience)
 {
     const struct inbox_queue q = queue_in_inbox(r->queue);
-    const struct inbox_filter f = {
-        .account_id = q.account_id, .object_class = q.object_class, .object_id = s->id, .limit = 1};
-    struct look l = {.found = false};
+    struct inbox_task t;
     struct why why;
-    enum err e = inbox_each_task(r->inbox, &f, on_look, &l, &why);
+    enum err e = inbox_await_task(r->inbox, &q, s->id, patience, &t, &why);
     if (e != ERR_OK)
         result_set(&r->summary.result, e, "%s", why.text);
-    else if (l.found && l.task.state != TASK_RUNNING && l.task.story.result[0] != '\0')
-        tell_known(r, &l.task);
+    else if (t.state != TASK_RUNNING && t.story.result[0] != '\0')
+        tell_known(r, &t);
     else
         tell_busy(r, s);
 }
@@ -206,12 +192,13 @@ static void tell_of_taken(struct run *r, const struct swept *s)
 static void tell_of_the_rest(struct run *r, const struct sweep_list *l)
 {
     bool in_time = may_begin(r);
+    int64_t patience = earlier(r->deadline, clk_mono_ms() + WORK_BUSY_MS);
     for (size_t n = 0; n < l->count; n++) {
         const struct swept *s = &l->list[n];
         if (s->unusable != NULL || is_told(r, s->id))
             continue;
         if (in_time || s->known != NULL)
-            tell_of_taken(r, s);
+            tell_of_taken(r, s, patience);
         else
             r->summary.left++;
     }

@@ -15,6 +15,7 @@
 #include "tasks/queues.h"
 
 #define WORK_WAIT_MS 30000 /* longest wait for another sweep of the same queue */
+#define WORK_BUSY_MS 1000  /* ... for objects that others hold, before they are told of as busy */
 
 /* Of threads that calls are worked on in, some may wait for a sweep that another has. */
 struct work_waits {

@@ -24,13 +24,13 @@ END_RULES = """\
   then: { action: confirm }
 - then: { action: fail, reason: not today }
 """
-TABLES = ["CREATE TABLE delivery (n)", "CREATE TABLE task (state, wakes)",
-          "INSERT INTO task VALUES ('ready', 0)"]
+TABLES = ["CREATE TABLE delivery (n)", "CREATE TABLE task (state)", "CREATE TABLE attempt (n)",
+          "INSERT INTO task VALUES ('ready')"]
 # Statements by which the inbox makes these steps, as far as the shim looks at them.
 STATEMENTS = {
     "insert": "INSERT INTO delivery VALUES (1)",
     "claim": "UPDATE task SET state = 'running'",
-    "mark": "UPDATE task SET state = CASE WHEN wakes > 0 THEN 'ready' ELSE 'done' END",
+    "finish": "INSERT INTO attempt VALUES (1)",
 }
 
 
@@ -82,23 +82,23 @@ def test_refuses_a_step_that_it_does_not_know(dying, what):
 @pytest.mark.parametrize("step", STATEMENTS)
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_dies_around_a_statement(dying, sql, tmp, when, step):
-    seen = "SELECT count(*), (SELECT state FROM task) FROM delivery"
-    assert sql(TABLES, None) == (0, 3)
+    seen = "SELECT count(*), (SELECT state FROM task), (SELECT count(*) FROM attempt) FROM delivery"
+    assert sql(TABLES, None) == (0, 4)
     assert sql([STATEMENTS[step]], dying(f"{when}:{step}")) == (KILLED, 0)
-    changed = {"insert": (1, "ready"), "claim": (0, "running"), "mark": (0, "done")}[step]
-    assert rows(tmp / "test.db", seen) == [changed if when == "after" else (0, "ready")]
+    changed = {"insert": (1, "ready", 0), "claim": (0, "running", 0), "finish": (0, "ready", 1)}[step]
+    assert rows(tmp / "test.db", seen) == [changed if when == "after" else (0, "ready", 0)]
 
 
 @pytest.mark.parametrize("when, stored", [("before", 0), ("after", 1)])
 def test_dies_around_a_commit(dying, sql, tmp, when, stored):
     statements = [*TABLES, "BEGIN", STATEMENTS["insert"], "COMMIT"]
-    assert sql(statements, dying(f"{when}:commit")) == (KILLED, 5)
+    assert sql(statements, dying(f"{when}:commit")) == (KILLED, 6)
     assert rows(tmp / "test.db", "SELECT count(*) FROM delivery") == [(stored,)]
 
 
 def test_counts_runs_of_a_statement_and_not_its_rows(dying, sql, tmp):
     three = "INSERT INTO delivery VALUES (1), (2), (3) RETURNING n"
-    assert sql([*TABLES, three, three], dying("before:insert:2")) == (KILLED, 4)
+    assert sql([*TABLES, three, three], dying("before:insert:2")) == (KILLED, 5)
     assert sql([three, three], dying("before:insert:3")) == (0, 2)
     assert rows(tmp / "test.db", "SELECT count(*) FROM delivery") == [(9,)]
 
@@ -106,7 +106,7 @@ def test_counts_runs_of_a_statement_and_not_its_rows(dying, sql, tmp):
 def test_dies_once(dying, sql, tmp):
     once = tmp / "died"
     env = dying("before:insert", once=once)
-    assert sql(TABLES, env) == (0, 3) and not once.exists()
+    assert sql(TABLES, env) == (0, 4) and not once.exists()
     assert sql([STATEMENTS["insert"]], env) == (KILLED, 0) and once.exists()
     assert sql([STATEMENTS["insert"]], env) == (0, 1)
 
@@ -125,12 +125,25 @@ def ended(api):
     return sum(r["status"] in ("failed", "revoked") for r in listed)
 
 
+def ends_what_was_begun(api, answer):
+    """Started again, it does all that is left, and nothing twice."""
+    assert answer.status == 200 and {o["result"] for o in answer.json()["objects"]} <= {"done", "skip"}
+    listed = api.get(f"/requests?asset.product.id={calls.PRODUCT}&limit=1000")
+    assert {r["status"] for r in listed}.isdisjoint({"pending", "revoking"})
+    acted = [c["path"] for c in api.received() if c["effect"] and "/requests/" in c["path"]]
+    assert len(acted) == len(set(acted)) > 5
+
+
 @pytest.mark.parametrize("step, status, stored, sent", [
     ("before:insert", 502, 0, 0),
     ("after:insert", 502, 0, 0),
     ("before:api", 502, 1, 0),
     ("after:api", 502, 1, 1),
     ("before:api:2", 502, 1, 1),
+    ("before:claim", 502, 1, 0),
+    ("after:claim", 502, 1, 0),
+    ("before:finish", 502, 1, 1),
+    ("after:finish", 502, 1, 1),
     ("before:answer", 502, 1, None),
     ("after:answer", 200, 1, None)])
 def test_the_handler_dies(sim, api, configuration, handler, nginx, connect, dying,
@@ -139,11 +152,14 @@ def test_the_handler_dies(sim, api, configuration, handler, nginx, connect, dyin
     conf = unhurried(configuration, sim, rules=END_RULES, processing={"mode": "inline"})
     before = ended(api)
     running = handler(conf, expect=KILLED, env=dying(step))
-    assert connect(nginx(running).url, conf).status == status
+    url = nginx(running).url
+    assert connect(url, conf).status == status
     assert running.process.wait(30) == KILLED
     assert rows(conf.state / "inbox.db", "SELECT count(*) FROM delivery") == [(stored,)]
     now = ended(api) - before
     assert now == sent if sent is not None else now > 1
+    handler(conf)
+    ends_what_was_begun(api, connect(url, conf, claims={"data": {"call": 2}}))
 
 
 @pytest.mark.parametrize("size", [100, 100_000])
@@ -298,7 +314,7 @@ def test_sqlite_without_it_loses_commits(build, tmp):
     assert rows(tmp / "off/test.db", "SELECT * FROM sqlite_schema") == []
 
 
-@pytest.mark.parametrize("step", ["before:answer:4", "after:insert:4", "after:commit:20"])
+@pytest.mark.parametrize("step", ["before:answer:4", "after:insert:4", "after:commit:60"])
 def test_the_handlers_promises_outlive_the_loss_of_power(
         sim, configuration, build, handler, nginx, dying, step):
     """Both shims at once: dead at a step, and nothing kept but what was synced."""
@@ -311,3 +327,17 @@ def test_the_handlers_promises_outlive_the_loss_of_power(
     assert running.process.wait(30) == KILLED
     powerloss.lose_power(conf.state)
     assert sum(ledger.promised.values()) > 0 and ledger.broken() == {}
+
+
+@pytest.mark.parametrize("step", ["after:claim:3", "before:finish:3", "after:finish:3", "before:commit:9"])
+def test_what_was_begun_outlives_the_loss_of_power(
+        sim, api, configuration, build, handler, nginx, connect, dying, step):
+    conf = unhurried(configuration, sim, rules=END_RULES)
+    env = crash.together(dying(step), powerloss.environment(build, conf.state))
+    running = handler(conf, expect=KILLED, env=env)
+    url = nginx(running).url
+    assert connect(url, conf).status == 502
+    assert running.process.wait(30) == KILLED
+    powerloss.lose_power(conf.state)
+    handler(conf)
+    ends_what_was_begun(api, connect(url, conf, claims={"data": {"call": 2}}))

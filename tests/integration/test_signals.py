@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import signal
+import sqlite3
 import subprocess
 import threading
 
@@ -202,12 +203,6 @@ def call_while_stopping(conf, program, url, waits):
         return call.result(), program.process.wait(calls.TIMEOUT)
 
 
-def waits_for_lock(program, path):
-    """Has the handler a descriptor of this file open, beside those that it had at rest?"""
-    at_rest = open_files(program.pid).count(str(path))
-    return lambda: open_files(program.pid).count(str(path)) > at_rest
-
-
 def open_files(pid):
     names = []
     for link in os.scandir(f"/proc/{pid}/fd"):
@@ -220,9 +215,13 @@ def test_a_stop_interrupts_the_wait_for_another_sweep(sim, configuration, handle
     conf = configuration(sim, rules=ONE_RULE, web={"stop_timeout": "4s"})
     program = handler(conf)
     url = nginx(program).url
-    path = conf.state / f"inbox.db.sweep.{calls.ACCOUNT}.{calls.PRODUCT}.fulfillment_request"
-    with locked(path):
-        answer, status = call_while_stopping(conf, program, url, waits_for_lock(program, path))
+    assert calls.connect(url, conf).status == 200
+    with contextlib.closing(sqlite3.connect(conf.state / "inbox.db")) as db:
+        db.execute("UPDATE sweep SET lease = randomblob(16), lease_until_us = 1 << 62,"
+                   " lease_owner = 'elsewhere/1 boot 1 1'")  # as another machine's program would hold it
+        db.commit()
+    assert not [*conf.state.glob("inbox.db.wake.*")]  # nobody has waited so far
+    answer, status = call_while_stopping(conf, program, url, lambda: [*conf.state.glob("inbox.db.wake.*")])
     assert (answer.status, status) == (503, 0)
     assert "cut short because the program is stopping" in answer.json()["detail"]
 

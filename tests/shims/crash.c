@@ -8,7 +8,7 @@
  *
  * WHAT is one of
  *
- *   insert, commit, claim, mark   SQLite runs a statement that begins as the table below says.
+ *   insert, commit, claim, finish SQLite runs a statement that begins as the table below says.
  *                           A run counts once, however many rows it returns: `after` is after its
  *                           first step, which makes all the changes. Each opening of an inbox
  *                           commits, too.
@@ -33,15 +33,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum what { INSERT, COMMIT, CLAIM, MARK, ANSWER, API, WHAT_COUNT };
+enum what { INSERT, COMMIT, CLAIM, FINISH, ANSWER, API, WHAT_COUNT };
 
 static const struct {
     const char *name, *sql; /* NULL: not a statement */
 } steps[WHAT_COUNT] = {
     [INSERT] = {"insert", "INSERT INTO delivery"},
     [COMMIT] = {"commit", "COMMIT"},
-    [CLAIM] = {"claim", "UPDATE task SET state = 'running'"},
-    [MARK] = {"mark", "UPDATE task SET state = CASE WHEN wakes"},
+    [CLAIM] = {"claim", "UPDATE task"},
+    [FINISH] = {"finish", "INSERT INTO attempt"},
     [ANSWER] = {"answer", NULL},
     [API] = {"api", NULL},
 };

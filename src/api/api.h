@@ -21,6 +21,7 @@
 
 #include <json-c/json.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "conf/conf.h"
 #include "event/object_class.h"
@@ -48,13 +49,15 @@ enum err api_new(const struct conf_account *account, const struct api_limits *li
 void api_free(struct api *a);
 void api_stop(struct api *a); /* end calls under way with ERR_STOPPED; any thread */
 
-/* One call under one deadline, and what it came to; all but the deadline is filled in, whatever
+/* One call under one deadline, and what it came to; all but the first two is filled in, whatever
  * happens. A function's return is `result.err`. */
 struct api_call {
-    int64_t deadline;            /* clk_mono_ms */
-    int status;                  /* HTTP status, 0 if there was none */
-    bool sent;                   /* may the server have seen it? */
-    char error_code[32];         /* "VAL_001", as it was sent; "" if none */
+    int64_t deadline;    /* clk_mono_ms */
+    struct buf *trace;   /* if not NULL, each request that is sent is noted in it, as far as it
+                            has room: {"method":..,"path":..,"status":..,"error_code":..}, ... */
+    int status;          /* HTTP status, 0 if there was none */
+    bool sent;           /* may the server have seen it? */
+    char error_code[32]; /* "VAL_001", as it was sent; "" if none */
     char errors[API_ERRORS_MAX]; /* Connect's own words, joined by "; "; "" if none */
     struct result result;        /* "GET /requests/PR-1: 404: ...", and its Retry-After */
 };

@@ -132,11 +132,13 @@ static enum err wait_for_turn(struct api *a, struct api_call *call, const char *
 
 void exchange_begin(struct api_call *call)
 {
-    *call = (struct api_call){.deadline = call->deadline, .result = RESULT_NONE};
+    *call = (struct api_call){
+        .deadline = call->deadline, .trace = call->trace, .result = RESULT_NONE};
 }
 
-enum err exchange(struct api *a, struct api_call *call, const char *method, const char *path,
-                  struct json_object *body, struct http_response *ret_answer)
+static enum err send_request(struct api *a, struct api_call *call, const char *method,
+                             const char *path, struct json_object *body,
+                             struct http_response *ret_answer)
 {
     struct buf url, text;
     struct http_response answer;
@@ -180,6 +182,30 @@ enum err exchange(struct api *a, struct api_call *call, const char *method, cons
     }
     explain(a, call, method, path, &answer);
     http_response_free(&answer);
+    return e;
+}
+
+/* Whole or not at all. */
+static void note(const struct api_call *call, const char *method, const char *path)
+{
+    struct buf entry;
+    buf_init(&entry, API_PATH_MAX * 2);
+    buf_printf(&entry, "%s{\"method\":\"%s\",\"path\":", call->trace->len > 0 ? "," : "", method);
+    jsonx_print_text(&entry, path);
+    buf_printf(&entry, ",\"status\":%d,\"error_code\":", call->status);
+    jsonx_print_text(&entry, call->error_code);
+    buf_addc(&entry, '}');
+    if (entry.err == ERR_OK)
+        buf_add(call->trace, entry.data, entry.len);
+    buf_free(&entry);
+}
+
+enum err exchange(struct api *a, struct api_call *call, const char *method, const char *path,
+                  struct json_object *body, struct http_response *ret_answer)
+{
+    enum err e = send_request(a, call, method, path, body, ret_answer);
+    if (call->trace != NULL && call->sent)
+        note(call, method, path);
     return e;
 }
 

@@ -168,7 +168,7 @@ static bool is_done(const struct job *job, struct json_object *object, struct js
 static enum err recheck(struct job *job, const struct api_call *failed,
                         struct json_object **ret_object)
 {
-    struct api_call call = {.deadline = job->recheck_by};
+    struct api_call call = {.deadline = job->recheck_by, .trace = job->trace};
     *ret_object = NULL;
     if (!failed->sent || failed->status == 429 || failed->status == 401)
         return ERR_HTTP_ANSWER;
@@ -215,7 +215,7 @@ static enum err put_params(struct job *job, struct api_call *call, struct json_o
 static enum outcome write_params(struct job *job, struct json_object *changed,
                                  struct json_object *body)
 {
-    struct api_call call = {.deadline = job->deadline};
+    struct api_call call = {.deadline = job->deadline, .trace = job->trace};
     struct json_object *object;
     if (put_params(job, &call, changed) == ERR_OK)
         return OUTCOME_GO_ON;
@@ -230,7 +230,7 @@ static enum outcome write_params(struct job *job, struct json_object *changed,
 
 static enum outcome send_verb(struct job *job, struct json_object *body)
 {
-    struct api_call call = {.deadline = job->deadline};
+    struct api_call call = {.deadline = job->deadline, .trace = job->trace};
     const struct object_verb *v = job->decision->verb;
     struct json_object *object = NULL;
     if (api_act(job->api, &call, job->object_class, job->object_id, v, body, &object) == ERR_OK) {
@@ -253,7 +253,7 @@ static enum outcome send_verb(struct job *job, struct json_object *body)
 /* A message that does not get through does not change how the job ended, but is told. */
 static void post_message(struct job *job)
 {
-    struct api_call call = {.deadline = job->recheck_by};
+    struct api_call call = {.deadline = job->recheck_by, .trace = job->trace};
     const char *text = job->decision->message;
     bool posted;
     if (text == NULL || api_message(job->api, &call, job->object_id, text, &posted) == ERR_OK)

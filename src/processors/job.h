@@ -54,6 +54,7 @@ struct job {
     bool dry_run;                    /* say what would be done, and change nothing */
     int64_t deadline;                /* clk_mono_ms: for what reads and changes */
     int64_t recheck_by;              /* later: for reading what became of a change */
+    struct buf *trace;               /* of what is asked of Connect, as struct api_call has it */
 
     /* Filled in. */
     char state[32];       /* the object's afterwards, "" if not known */

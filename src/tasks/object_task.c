@@ -21,6 +21,7 @@ struct task {
     struct json_object *object; /* owned; NULL until it has been read */
     struct decision decision;   /* without an action until there is one */
     struct job job;
+    struct buf trace; /* of what is asked of Connect */
     char type[24];
     char before[32];
 };
@@ -109,7 +110,7 @@ static void report(struct task *t, enum outcome o, object_report_fn *fn, void *c
 static enum outcome read_object(struct task *t)
 {
     const struct conf_webhook *w = t->queue->webhook;
-    struct api_call call = {.deadline = t->job.deadline};
+    struct api_call call = {.deadline = t->job.deadline, .trace = &t->trace};
     enum err e = api_get(t->queue->api, &call, w->object_class, t->held->object_id, &t->object);
     t->job.result = call.result;
     if (e == ERR_HTTP_NOT_FOUND) {
@@ -247,7 +248,10 @@ static enum err keep(const struct task *t, enum outcome o, struct why *why)
 {
     const struct inbox_story story = story_of(t, o);
     struct inbox_task_end end = end_of(t, o);
+    char calls[INBOX_CALLS_MAX + 1];
+    snprintf(calls, sizeof calls, "[%s]", t->trace.len > 0 ? t->trace.data : "");
     end.story = &story;
+    end.calls = calls;
     enum err e = settle(t, o, why);
     return e == ERR_OK ? inbox_end_task(t->inbox, &t->held->lease, &end, why) : e;
 }
@@ -264,6 +268,7 @@ enum err object_task_run(const struct queue *q, struct inbox *inbox, const struc
 {
     int64_t now = clk_mono_ms();
     struct task t = {.queue = q, .inbox = inbox, .terms = terms, .held = held};
+    buf_init(&t.trace, INBOX_CALLS_MAX - sizeof "[]");
     /* A call that hangs uses up the object's time, but for what it takes to read what it did. */
     t.job = (struct job){.api = q->api,
                          .templates = templates,
@@ -274,6 +279,7 @@ enum err object_task_run(const struct queue *q, struct inbox *inbox, const struc
                          .dry_run = terms->dry_run,
                          .deadline = now + terms->object_ms * 3 / 4,
                          .recheck_by = now + terms->object_ms,
+                         .trace = &t.trace,
                          .result = RESULT_NONE};
     snprintf(t.type, sizeof t.type, "%s", held->story.type);
     snprintf(t.before, sizeof t.before, "%s", held->story.before);
@@ -289,5 +295,6 @@ enum err object_task_run(const struct queue *q, struct inbox *inbox, const struc
     report(&t, o, fn, ctx);
     decision_free(&t.decision);
     json_object_put(t.object);
+    buf_free(&t.trace);
     return e == ERR_FENCED ? ERR_OK : e;
 }

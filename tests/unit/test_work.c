@@ -700,6 +700,33 @@ static void tries_again_what_failed_and_gives_up_in_the_end(void **state)
     assert_non_null(strstr(reported, "dead [] given up after 3 attempts: GET /requests/PR-1: 500"));
 }
 
+static void note_calls(void *ctx, const struct inbox_attempt *a)
+{
+    snprintf(ctx, 1024, "%s %s", a->result, a->calls);
+}
+
+/* Of each attempt there is left what it asked of Connect, without what was said. */
+static void keeps_what_was_asked_of_connect(void **state)
+{
+    (void)state;
+    const struct inbox_queue q = here();
+    struct inbox_task t;
+    char kept[1024] = "";
+    list(1);
+    object(1, "pending", APPROVE);
+    fake_answer(fake, 400, "", "{\"error_code\":\"REQ \\\"1\\\"\",\"errors\":[\"secret\"]}");
+    object(1, "pending", "");
+    assert_err(run(), ERR_OK);
+    assert_err(inbox_await_task(inbox.inbox, &q, "PR-1", 0, &t, NULL), ERR_OK);
+    assert_err(inbox_each_attempt(inbox.inbox, t.id, note_calls, kept, NULL), ERR_OK);
+    assert_string_equal(
+        kept,
+        "dead [{\"method\":\"GET\",\"path\":\"/requests/PR-1\",\"status\":200,\"error_code\":\"\"},"
+        "{\"method\":\"POST\",\"path\":\"/requests/PR-1/approve\",\"status\":400,"
+        "\"error_code\":\"REQ \\\"1\\\"\"},"
+        "{\"method\":\"GET\",\"path\":\"/requests/PR-1\",\"status\":200,\"error_code\":\"\"}]");
+}
+
 /* A call that comes before its time tries again, and that counts for nothing. */
 static void tries_early_without_counting(void **state)
 {
@@ -889,6 +916,7 @@ int main(void)
         TEST(ends_when_it_cannot_remember),
         TEST(remembers_what_has_ended),
         TEST(tries_again_what_failed_and_gives_up_in_the_end),
+        TEST(keeps_what_was_asked_of_connect),
         TEST(tries_early_without_counting),
         TEST(gives_up_what_kills_its_runners),
         TEST(tells_of_what_somebody_else_holds),

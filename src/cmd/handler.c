@@ -6,11 +6,11 @@
  * configuration, secrets and rules, and opens the log file again; what does not load changes
  * nothing.
  */
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdatomic.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +70,9 @@ static enum err open_log(const struct conf *conf, struct why *why)
 
 static enum err open_inbox(const struct conf *conf, struct inbox **ret, struct why *why)
 {
-    const struct inbox_options o = {conf->inbox.url, conf->inbox.lock_timeout_ms};
+    const struct inbox_options o = {.url = conf->inbox.url,
+                                    .lock_timeout_ms = conf->inbox.lock_timeout_ms,
+                                    .max_wal = conf->inbox.max_wal};
     int64_t count = 0;
     enum err e = inbox_open(&o, ret, why);
     if (e == ERR_OK)

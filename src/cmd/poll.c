@@ -207,7 +207,8 @@ static enum err open_log(const struct conf *c, struct why *why)
 static int poll_with(const struct cmd *self, struct conf *c, const struct options *o)
 {
     const struct inbox_options inbox_options = {.url = c->inbox.url,
-                                                .lock_timeout_ms = c->inbox.lock_timeout_ms};
+                                                .lock_timeout_ms = c->inbox.lock_timeout_ms,
+                                                .max_wal = c->inbox.max_wal};
     struct inbox *inbox = NULL;
     struct clients *clients = NULL;
     struct spawner *spawner = NULL;

@@ -50,7 +50,7 @@ const struct key conf_keys[] = {
      "sqlite:/var/lib/connect-webhook/inbox.db", 0, 0, "sqlite: and an absolute path"},
     {"inbox", "lock_timeout", KEY_DURATION, KEY_FIXED, AT(inbox.lock_timeout_ms), "5s", 0, MINUTES,
      "longest wait for another process"},
-    {"inbox", "max_wal", KEY_SIZE, KEY_IDLE, AT(inbox.max_wal), "256MiB", MIB, 64 * GIB,
+    {"inbox", "max_wal", KEY_SIZE, KEY_FIXED, AT(inbox.max_wal), "256MiB", MIB, 64 * GIB,
      "size of the write-ahead log above which calls are not stored"},
     {"inbox", "max_backlog", KEY_INT, KEY_IDLE, AT(inbox.max_backlog), "1000000", 1, 1000000000,
      "tasks above which sweeps make no more"},

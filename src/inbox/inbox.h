@@ -29,6 +29,8 @@ struct inbox;
 struct inbox_options {
     const char *url;         /* "sqlite:/var/lib/connect-webhook/inbox.db" */
     int64_t lock_timeout_ms; /* longest wait for another process */
+    int64_t max_wal; /* bytes of what was stored and not yet taken over into the database; past
+                        it nothing is appended */
 };
 
 /* Opens or creates; refuses a schema that is newer than this program. *ret is owned. */

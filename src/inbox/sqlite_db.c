@@ -16,6 +16,7 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "inbox/filelock.h"
+#include "inbox/reader.h"
 #include "inbox/sqlite_schema.h"
 #include "inbox/wake.h"
 
@@ -24,12 +25,16 @@
 #define CLOCK_KEEP_US (60 * CLK_S_US)
 #define BUSY_PAUSE_MS 5 /* between looks at a database that a stranger has locked */
 #define CHECKPOINT_PAGES \
-    4000 /* WAL pages: often enough to bound it, seldom enough to cost nothing */
+    500 /* WAL pages: often enough that none takes long, seldom enough to cost little */
+#define CHECKPOINT_AGAIN_MS 1000        /* after one that was kept from its end */
+#define STUCK_MS            2000        /* for so long, before the log tells of it */
+#define WAL_PAGE            (4096 + 24) /* bytes of a page in the WAL, with its frame's head */
+#define WAL_KEPT            "16777216" /* bytes of the WAL's file that are kept when it begins anew */
 
 /* If one of our files is another than the one we have open, what we store is lost, and others no
  * longer wait for our lock. */
-enum { FILE_DB, FILE_WAL, FILE_LOCK, FILES };
-static const char *const file_suffixes[FILES] = {"", "-wal", ".lock"};
+enum { FILE_DB, FILE_WAL, FILE_LOCK, FILES, FILE_SHM = FILES };
+static const char *const file_suffixes[] = {"", "-wal", ".lock", "-shm"};
 
 struct file_id {
     dev_t dev;
@@ -49,7 +54,10 @@ struct sqlite_db {
     atomic_bool stopped;
     sqlite3 *db;
     int lock_fd;
+    int64_t max_wal;           /* bytes */
     int wal_pages;             /* as of the last commit */
+    int64_t checkpoint_at;     /* clk_mono_ms: not before; 0: at once */
+    int64_t stuck_since;       /* clk_mono_ms; 0: it is not */
     struct file_id ids[FILES]; /* of our files, as they were when we opened them */
     int64_t busy_since;        /* clk_mono_ms: when SQLite's own wait began */
     struct statement statements[SQLITE_STATEMENTS_MAX];
@@ -279,6 +287,47 @@ static enum err check_files(const struct sqlite_db *d, struct why *why)
     return ERR_OK;
 }
 
+/*
+ * Take over into the database what stands in the WAL, so that it begins anew. Passive: what readers
+ * still need is left; ours need it for moments only, so after a while it is a stranger's.
+ */
+static void checkpoint(struct sqlite_db *d)
+{
+    int pages = 0, done = 0;
+    int64_t now = clk_mono_ms();
+    int code = sqlite3_wal_checkpoint_v2(d->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &done);
+    if (code == SQLITE_OK && done >= pages) {
+        d->wal_pages = 0;
+        d->checkpoint_at = d->stuck_since = 0;
+        return;
+    }
+    d->checkpoint_at = now + CHECKPOINT_AGAIN_MS;
+    if (d->stuck_since == 0)
+        d->stuck_since = now;
+    if (now - d->stuck_since < STUCK_MS)
+        return;
+    d->stuck_since = now; /* and say so again, if it goes on for as long again */
+    char reader[READER_MAX];
+    struct file_id id;
+    if (code != SQLITE_OK)
+        snprintf(reader, sizeof reader, "%s", sqlite3_errstr(code));
+    else if (identify(d, FILE_SHM, &id) != ERR_OK || !reader_find(id.dev, id.ino, reader))
+        snprintf(reader, sizeof reader, "some process has been reading it all the time");
+    log_warn("inbox %s-wal grows (%d pages) and cannot be taken over into the database: %s",
+             d->path, pages, reader);
+}
+
+enum err sqlite_db_room(const struct sqlite_db *d, struct why *why)
+{
+    if ((int64_t)d->wal_pages * WAL_PAGE <= d->max_wal)
+        return ERR_OK;
+    return why_set(
+        why, ERR_TOO_BIG,
+        "inbox %s-wal: larger than inbox.max_wal; somebody keeps it from being taken over "
+        "into the database, see the warnings in the log",
+        d->path);
+}
+
 static enum err db_end(struct sqlite_db *d, enum err e, struct why *why)
 {
     if (e == ERR_OK)
@@ -288,11 +337,8 @@ static enum err db_end(struct sqlite_db *d, enum err e, struct why *why)
     /* A failed COMMIT may or may not have ended the transaction. */
     if (e != ERR_OK && sqlite3_get_autocommit(d->db) == 0)
         sqlite3_exec(d->db, "ROLLBACK", NULL, NULL, NULL);
-    if (e == ERR_OK && d->wal_pages >= CHECKPOINT_PAGES) {
-        /* Passive: what readers still need is left for the next time. */
-        sqlite3_wal_checkpoint_v2(d->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-        d->wal_pages = 0;
-    }
+    if (e == ERR_OK && d->wal_pages >= CHECKPOINT_PAGES && clk_mono_ms() >= d->checkpoint_at)
+        checkpoint(d);
     filelock_give(d->lock_fd);
     return e;
 }
@@ -597,7 +643,10 @@ static enum err prepare_db(struct sqlite_db *d, struct why *why)
     e = sqlite_db_exec(d, "PRAGMA journal_mode = WAL", why);
     filelock_give(d->lock_fd);
     if (e == ERR_OK)
-        e = sqlite_db_exec(d, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0", why);
+        e = sqlite_db_exec(d,
+                           "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA "
+                           "journal_size_limit = " WAL_KEPT,
+                           why);
     if (e != ERR_OK)
         return e;
     /* Replaces the hook behind wal_autocheckpoint, so it comes after it. */
@@ -634,6 +683,7 @@ enum err sqlite_open(const struct inbox_options *options, const char *path, stru
     if (d == NULL)
         return why_no_memory(why);
     d->lock_timeout_ms = options->lock_timeout_ms;
+    d->max_wal = options->max_wal;
     d->lock_fd = -1;
     d->last = &d->first;
     pthread_mutex_init(&d->lock, NULL);

@@ -100,6 +100,8 @@ typedef void sqlite_row_fn(void *ctx, sqlite3_stmt *row);
 enum err sqlite_db_each(struct sqlite_db *d, sqlite3_stmt *q, sqlite_row_fn *fn, void *ctx,
                         const char *doing, struct why *why);
 
+/* For `apply`: is there room for more in the WAL? ERR_TOO_BIG, which is the item's own. */
+enum err sqlite_db_room(const struct sqlite_db *d, struct why *why);
 /* For `apply`: once it is committed, all who wait are to look again. */
 void sqlite_db_tells(struct sqlite_db *d);
 

@@ -71,6 +71,9 @@ static enum err insert(struct sqlite_db *db, struct sqlite_item *item, struct wh
     struct append *a = (struct append *)item;
     const struct delivery *d = &a->delivery;
     int64_t now_us = sqlite_now_us((struct inbox *)db);
+    enum err e = sqlite_db_room(db, why);
+    if (e != ERR_OK)
+        return e;
     sqlite3_stmt *q = sqlite_db_statement(db, insert_sql, why);
     if (q == NULL)
         return ERR_STORE;
@@ -88,7 +91,7 @@ static enum err insert(struct sqlite_db *db, struct sqlite_item *item, struct wh
     if (d->body_len == 0)
         sqlite3_bind_zeroblob(q, 11, 0); /* an empty blob at any address is else a NULL */
     sqlite3_bind_int64(q, 12, now_us);
-    enum err e = sqlite_db_step(db, q, a->columns, 2, "store a delivery", why);
+    e = sqlite_db_step(db, q, a->columns, 2, "store a delivery", why);
     return e == ERR_OK && d->state == DELIVERY_STORED ? wake(db, d, now_us, why) : e;
 }
 

@@ -1,5 +1,6 @@
 """The shims of tests/shims: that they do what the tests that use them rely on."""
 
+import contextlib
 import functools
 import random
 import shutil
@@ -341,3 +342,37 @@ def test_what_was_begun_outlives_the_loss_of_power(
     powerloss.lose_power(conf.state)
     handler(conf)
     ends_what_was_begun(api, connect(url, conf, claims={"data": {"call": 2}}))
+
+
+# As the first version of the inbox made it, with a call that is still to be worked on.
+VERSION_1 = """
+PRAGMA journal_mode = WAL;
+CREATE TABLE delivery (id INTEGER PRIMARY KEY, token_sha256 BLOB NOT NULL, exp INTEGER NOT NULL,
+ state TEXT NOT NULL, webhook_id TEXT NOT NULL, account_id TEXT NOT NULL, product_id TEXT NOT NULL,
+ object_class TEXT NOT NULL, triggered_at TEXT, received_us INTEGER NOT NULL,
+ last_received_us INTEGER NOT NULL, seen INTEGER NOT NULL DEFAULT 1, claims TEXT NOT NULL,
+ body BLOB NOT NULL) STRICT;
+CREATE UNIQUE INDEX delivery_token ON delivery (exp, token_sha256);
+PRAGMA application_id = 1129801826;
+PRAGMA user_version = 1;
+INSERT INTO delivery VALUES (7, x'00', 1, 'stored', 'WH-1', 'VA-1', 'PRD-1', 'usage_file', NULL, 1, 1, 3,
+ '{}', x'01');
+"""
+
+
+@pytest.mark.parametrize("step", ["before:commit", "after:commit"])
+def test_an_upgrade_that_is_killed_is_made_whole_or_not_at_all(configuration, build, handler, dying, step):
+    conf = configuration()
+    path = conf.state / "inbox.db"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.executescript(VERSION_1)
+    env = crash.together(dying(step), powerloss.environment(build, conf.state))
+    ran = subprocess.run([build / "connect-webhook.fcgi", "-c", conf.path], env=env,
+                         stdin=subprocess.DEVNULL, capture_output=True)
+    assert ran.returncode == KILLED
+    powerloss.lose_power(conf.state)
+    (version,), = rows(path, "PRAGMA user_version")
+    assert (version == 1) == (step == "before:commit")
+    handler(conf).stop()
+    assert rows(path, "SELECT id, state, seen, body FROM delivery") == [(7, "stored", 3, b"\1")]
+    assert rows(path, "SELECT product_id, due_us, called FROM sweep") == [("PRD-1", 0, 1)]

@@ -36,7 +36,7 @@ int clock_gettime(clockid_t id, struct timespec *ret)
 
 static struct inbox *open_inbox(void)
 {
-    const struct inbox_options o = {.url = url, .lock_timeout_ms = 20000};
+    const struct inbox_options o = {.url = url, .lock_timeout_ms = 20000, .max_wal = 1 << 28};
     struct inbox *i = NULL;
     assert_err(inbox_open(&o, &i, NULL), ERR_OK);
     return i;

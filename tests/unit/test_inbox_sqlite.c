@@ -1,6 +1,7 @@
 /* test_inbox_sqlite.c - the file of an inbox; faults are caused, not imagined. */
 #include "unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -10,11 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clk.h"
+#include "base/log.h"
 #include "inbox/inbox.h"
 
 static char folder[64], url[128], db_path[96];
@@ -41,7 +46,7 @@ static int remove_folder(void **state)
 
 static enum err open_url(const char *at, struct inbox **ret, struct why *why)
 {
-    struct inbox_options o = {.url = at, .lock_timeout_ms = 200};
+    struct inbox_options o = {.url = at, .lock_timeout_ms = 200, .max_wal = 1 << 28};
     return inbox_open(&o, ret, why);
 }
 
@@ -182,6 +187,10 @@ static void takes_over_the_file_of_the_first_version(void **state)
     assert_int_equal(sqlite3_exec(db, version_1, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
     struct inbox *i = open_inbox();
+    struct inbox_claimed due;
+    assert_err(inbox_claim(i, 0, 60000, &due, NULL), ERR_OK); /* what it has stored is to be done */
+    assert_int_equal(due.kind, INBOX_SWEEP);
+    assert_true(due.sweep.called && due.sweep.object_class == &class_usage_file);
     struct inbox_mark m = {.from_us = 5};
     struct delivery d = delivery(1);
     assert_err(inbox_mark_write(i, &queue, &m, NULL), ERR_OK);
@@ -267,6 +276,135 @@ static void a_full_disk_is_an_error_and_then_is_not(void **state)
     inbox_close(i);
 }
 
+/* What the library calls to have data on the disk; the disk may fail. */
+static _Atomic bool disk_fails;
+
+int fdatasync(int fd)
+{
+    if (!disk_fails)
+        return (int)syscall(SYS_fdatasync, fd);
+    errno = EIO;
+    return -1;
+}
+
+static void a_disk_that_fails_is_an_error_and_then_is_not(void **state)
+{
+    (void)state;
+    struct inbox *i = open_inbox();
+    struct inbox_sweep s;
+    struct delivery d = delivery(1), other = delivery(2);
+    const struct inbox_sweep_end well = {.poll_ms = -1};
+    const struct inbox_queue q = {d.account_id, d.product_id, d.object_class};
+    assert_err(append(i, &d).err, ERR_OK);
+    assert_err(inbox_take_sweep(i, &q, 60000, 0, &s, NULL), ERR_OK);
+    disk_fails = true;
+    struct inbox_receipt r = append(i, &other);
+    assert_err(r.err, ERR_STORE);
+    assert_non_null(strstr(r.why.text, "disk I/O error"));
+    assert_err(inbox_end_sweep(i, &s.lease, &well, NULL), ERR_STORE);
+    disk_fails = false;
+    assert_err(append(i, &other).err, ERR_OK);
+    /* Nobody has it any more, though nobody could say so. */
+    assert_err(inbox_take_sweep(i, &q, 60000, 0, &s, NULL), ERR_OK);
+    assert_int_equal(s.failures, 1);
+    assert_err(inbox_end_sweep(i, &s.lease, &well, NULL), ERR_OK);
+    inbox_close(i);
+    assert_int_equal(query("SELECT count(*) FROM delivery"), 2);
+    assert_int_equal(query("SELECT count(*) FROM pragma_integrity_check"), 1);
+}
+
+/* Another program that reads, and does not end. */
+static pid_t start_reader(void)
+{
+    int ready[2];
+    char byte;
+    assert_int_equal(pipe(ready), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        sqlite3 *db;
+        sqlite3_stmt *q;
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        sqlite3_open_v2(db_path, &db, SQLITE_OPEN_READONLY, NULL);
+        sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+        sqlite3_prepare_v2(db, "SELECT count(*) FROM delivery", -1, &q, NULL);
+        sqlite3_step(q);
+        if (write(ready[1], "", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    return pid;
+}
+
+/* With a body of 100,000 bytes. */
+static enum err append_much(struct inbox *i, int n)
+{
+    static char big[100000];
+    struct delivery d = delivery(0);
+    memcpy(d.token_sha256, &n, sizeof n);
+    d.body = big;
+    d.body_len = sizeof big;
+    return append(i, &d).err;
+}
+
+static int64_t size_of_wal(void)
+{
+    char path[160];
+    struct stat st;
+    snprintf(path, sizeof path, "%s-wal", db_path);
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_size;
+}
+
+#define WAL_MAX     (4 << 20)
+#define PATIENCE_MS 30000
+
+static void a_reader_that_stays_is_named_and_the_wal_does_not_grow_for_ever(void **state)
+{
+    (void)state;
+    struct inbox_options o = {.url = url, .lock_timeout_ms = 20000, .max_wal = WAL_MAX};
+    struct log_options log = {.level = LOG_WARN};
+    char log_path[96], named[64], said[4096] = "";
+    struct inbox *i = NULL;
+    int n = 0;
+    snprintf(log_path, sizeof log_path, "%s/log", folder);
+    log.file = log_path;
+    inbox_close(open_inbox());
+    pid_t reader = start_reader();
+    assert_err(log_open(&log, NULL), ERR_OK);
+    assert_err(inbox_open(&o, &i, NULL), ERR_OK);
+    int64_t until = clk_mono_ms() + PATIENCE_MS;
+    while (append_much(i, n) == ERR_OK)
+        assert_true(++n < 100);
+    assert_in_range(size_of_wal(), WAL_MAX, 2 * WAL_MAX);
+    snprintf(named, sizeof named, "process %d (test_inbox", (int)reader);
+    while (strstr(said, named) == NULL && clk_mono_ms() < until) {
+        assert_err(append_much(i, n), ERR_TOO_BIG);
+        FILE *f = fopen(log_path, "r");
+        said[f != NULL ? fread(said, 1, sizeof said - 1, f) : 0] = '\0';
+        if (f != NULL)
+            fclose(f);
+        usleep(10000);
+    }
+    assert_non_null(strstr(said, named));
+    kill(reader, SIGKILL);
+    waitpid(reader, NULL, 0);
+    while (append_much(i, n) != ERR_OK) { /* it finds out by itself */
+        assert_true(clk_mono_ms() < until);
+        usleep(10000);
+    }
+    for (int more = 1; more < 100; more++) /* three times as much as there is room for */
+        assert_err(append_much(i, n + more), ERR_OK);
+    assert_true(size_of_wal() < 2 * WAL_MAX + (1 << 20));
+    inbox_close(i);
+    const struct log_options quiet = {.level = LOG_WARN, .file = "stderr"};
+    assert_err(log_open(&quiet, NULL), ERR_OK);
+    assert_int_equal(query("SELECT count(*) FROM delivery"), n + 100);
+}
+
 static void another_holder_of_the_lock_is_waited_for_and_then_named(void **state)
 {
     (void)state;
@@ -294,7 +432,7 @@ static void *stop_soon(void *arg)
 static void a_stop_ends_every_wait(void **state)
 {
     (void)state;
-    struct inbox_options o = {.url = url, .lock_timeout_ms = 60000};
+    struct inbox_options o = {.url = url, .lock_timeout_ms = 60000, .max_wal = 1 << 28};
     struct inbox *i = NULL, *other = open_inbox();
     struct inbox_sweep lock, second;
     struct delivery d = delivery(1);
@@ -388,6 +526,8 @@ int main(void)
         TEST(stores_before_it_says_so),
         TEST(close_completes_what_was_appended),
         TEST(a_full_disk_is_an_error_and_then_is_not),
+        TEST(a_disk_that_fails_is_an_error_and_then_is_not),
+        TEST(a_reader_that_stays_is_named_and_the_wal_does_not_grow_for_ever),
         TEST(another_holder_of_the_lock_is_waited_for_and_then_named),
         TEST(a_stop_ends_every_wait),
         TEST(believes_no_commit_to_a_file_that_is_gone),

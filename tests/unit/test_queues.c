@@ -97,9 +97,9 @@ static enum err work(const char *webhook_id, bool dry_run, char ret[256])
     const struct queue *q;
     ret[0] = '\0';
     enum err e = queues_find(queues, webhook_id, &q, &why);
-    return e == ERR_OK
-               ? work_queue(q, inbox.inbox, &terms, NULL, clk_mono_ms() + SOON_MS, keep, ret, &summary)
-               : e;
+    return e == ERR_OK ? work_queue(q, inbox.inbox, &terms, NULL, clk_mono_ms() + SOON_MS, keep,
+                                    ret, &summary)
+                       : e;
 }
 
 /* A queue of one request, PR-1. */

@@ -22,7 +22,7 @@ static enum err create(struct sqlite_db *d, struct sqlite_item *item, struct why
 static int set_up(void **state)
 {
     (void)state;
-    const struct inbox_options options = {.lock_timeout_ms = 20000};
+    const struct inbox_options options = {.lock_timeout_ms = 20000, .max_wal = 1 << 28};
     struct sqlite_item item = {.apply = create};
     struct inbox *inbox;
     snprintf(folder, sizeof folder, "/tmp/test_sqlite_db.XXXXXX");

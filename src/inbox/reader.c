@@ -1,0 +1,55 @@
+/* reader.c - locks of readers in /proc/locks. */
+#include "inbox/reader.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+/* The bytes of the index that SQLite's readers lock (wal.c: WAL_READ_LOCK; os_unix.c:
+ * UNIX_SHM_BASE). */
+#define FIRST_MARK 123
+#define LAST_MARK  127
+
+/* Of "1: POSIX ADVISORY READ 4711 fe:00:1835010 124 124". */
+static bool is_reader(const char *line, dev_t dev, ino_t ino, long *ret_pid)
+{
+    unsigned int major_of, minor_of;
+    unsigned long inode;
+    long first;
+    if (sscanf(line, "%*s POSIX %*s READ %ld %x:%x:%lu %ld", ret_pid, &major_of, &minor_of, &inode,
+               &first) != 5)
+        return false;
+    return major_of == major(dev) && minor_of == minor(dev) && inode == ino &&
+           first >= FIRST_MARK && first <= LAST_MARK && *ret_pid > 0 && *ret_pid != getpid();
+}
+
+static void read_name(long pid, char *ret, size_t size)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%ld/comm", pid);
+    FILE *f = fopen(path, "re");
+    if (f == NULL || fgets(ret, (int)size, f) == NULL)
+        ret[0] = '\0';
+    ret[strcspn(ret, "\n")] = '\0';
+    if (f != NULL)
+        fclose(f);
+}
+
+bool reader_find(dev_t dev, ino_t ino, char ret[READER_MAX])
+{
+    FILE *f = fopen("/proc/locks", "re");
+    char line[256], name[32];
+    long pid = 0;
+    bool found = false;
+    if (f == NULL)
+        return false;
+    while (!found && fgets(line, sizeof line, f) != NULL)
+        found = is_reader(line, dev, ino, &pid);
+    fclose(f);
+    if (!found)
+        return false;
+    read_name(pid, name, sizeof name);
+    snprintf(ret, READER_MAX, "process %ld (%s) has been reading it all the time", pid, name);
+    return true;
+}

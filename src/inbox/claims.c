@@ -56,7 +56,7 @@ static enum err look_at_account(struct inbox *i, struct choosing *c, const struc
     enum err e = i->backend->held_count(i, a->account_id, &best->held, why);
     for (int rank = 0; e == ERR_OK && rank < ROW_RANKS && best->rank == ROW_RANKS; rank++) {
         struct sweep_row s;
-        struct task_row t;
+        struct task_row t = {.id = 0};
         e = i->backend->sweep_first(i, a->account_id, rank, &s, why);
         if (e == ERR_OK)
             consider(c, best, INBOX_SWEEP, s.id, rank, sweep_row_due(&s));

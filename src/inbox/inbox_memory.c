@@ -818,10 +818,14 @@ static void close_memory(struct inbox *i)
         drop_delivery(&m->deliveries, m->deliveries.count - 1);
     while (m->attempts.count > 0)
         drop_attempt(&m->attempts, m->attempts.count - 1);
-    struct table *const tables[] = {&m->deliveries, &m->sweeps, &m->tasks, &m->attempts,
-                                    &m->accounts,   &m->marks,  &m->seen,  &m->tallies};
-    for (size_t n = 0; n < sizeof tables / sizeof *tables; n++)
-        free_table(tables[n]);
+    free_table(&m->deliveries);
+    free_table(&m->sweeps);
+    free_table(&m->tasks);
+    free_table(&m->attempts);
+    free_table(&m->accounts);
+    free_table(&m->marks);
+    free_table(&m->seen);
+    free_table(&m->tallies);
     pthread_cond_destroy(&m->told);
     pthread_mutex_destroy(&m->lock);
     free(m);

@@ -25,10 +25,10 @@ static void read_line(const char *path, char *ret, size_t size)
 }
 
 /* When a process was started, in ticks since the boot; "" if there is none. */
-static void read_start(long pid, char ret[32])
+static void read_start(const char *pid, char ret[32])
 {
     char path[64], text[1024];
-    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    snprintf(path, sizeof path, "/proc/%s/stat", pid);
     read_line(path, text, sizeof text);
     char *at = strrchr(text, ')'); /* a name may be anything */
     for (int field = 0; at != NULL && field < STAT_START; field++)
@@ -43,8 +43,7 @@ void lease_boot_id(char ret[LEASE_BOOT_MAX])
 
 struct owner {
     char place[72], boot[LEASE_BOOT_MAX];
-    long pid;
-    char start[32];
+    char pid[16], start[32];
 };
 
 static void find_self(struct owner *o)
@@ -56,7 +55,7 @@ static void find_self(struct owner *o)
     space[len > 0 ? len : 0] = '\0';
     snprintf(o->place, sizeof o->place, "%.40s/%.30s", host, space);
     lease_boot_id(o->boot);
-    o->pid = (long)getpid();
+    snprintf(o->pid, sizeof o->pid, "%ld", (long)getpid());
     read_start(o->pid, o->start);
 }
 
@@ -64,14 +63,14 @@ void lease_owner_self(char ret[LEASE_OWNER_MAX])
 {
     struct owner o;
     find_self(&o);
-    snprintf(ret, LEASE_OWNER_MAX, "%s %s %ld %s", o.place, o.boot, o.pid, o.start);
+    snprintf(ret, LEASE_OWNER_MAX, "%s %s %s %s", o.place, o.boot, o.pid, o.start);
 }
 
 bool lease_owner_gone(const char *owner)
 {
     struct owner o, self;
     char start[32];
-    if (sscanf(owner, "%71s %39s %ld %31s", o.place, o.boot, &o.pid, o.start) != 4)
+    if (sscanf(owner, "%71s %39s %15s %31s", o.place, o.boot, o.pid, o.start) != 4)
         return false;
     find_self(&self);
     if (strcmp(o.place, self.place) != 0)

@@ -1,7 +1,9 @@
 /* reader.c - locks of readers in /proc/locks. */
 #include "inbox/reader.h"
 
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -14,14 +16,14 @@
 /* Of "1: POSIX ADVISORY READ 4711 fe:00:1835010 124 124". */
 static bool is_reader(const char *line, dev_t dev, ino_t ino, long *ret_pid)
 {
-    unsigned int major_of, minor_of;
-    unsigned long inode;
-    long first;
-    if (sscanf(line, "%*s POSIX %*s READ %ld %x:%x:%lu %ld", ret_pid, &major_of, &minor_of, &inode,
-               &first) != 5)
+    char pid[16], file[64], first[24], want[64];
+    if (sscanf(line, "%*s POSIX %*s READ %15s %63s %23s", pid, file, first) != 3)
         return false;
-    return major_of == major(dev) && minor_of == minor(dev) && inode == ino &&
-           first >= FIRST_MARK && first <= LAST_MARK && *ret_pid > 0 && *ret_pid != getpid();
+    snprintf(want, sizeof want, "%02x:%02x:%ju", major(dev), minor(dev), (uintmax_t)ino);
+    long mark = strtol(first, NULL, 10);
+    *ret_pid = strtol(pid, NULL, 10);
+    return strcmp(file, want) == 0 && mark >= FIRST_MARK && mark <= LAST_MARK && *ret_pid > 0 &&
+           *ret_pid != getpid();
 }
 
 static void read_name(long pid, char *ret, size_t size)

@@ -49,22 +49,22 @@ struct statement {
 struct sqlite_db {
     struct inbox head;
     char *path;
-    mode_t mode; /* of the files we make */
     int64_t lock_timeout_ms;
-    atomic_bool stopped;
+    int64_t max_wal; /* bytes */
     sqlite3 *db;
+    mode_t mode; /* of the files we make */
     int lock_fd;
-    int64_t max_wal;           /* bytes */
-    int wal_pages;             /* as of the last commit */
+    int wal_pages; /* as of the last commit */
+    atomic_bool stopped;
+    bool tells;                /* what is committed next is to be told of */
     int64_t checkpoint_at;     /* clk_mono_ms: not before; 0: at once */
     int64_t stuck_since;       /* clk_mono_ms; 0: it is not */
-    struct file_id ids[FILES]; /* of our files, as they were when we opened them */
     int64_t busy_since;        /* clk_mono_ms: when SQLite's own wait began */
+    int64_t clock_us;          /* the inbox's clock, when this boot's was 0 */
+    int64_t clock_last_us;     /* what was told last */
+    int64_t clock_kept_us;     /* what was stored last */
+    struct file_id ids[FILES]; /* of our files, as they were when we opened them */
     struct statement statements[SQLITE_STATEMENTS_MAX];
-    int64_t clock_us;      /* the inbox's clock, when this boot's was 0 */
-    int64_t clock_last_us; /* what was told last */
-    int64_t clock_kept_us; /* what was stored last */
-    bool tells;            /* what is committed next is to be told of */
     struct wake *wake;
 
     pthread_t writer; /* uses what is above, alone, from when it is started to when it has ended */

@@ -150,7 +150,7 @@ static enum err one_account(struct inbox *i, const char *sql, const char *id,
                             struct account_row *ret, struct why *why)
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
-    struct account_row found;
+    struct account_row found = {.rate_used = 0};
     struct account_reading r = {.ret = &found};
     sqlite3_stmt *q = sqlite_db_statement(d, sql, why);
     if (q == NULL)

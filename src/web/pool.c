@@ -150,9 +150,9 @@ static void *doorman_main(void *arg)
     struct pool *p = arg;
     pthread_mutex_lock(&p->lock);
     while (!p->stopping) {
-        int64_t until = p->first != NULL ? p->first->late_at : CLK_NEVER;
-        if (clk_mono_ms() < until) {
-            clk_cond_wait(&p->door, &p->lock, until);
+        const struct piece *oldest = p->first;
+        if (oldest == NULL || clk_mono_ms() < oldest->late_at) {
+            clk_cond_wait(&p->door, &p->lock, oldest != NULL ? oldest->late_at : CLK_NEVER);
             continue;
         }
         struct piece own = take_out(p, unqueue(p, &p->first));

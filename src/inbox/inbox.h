@@ -347,8 +347,9 @@ enum err inbox_discard_task(struct inbox *i, int64_t id, struct why *why);
 enum err inbox_replay(struct inbox *i, int64_t delivery, struct why *why);
 
 /*
- * Forget deliveries whose sweep has been made, and tasks that have ended, that have been as they
- * are for `age_ms`: `limit` of each at most. *ret_count: how many; call again until it is 0.
+ * Forget deliveries whose sweep has been made, but for the newest of all, and tasks that have
+ * ended, that have been as they are for `age_ms`: `limit` of each at most. *ret_count: how many;
+ * call again until it is 0.
  */
 enum err inbox_prune(struct inbox *i, int64_t age_ms, int64_t limit, int64_t *ret_count,
                      struct why *why);

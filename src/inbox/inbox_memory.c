@@ -647,7 +647,7 @@ static enum err prune(struct inbox *i, int64_t before_us, int64_t limit, int64_t
     for (size_t n = 0; n < m->deliveries.count && deliveries < limit;) {
         const struct delivery_row *row = m->deliveries.list[n];
         bool waits = row->d.state == DELIVERY_STORED && !is_covered(i, row);
-        if (waits || row->stored_us >= before_us) {
+        if (waits || row->stored_us >= before_us || n + 1 == m->deliveries.count) {
             n++;
             continue;
         }

@@ -18,6 +18,7 @@
 #include "inbox/filelock.h"
 #include "inbox/reader.h"
 #include "inbox/sqlite_schema.h"
+#include "inbox/sqlite_token.h"
 #include "inbox/wake.h"
 
 #define PATH_LEN_MAX  4000 /* bytes of the database's path */
@@ -66,6 +67,9 @@ struct sqlite_db {
     struct file_id ids[FILES]; /* of our files, as they were when we opened them */
     struct statement statements[SQLITE_STATEMENTS_MAX];
     struct wake *wake;
+    struct sqlite_tokens *tokens;
+    uint64_t transaction; /* how many there have been */
+    uint64_t failures;    /* ... of them that were not committed */
 
     pthread_t writer; /* uses what is above, alone, from when it is started to when it has ended */
     pthread_mutex_t lock;  /* guards what follows, and whether an item is over */
@@ -403,6 +407,7 @@ static enum err commit(struct sqlite_db *d, struct sqlite_item *list, struct why
     enum err e = db_begin(d, why);
     if (e != ERR_OK)
         return e;
+    d->transaction++;
     for (struct sqlite_item *i = list; i != NULL && e == ERR_OK; i = i->next) {
         i->err = i->apply(d, i, &i->why);
         if (err_passes(i->err)) {
@@ -412,7 +417,9 @@ static enum err commit(struct sqlite_db *d, struct sqlite_item *list, struct why
     }
     if (e == ERR_OK)
         e = keep_clock(d, why);
-    return db_end(d, e, why);
+    e = db_end(d, e, why);
+    d->failures += e != ERR_OK;
+    return e;
 }
 
 static void tell(struct sqlite_db *d, struct sqlite_item *i)
@@ -541,6 +548,17 @@ enum err sqlite_transact(struct inbox *i, inbox_work_fn *fn, void *work, struct 
 
 /* ------------------------------------------------------------------------ telling */
 
+uint64_t sqlite_db_transaction(const struct sqlite_db *d, uint64_t *ret_failures)
+{
+    *ret_failures = d->failures;
+    return d->transaction;
+}
+
+struct sqlite_tokens *sqlite_db_tokens(struct sqlite_db *d)
+{
+    return d->tokens;
+}
+
 void sqlite_db_tells(struct sqlite_db *d)
 {
     d->tells = true;
@@ -666,6 +684,7 @@ static void free_db(struct sqlite_db *d)
     if (d->lock_fd >= 0)
         close(d->lock_fd);
     wake_free(d->wake);
+    sqlite_tokens_free(d->tokens);
     pthread_cond_destroy(&d->told);
     pthread_cond_destroy(&d->wanted);
     pthread_mutex_destroy(&d->lock);
@@ -690,7 +709,8 @@ enum err sqlite_open(const struct inbox_options *options, const char *path, stru
     clk_cond_init(&d->wanted);
     pthread_cond_init(&d->told, NULL);
     d->path = strdup(path);
-    enum err e = d->path == NULL ? why_no_memory(why) : choose_mode(d, why);
+    d->tokens = sqlite_tokens_new();
+    enum err e = d->path == NULL || d->tokens == NULL ? why_no_memory(why) : choose_mode(d, why);
     if (e == ERR_OK)
         e = open_lock(d, why);
     if (e == ERR_OK)

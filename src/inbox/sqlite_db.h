@@ -105,6 +105,12 @@ enum err sqlite_db_room(const struct sqlite_db *d, struct why *why);
 /* For `apply`: once it is committed, all who wait are to look again. */
 void sqlite_db_tells(struct sqlite_db *d);
 
+/* For `apply`: the number of this transaction, and how many of this program's have not been kept.
+ */
+uint64_t sqlite_db_transaction(const struct sqlite_db *d, uint64_t *ret_failures);
+struct sqlite_tokens;
+struct sqlite_tokens *sqlite_db_tokens(struct sqlite_db *d);
+
 /* For the schema. */
 enum err sqlite_db_failed(const struct sqlite_db *d, const char *doing, struct why *why);
 enum err sqlite_db_exec(const struct sqlite_db *d, const char *sql, struct why *why);

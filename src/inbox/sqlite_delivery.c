@@ -5,18 +5,17 @@
 #include <string.h>
 
 #include "inbox/sqlite_db.h"
+#include "inbox/sqlite_token.h"
 #include "inbox/sqlite_work.h"
 
 static const char insert_sql[] =
     "INSERT INTO delivery (token_sha256, exp, state, webhook_id, account_id, product_id,"
     " object_class, triggered_at, received_us, last_received_us, claims, body, stored_us)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12)"
-    " ON CONFLICT (exp, token_sha256) DO UPDATE SET"
-    "  seen = seen + 1,"
-    "  last_received_us = excluded.last_received_us,"
-    "  stored_us = excluded.stored_us,"
-    "  state = excluded.state"
-    " RETURNING id, seen";
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12)";
+
+static const char again_sql[] =
+    "UPDATE delivery SET seen = seen + 1, last_received_us = ?2, state = ?3, stored_us = ?4"
+    " WHERE id = ?1 RETURNING seen";
 
 static const char set_state_sql[] = "UPDATE delivery SET state = ?2 WHERE id = ?1 RETURNING id";
 
@@ -32,7 +31,7 @@ struct append {
     struct delivery delivery; /* its pointers are the caller's until `fn` has run */
     inbox_appended_fn *fn;
     void *ctx;
-    int64_t columns[2]; /* id, seen */
+    int64_t id, seen;
 };
 
 /* The queue's first call makes its sweep. */
@@ -66,14 +65,9 @@ static enum err wake(struct sqlite_db *db, const struct delivery *d, int64_t now
     return ERR_OK;
 }
 
-static enum err insert(struct sqlite_db *db, struct sqlite_item *item, struct why *why)
+static enum err insert(struct sqlite_db *db, struct append *a, int64_t now_us, struct why *why)
 {
-    struct append *a = (struct append *)item;
     const struct delivery *d = &a->delivery;
-    int64_t now_us = sqlite_now_us((struct inbox *)db);
-    enum err e = sqlite_db_room(db, why);
-    if (e != ERR_OK)
-        return e;
     sqlite3_stmt *q = sqlite_db_statement(db, insert_sql, why);
     if (q == NULL)
         return ERR_STORE;
@@ -91,7 +85,38 @@ static enum err insert(struct sqlite_db *db, struct sqlite_item *item, struct wh
     if (d->body_len == 0)
         sqlite3_bind_zeroblob(q, 11, 0); /* an empty blob at any address is else a NULL */
     sqlite3_bind_int64(q, 12, now_us);
-    e = sqlite_db_step(db, q, a->columns, 2, "store a delivery", why);
+    a->id = 0;
+    a->seen = 1;
+    enum err e = sqlite_db_put_row(db, q, &a->id, "store a delivery", why);
+    return e == ERR_OK ? sqlite_token_add(db, d, a->id, why) : e;
+}
+
+/* ERR_NOT_FOUND: it was pruned. */
+static enum err count_up(struct sqlite_db *db, struct append *a, int64_t now_us, struct why *why)
+{
+    const struct delivery *d = &a->delivery;
+    sqlite3_stmt *q = sqlite_db_statement(db, again_sql, why);
+    if (q == NULL)
+        return ERR_STORE;
+    sqlite3_bind_int64(q, 1, a->id);
+    sqlite3_bind_int64(q, 2, d->received_us);
+    sqlite_db_bind_text(q, 3, delivery_state_name(d->state));
+    sqlite3_bind_int64(q, 4, now_us);
+    return sqlite_db_step(db, q, &a->seen, 1, "store a delivery again", why);
+}
+
+static enum err store(struct sqlite_db *db, struct sqlite_item *item, struct why *why)
+{
+    struct append *a = (struct append *)item;
+    const struct delivery *d = &a->delivery;
+    int64_t now_us = sqlite_now_us((struct inbox *)db);
+    enum err e = sqlite_db_room(db, why);
+    if (e == ERR_OK)
+        e = sqlite_token_find(db, d, &a->id, why);
+    if (e == ERR_OK)
+        e = count_up(db, a, now_us, why);
+    if (e == ERR_NOT_FOUND)
+        e = insert(db, a, now_us, why);
     return e == ERR_OK && d->state == DELIVERY_STORED ? wake(db, d, now_us, why) : e;
 }
 
@@ -99,7 +124,7 @@ static void tell_receipt(struct sqlite_item *item)
 {
     struct append *a = (struct append *)item;
     const struct inbox_receipt receipt = {
-        .err = item->err, .id = a->columns[0], .seen = a->columns[1], .why = item->why};
+        .err = item->err, .id = a->id, .seen = a->seen, .why = item->why};
     a->fn(a->ctx, &receipt);
     free(a);
 }
@@ -113,7 +138,7 @@ void sqlite_append(struct inbox *i, const struct delivery *d, inbox_appended_fn 
         fn(ctx, &refused);
         return;
     }
-    a->head.apply = insert;
+    a->head.apply = store;
     a->head.done = tell_receipt;
     a->delivery = *d;
     a->fn = fn;
@@ -200,12 +225,18 @@ static const char page_sql[] =
     " WHERE id < ?1 AND (?2 IS NULL OR account_id = ?2) AND (?3 IS NULL OR product_id = ?3)"
     "  AND (?4 IS NULL OR object_class = ?4) AND (?5 IS NULL OR webhook_id = ?5)"
     " ORDER BY id DESC LIMIT ?6";
-/* Ids grow with time, so what comes behind the first that is too young need not be looked at. */
-static const char prune_sql[] =
-    "DELETE FROM delivery WHERE id IN (SELECT id FROM delivery d WHERE id <"
-    "  ifnull((SELECT id FROM delivery WHERE stored_us >= ?1 ORDER BY id LIMIT 1),"
-    "   9223372036854775807)"
-    " AND (state <> 'stored' OR" IS_COVERED ") ORDER BY id LIMIT ?2)";
+/* Ids grow with time, so what comes behind the first that is too young need not be looked at; and
+ * they go on growing, for the newest stays. */
+#define PRUNED                                                                      \
+    " IN (SELECT id FROM delivery d WHERE id <"                                     \
+    "  ifnull((SELECT id FROM delivery WHERE stored_us >= ?1 ORDER BY id LIMIT 1)," \
+    "   9223372036854775807)"                                                       \
+    " AND id < (SELECT max(id) FROM delivery)"                                      \
+    " AND (state <> 'stored' OR" IS_COVERED ") ORDER BY id LIMIT ?2)"
+static const char prune_tokens_sql[] = "DELETE FROM token WHERE (exp, token_sha256) IN"
+                                       " (SELECT exp, token_sha256 FROM delivery WHERE id" PRUNED
+                                       ")";
+static const char prune_sql[] = "DELETE FROM delivery WHERE id" PRUNED;
 static const char prune_attempts_sql[] =
     "DELETE FROM attempt WHERE task_id IN (SELECT id FROM task"
     " WHERE state IN ('done', 'skipped', 'dead') AND updated_us < ?1 ORDER BY updated_us LIMIT ?2)";
@@ -286,8 +317,10 @@ enum err sqlite_prune(struct inbox *i, int64_t before_us, int64_t limit, int64_t
                       struct why *why)
 {
     struct sqlite_db *db = (struct sqlite_db *)i;
-    int64_t deliveries = 0, attempts = 0, tasks = 0;
-    enum err e = prune_with(db, prune_sql, before_us, limit, &deliveries, why);
+    int64_t deliveries = 0, attempts = 0, tasks = 0, tokens = 0;
+    enum err e = prune_with(db, prune_tokens_sql, before_us, limit, &tokens, why);
+    if (e == ERR_OK)
+        e = prune_with(db, prune_sql, before_us, limit, &deliveries, why);
     if (e == ERR_OK)
         e = prune_with(db, prune_attempts_sql, before_us, limit, &attempts, why);
     if (e == ERR_OK)

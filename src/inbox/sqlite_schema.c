@@ -56,6 +56,16 @@ static const char *const ladder[] = {
 
     /* What earlier versions have stored and not worked off has a sweep due. */
     "ALTER TABLE delivery ADD COLUMN stored_us INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE token ("
+    "  exp INTEGER NOT NULL,"
+    "  token_sha256 BLOB NOT NULL,"
+    "  delivery_id INTEGER NOT NULL,"
+    "  PRIMARY KEY (exp, token_sha256)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE merged (delivery_id INTEGER NOT NULL) STRICT;"
+    "INSERT INTO token SELECT exp, token_sha256, id FROM delivery ORDER BY exp, token_sha256;"
+    "INSERT INTO merged SELECT ifnull(max(id), 0) FROM delivery;"
+    "DROP INDEX delivery_token;"
     "CREATE TABLE clock ("
     "  id INTEGER PRIMARY KEY,"
     "  boot TEXT NOT NULL,"

@@ -313,6 +313,41 @@ static void a_disk_that_fails_is_an_error_and_then_is_not(void **state)
     assert_int_equal(query("SELECT count(*) FROM pragma_integrity_check"), 1);
 }
 
+static struct inbox_receipt append_number(struct inbox *i, uint32_t n)
+{
+    struct delivery d = delivery(0);
+    memcpy(d.token_sha256, &n, sizeof n);
+    return append(i, &d);
+}
+
+#define MANY 2300 /* more than are merged at once, twice */
+
+/* However the tokens are kept: in memory, merged, by another program, or only tried. */
+static void knows_every_token_again(void **state)
+{
+    (void)state;
+    struct inbox *i = open_inbox(), *other = open_inbox();
+    for (uint32_t n = 0; n < MANY; n++)
+        assert_int_equal(append_number(n % 2 == 0 ? i : other, n).seen, 1);
+    disk_fails = true;
+    assert_err(append_number(i, MANY).err, ERR_STORE);
+    disk_fails = false;
+    for (uint32_t n = 0; n < MANY; n += 7) {
+        struct inbox_receipt r = append_number(n % 2 == 0 ? other : i, n);
+        assert_int_equal(r.id, n + 1);
+        assert_int_equal(r.seen, 2);
+    }
+    assert_int_equal(append_number(i, MANY).seen, 1);
+    inbox_close(other);
+    inbox_close(i);
+    i = open_inbox();
+    for (uint32_t n = 1; n < MANY; n += 70)
+        assert_int_equal(append_number(i, n).seen, n % 7 == 0 ? 3 : 2);
+    inbox_close(i);
+    assert_int_equal(query("SELECT count(*) FROM delivery"), MANY + 1);
+    assert_in_range(query("SELECT count(*) FROM token"), MANY - 1000, MANY + 1);
+}
+
 /* Another program that reads, and does not end. */
 static pid_t start_reader(void)
 {
@@ -527,6 +562,7 @@ int main(void)
         TEST(close_completes_what_was_appended),
         TEST(a_full_disk_is_an_error_and_then_is_not),
         TEST(a_disk_that_fails_is_an_error_and_then_is_not),
+        TEST(knows_every_token_again),
         TEST(a_reader_that_stays_is_named_and_the_wal_does_not_grow_for_ever),
         TEST(another_holder_of_the_lock_is_waited_for_and_then_named),
         TEST(a_stop_ends_every_wait),

@@ -1,11 +1,11 @@
 # For developers: make format, check-format, lint, manual, coverage, crash, bench, bench-validation,
-# bench-policy.
+# bench-policy, bench-inbox.
 
 c_files = find $(srcdir)/src $(srcdir)/tests -name '*.[ch]'
 lint_flags = $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS)
 
 .PHONY: format check-format lint clang-tidy cppcheck manual coverage crash bench \
-	bench-validation bench-policy
+	bench-validation bench-policy bench-inbox
 
 format:
 	$(c_files) -exec clang-format -i {} +
@@ -54,3 +54,7 @@ CALLS = 1000
 bench-validation bench-policy: all tests/integration/responder$(EXEEXT)
 	BUILDDIR=$(abs_builddir) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) \
 	    $(srcdir)/tests/bench/$(@:bench-%=%).py $(abs_builddir) $(CALLS)
+
+# How many calls the inbox stores a second, and how many tasks it gives, as ratios (tests/bench/inbox.c).
+bench-inbox: tests/bench/inbox$(EXEEXT)
+	tests/bench/inbox$(EXEEXT) $(abs_builddir)

@@ -219,7 +219,7 @@ benchmarks = \
 	tests/bench/policy.py \
 	tests/bench/throughput.py \
 	tests/bench/validation.py
-EXTRA_PROGRAMS = tests/bench/least
+EXTRA_PROGRAMS = tests/bench/inbox tests/bench/least
 CLEANFILES += $(EXTRA_PROGRAMS)
 
 # Headers that tests share.
@@ -274,3 +274,4 @@ contrib_files = \
 EXTRA_DIST += $(contrib_files)
 
 LDADD = $(archive_libs) $(CMOCKA_LIBS)
+tests_bench_inbox_LDADD = $(archive_libs)

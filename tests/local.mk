@@ -57,6 +57,7 @@ processors_tests = \
 	tests/unit/test_validation
 
 tasks_tests = \
+	tests/unit/test_fingerprint \
 	tests/unit/test_mark \
 	tests/unit/test_queues \
 	tests/unit/test_work

@@ -29,6 +29,11 @@ int64_t clk_wall_us(void)
     return read_clock(CLOCK_REALTIME, CLK_S_US);
 }
 
+int64_t clk_earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 int clk_left_ms(int64_t deadline)
 {
     int64_t now = clk_mono_ms();

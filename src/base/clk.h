@@ -22,6 +22,9 @@ int64_t clk_mono_ms(void); /* since some moment in the past; never steps */
 int64_t clk_wall_s(void);  /* UTC, seconds since the epoch */
 int64_t clk_wall_us(void); /* UTC, microseconds since the epoch */
 
+/* The earlier of two moments of one clock. */
+int64_t clk_earlier(int64_t a, int64_t b);
+
 /* Milliseconds until `deadline` (clk_mono_ms), 0 if it has passed, INT_MAX at most. For poll(). */
 int clk_left_ms(int64_t deadline);
 

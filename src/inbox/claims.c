@@ -9,11 +9,6 @@
 #define LOOK_AGAIN_MS 5000 /* a tell may be missed */
 #define RECOVER_STEP  64   /* rows that are looked at in one transaction */
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* ------------------------------------------------------------------ whatever is due */
 
 /* What may be claimed of one account. */
@@ -41,7 +36,7 @@ static void consider(struct choosing *c, struct candidate *best, enum inbox_kind
                      int rank, int64_t due_us)
 {
     if (due_us > c->now_us) {
-        c->later_us = earlier(c->later_us, due_us);
+        c->later_us = clk_earlier(c->later_us, due_us);
     } else if (rank < best->rank || (rank == best->rank && due_us < best->due_us)) {
         best->kind = kind;
         best->id = id;
@@ -69,7 +64,7 @@ static enum err look_at_account(struct inbox *i, struct choosing *c, const struc
     }
     best->has_work = best->held > 0 || best->rank < ROW_RANKS;
     if (a->halted_until_us > c->now_us && best->rank < ROW_RANKS) {
-        c->later_us = earlier(c->later_us, a->halted_until_us);
+        c->later_us = clk_earlier(c->later_us, a->halted_until_us);
         best->rank = ROW_RANKS;
     }
     return e;
@@ -163,9 +158,9 @@ enum err inbox_wait(struct inbox *i, int64_t workers, int64_t deadline, struct w
         enum err e = i->backend->transact(i, claim, &c, why);
         if (e != ERR_OK || c.is_due)
             return e;
-        int64_t now = clk_mono_ms(), until = earlier(deadline, now + LOOK_AGAIN_MS);
+        int64_t now = clk_mono_ms(), until = clk_earlier(deadline, now + LOOK_AGAIN_MS);
         if (c.later_us != ROW_NEVER)
-            until = earlier(until, now + (c.later_us - c.now_us) / 1000 + 1);
+            until = clk_earlier(until, now + (c.later_us - c.now_us) / 1000 + 1);
         e = i->backend->wait(i, heard, until);
         if (e == ERR_TIMEOUT && clk_mono_ms() < deadline)
             continue;

@@ -4,12 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define GONE "its runner is gone"
+#include "base/clk.h"
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
+#define GONE "its runner is gone"
 
 static int64_t later(int64_t now_us, int64_t ms)
 {
@@ -36,12 +33,12 @@ void sweep_row_init(struct sweep_row *s, const struct inbox_queue *q)
 
 int64_t sweep_row_due(const struct sweep_row *s)
 {
-    return lease_held(&s->lease) ? ROW_NEVER : earlier(s->due_us, s->poll_us);
+    return lease_held(&s->lease) ? ROW_NEVER : clk_earlier(s->due_us, s->poll_us);
 }
 
 void sweep_row_wake(struct sweep_row *s, int64_t now_us)
 {
-    s->due_us = earlier(s->due_us, now_us);
+    s->due_us = clk_earlier(s->due_us, now_us);
     s->called = true;
 }
 
@@ -57,7 +54,7 @@ void sweep_row_begin(struct sweep_row *s, int64_t now_us)
 /* What it was for is not done. */
 static void sweep_row_fail(struct sweep_row *s, int64_t due_us, const char *error)
 {
-    s->due_us = earlier(s->due_us, due_us);
+    s->due_us = clk_earlier(s->due_us, due_us);
     s->called = s->called || s->for_call;
     s->failures++;
     snprintf(s->error, sizeof s->error, "%s", error);
@@ -68,7 +65,7 @@ void sweep_row_end(struct sweep_row *s, const struct inbox_sweep_end *end, int64
     s->ended_us = now_us;
     lease_give(&s->lease);
     if (end->poll_ms >= 0)
-        s->poll_us = earlier(s->poll_us, later(now_us, end->poll_ms));
+        s->poll_us = clk_earlier(s->poll_us, later(now_us, end->poll_ms));
     if (end->error != NULL) {
         sweep_row_fail(s, end->retry_ms >= 0 ? later(now_us, end->retry_ms) : ROW_NEVER,
                        end->error);
@@ -107,7 +104,7 @@ static void make_ready(struct task_row *t, int64_t now_us)
         t->asked = 0;
     if (t->state != TASK_READY)
         t->failures = 0;
-    t->due_us = t->state == TASK_READY ? earlier(t->due_us, now_us) : now_us;
+    t->due_us = t->state == TASK_READY ? clk_earlier(t->due_us, now_us) : now_us;
     t->state = TASK_READY;
     t->updated_us = now_us;
 }

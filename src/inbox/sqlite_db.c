@@ -68,6 +68,7 @@ struct sqlite_db {
     struct statement statements[SQLITE_STATEMENTS_MAX];
     struct wake *wake;
     struct sqlite_tokens *tokens;
+    struct sqlite_awake awake;
     uint64_t transaction; /* how many there have been */
     uint64_t failures;    /* ... of them that were not committed */
 
@@ -552,6 +553,11 @@ uint64_t sqlite_db_transaction(const struct sqlite_db *d, uint64_t *ret_failures
 {
     *ret_failures = d->failures;
     return d->transaction;
+}
+
+struct sqlite_awake *sqlite_db_awake(struct sqlite_db *d)
+{
+    return &d->awake;
 }
 
 struct sqlite_tokens *sqlite_db_tokens(struct sqlite_db *d)

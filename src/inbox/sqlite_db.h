@@ -108,6 +108,14 @@ void sqlite_db_tells(struct sqlite_db *d);
 /* For `apply`: the number of this transaction, and how many of this program's have not been kept.
  */
 uint64_t sqlite_db_transaction(const struct sqlite_db *d, uint64_t *ret_failures);
+/* A queue whose sweep is due for a call, as of a transaction. */
+struct sqlite_awake {
+    uint64_t transaction; /* 0: none */
+    char account_id[OBJECT_ID_MAX], product_id[OBJECT_ID_MAX];
+    const struct object_class *object_class;
+};
+/* What rooms keep with the database. */
+struct sqlite_awake *sqlite_db_awake(struct sqlite_db *d);
 struct sqlite_tokens;
 struct sqlite_tokens *sqlite_db_tokens(struct sqlite_db *d);
 

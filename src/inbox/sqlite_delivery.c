@@ -19,11 +19,6 @@ static const char again_sql[] =
 
 static const char set_state_sql[] = "UPDATE delivery SET state = ?2 WHERE id = ?1 RETURNING id";
 
-/* Nothing changes where it is due already, for a call. */
-static const char wake_sql[] = "UPDATE sweep SET due_us = min(due_us, ?4), called = 1"
-                               " WHERE account_id = ?1 AND product_id = ?2 AND object_class = ?3"
-                               "  AND (due_us > ?4 OR called = 0)";
-
 /* ------------------------------------------------------------------------- append */
 
 struct append {
@@ -33,37 +28,6 @@ struct append {
     void *ctx;
     int64_t id, seen;
 };
-
-/* The queue's first call makes its sweep. */
-static enum err begin_sweep(struct sqlite_db *db, const struct inbox_queue *queue, int64_t now_us,
-                            struct why *why)
-{
-    struct inbox *i = (struct inbox *)db;
-    struct sweep_row s;
-    enum err e = sqlite_sweep_find(i, queue, &s, why);
-    if (e != ERR_NOT_FOUND)
-        return e; /* it is due already */
-    sweep_row_init(&s, queue);
-    sweep_row_wake(&s, now_us);
-    sqlite_db_tells(db);
-    return sqlite_sweep_put(i, &s, why);
-}
-
-static enum err wake(struct sqlite_db *db, const struct delivery *d, int64_t now_us,
-                     struct why *why)
-{
-    const struct inbox_queue queue = {d->account_id, d->product_id, d->object_class};
-    sqlite3_stmt *q = sqlite_db_statement(db, wake_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
-    sqlite_db_bind_queue(q, &queue);
-    sqlite3_bind_int64(q, 4, now_us);
-    enum err e = sqlite_db_run(db, q, "wake a sweep", why);
-    if (e != ERR_OK || sqlite_db_changes(db) == 0)
-        return e == ERR_OK ? begin_sweep(db, &queue, now_us, why) : e;
-    sqlite_db_tells(db);
-    return ERR_OK;
-}
 
 static enum err insert(struct sqlite_db *db, struct append *a, int64_t now_us, struct why *why)
 {
@@ -117,7 +81,8 @@ static enum err store(struct sqlite_db *db, struct sqlite_item *item, struct why
         e = count_up(db, a, now_us, why);
     if (e == ERR_NOT_FOUND)
         e = insert(db, a, now_us, why);
-    return e == ERR_OK && d->state == DELIVERY_STORED ? wake(db, d, now_us, why) : e;
+    const struct inbox_queue q = {d->account_id, d->product_id, d->object_class};
+    return e == ERR_OK && d->state == DELIVERY_STORED ? sqlite_sweep_wake(db, &q, now_us, why) : e;
 }
 
 static void tell_receipt(struct sqlite_item *item)

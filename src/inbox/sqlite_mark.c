@@ -37,9 +37,7 @@ static sqlite3_stmt *of_queue(struct sqlite_db *db, const char *sql, const struc
     sqlite3_stmt *q = sqlite_db_statement(db, sql, why);
     if (q == NULL)
         return NULL;
-    sqlite_db_bind_text(q, 1, v->queue->account_id);
-    sqlite_db_bind_text(q, 2, v->queue->product_id);
-    sqlite_db_bind_text(q, 3, v->queue->object_class->name);
+    sqlite_db_bind_queue(q, v->queue);
     return q;
 }
 

@@ -25,6 +25,11 @@ static const char update_sql[] =
     " ended_us = ?6, covered_us = ?7, failures = ?8, error = ?9, lease = ?10,"
     " lease_until_us = ?11, lease_owner = ?12 WHERE id = ?13";
 
+/* Nothing changes where it is due already, for a call. */
+static const char wake_sql[] = "UPDATE sweep SET due_us = min(due_us, ?4), called = 1"
+                               " WHERE account_id = ?1 AND product_id = ?2 AND object_class = ?3"
+                               "  AND (due_us > ?4 OR called = 0)";
+
 struct sweep_reading {
     struct sweep_row *ret;
     bool found;
@@ -97,6 +102,7 @@ enum err sqlite_sweep_put(struct inbox *i, struct sweep_row *s, struct why *why)
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, s->id == 0 ? insert_sql : update_sql, why);
+    sqlite_db_awake(d)->transaction = 0; /* it may be held now */
     if (q == NULL)
         return ERR_STORE;
     const int64_t numbers[] = {s->due_us,     s->poll_us,  s->called,     s->for_call,
@@ -113,6 +119,52 @@ enum err sqlite_sweep_put(struct inbox *i, struct sweep_row *s, struct why *why)
         sqlite3_bind_int64(q, 13, s->id);
     }
     return sqlite_db_put_row(d, q, &s->id, "keep a sweep", why);
+}
+
+static enum err begin_sweep(struct sqlite_db *d, const struct inbox_queue *queue, int64_t now_us,
+                            struct why *why)
+{
+    struct inbox *i = (struct inbox *)d;
+    struct sweep_row s;
+    enum err e = sqlite_sweep_find(i, queue, &s, why);
+    if (e != ERR_NOT_FOUND)
+        return e; /* it is due already */
+    sweep_row_init(&s, queue);
+    sweep_row_wake(&s, now_us);
+    sqlite_db_tells(d);
+    return sqlite_sweep_put(i, &s, why);
+}
+
+static bool is_awake(const struct sqlite_awake *a, uint64_t transaction,
+                     const struct inbox_queue *q)
+{
+    return a->transaction == transaction && a->object_class == q->object_class &&
+           strcmp(a->product_id, q->product_id) == 0 && strcmp(a->account_id, q->account_id) == 0;
+}
+
+/* Many calls of one transaction tell of the same queue. */
+enum err sqlite_sweep_wake(struct sqlite_db *d, const struct inbox_queue *queue, int64_t now_us,
+                           struct why *why)
+{
+    uint64_t failures, transaction = sqlite_db_transaction(d, &failures);
+    struct sqlite_awake *awake = sqlite_db_awake(d);
+    if (is_awake(awake, transaction, queue))
+        return ERR_OK;
+    sqlite3_stmt *q = sqlite_db_statement(d, wake_sql, why);
+    if (q == NULL)
+        return ERR_STORE;
+    sqlite_db_bind_queue(q, queue);
+    sqlite3_bind_int64(q, 4, now_us);
+    enum err e = sqlite_db_run(d, q, "wake a sweep", why);
+    if (e == ERR_OK && sqlite_db_changes(d) == 0)
+        e = begin_sweep(d, queue, now_us, why);
+    else
+        sqlite_db_tells(d);
+    awake->transaction = transaction;
+    awake->object_class = queue->object_class;
+    snprintf(awake->account_id, sizeof awake->account_id, "%s", queue->account_id);
+    snprintf(awake->product_id, sizeof awake->product_id, "%s", queue->product_id);
+    return e;
 }
 
 /* ------------------------------------------------------------------------ accounts */

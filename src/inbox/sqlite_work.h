@@ -14,6 +14,11 @@ enum err sqlite_sweep_put(struct inbox *i, struct sweep_row *s, struct why *why)
 enum err sqlite_sweep_first(struct inbox *i, const char *account_id, int rank,
                             struct sweep_row *ret, struct why *why);
 
+/* For sqlite_delivery.c: a call has told of the queue. Its first one makes the sweep. */
+struct sqlite_db;
+enum err sqlite_sweep_wake(struct sqlite_db *d, const struct inbox_queue *q, int64_t now_us,
+                           struct why *why);
+
 enum err sqlite_task_find(struct inbox *i, const struct sweep_row *s, const char *object_id,
                           struct task_row *ret, struct why *why);
 enum err sqlite_task_get(struct inbox *i, int64_t id, struct task_row *ret, struct why *why);

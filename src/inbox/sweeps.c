@@ -67,11 +67,6 @@ static enum err take(struct inbox *i, void *work, struct why *why)
     return t->held ? ERR_OK : sweep_hold(i, &s, t->lease_ms, &t->sweep, why);
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 enum err wait_for_holder(struct inbox *i, uint64_t heard, int64_t until, struct why *why)
 {
     enum err e = i->backend->wait(i, heard, until);
@@ -89,7 +84,8 @@ enum err inbox_take_sweep(struct inbox *i, const struct inbox_queue *q, int64_t 
         uint64_t heard = i->backend->heard(i);
         e = i->backend->transact(i, take, &t, why);
         if (e == ERR_OK && t.held)
-            e = wait_for_holder(i, heard, earlier(deadline, clk_mono_ms() + LOOK_AGAIN_MS), why);
+            e = wait_for_holder(i, heard, clk_earlier(deadline, clk_mono_ms() + LOOK_AGAIN_MS),
+                                why);
     }
     if (e == ERR_OK && t.held)
         return why_set(why, ERR_BUSY, "queue of %s, %s: another sweep has it", q->product_id,
@@ -143,7 +139,7 @@ static enum err plan_poll(struct inbox *i, void *work, struct why *why)
     enum err e = find_sweep(i, p->queue, &s, why);
     if (e != ERR_OK)
         return e;
-    s.poll_us = earlier(s.poll_us, i->backend->now_us(i) + p->poll_ms * 1000);
+    s.poll_us = clk_earlier(s.poll_us, i->backend->now_us(i) + p->poll_ms * 1000);
     return i->backend->sweep_put(i, &s, why);
 }
 

@@ -116,8 +116,7 @@ static enum err read_list(struct sweep *s, struct result *result)
     const struct api_filter filter = {.product_id = w->product,
                                       .states = w->states,
                                       .since_us = s->mark != NULL ? mark_since(s->mark) : 0};
-    struct api_call call = {.deadline = s->terms->deadline < patience ? s->terms->deadline
-                                                                      : patience};
+    struct api_call call = {.deadline = clk_earlier(s->terms->deadline, patience)};
     enum err e = api_list(s->queue->api, &call, w->object_class, &filter, on_element, s);
     *result = call.result;
     return s->out_of_memory ? result_no_memory(result) : e;

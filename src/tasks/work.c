@@ -23,11 +23,6 @@ struct run {
     struct work_summary summary;
 };
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* ------------------------------------------------------------------------ any work */
 
 /* Would the next object only meet the same? */
@@ -38,7 +33,7 @@ static bool ends_run(const struct run *r, const struct result *one)
     if (one->err != ERR_HTTP_THROTTLED || one->retry_after_s < 0)
         return false;
     int64_t now = clk_mono_ms();
-    return now + one->retry_after_s * 1000 > earlier(r->deadline, now + r->terms->object_ms);
+    return now + one->retry_after_s * 1000 > clk_earlier(r->deadline, now + r->terms->object_ms);
 }
 
 static void note_wait(struct result *result, int64_t wait_s)
@@ -192,7 +187,7 @@ static void tell_of_taken(struct run *r, const struct swept *s, int64_t patience
 static void tell_of_the_rest(struct run *r, const struct sweep_list *l)
 {
     bool in_time = may_begin(r);
-    int64_t patience = earlier(r->deadline, clk_mono_ms() + WORK_BUSY_MS);
+    int64_t patience = clk_earlier(r->deadline, clk_mono_ms() + WORK_BUSY_MS);
     for (size_t n = 0; n < l->count; n++) {
         const struct swept *s = &l->list[n];
         if (s->unusable != NULL || is_told(r, s->id))
@@ -226,7 +221,7 @@ static enum err take_sweep(struct run *r, struct inbox_sweep *ret, struct why *w
 {
     const struct inbox_queue q = queue_in_inbox(r->queue);
     int64_t lease_ms = sweep_lease_ms(r->queue);
-    int64_t patience = earlier(r->deadline, clk_mono_ms() + WORK_WAIT_MS);
+    int64_t patience = clk_earlier(r->deadline, clk_mono_ms() + WORK_WAIT_MS);
     enum err e = inbox_take_sweep(r->inbox, &q, lease_ms, 0, ret, why);
     if (e != ERR_BUSY)
         return e;

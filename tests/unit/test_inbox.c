@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "append.h"
 #include "base/clk.h"
 #include "inbox/backend.h"
 
@@ -88,33 +89,9 @@ static const struct inbox_queue purchases = {VENDOR, "PRD-1", &class_fulfillment
                                 others = {OTHER, "PRD-1", &class_fulfillment_request},
                                 no_queue = {"../x", "PRD-1", &class_usage_file};
 
-struct waiting {
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    int calls;
-    struct inbox_receipt receipt;
-};
-
-static void on_appended(void *ctx, const struct inbox_receipt *receipt)
-{
-    struct waiting *w = ctx;
-    pthread_mutex_lock(&w->lock);
-    w->receipt = *receipt;
-    w->calls++;
-    pthread_cond_signal(&w->wake);
-    pthread_mutex_unlock(&w->lock);
-}
-
 static struct inbox_receipt append(const struct delivery *d)
 {
-    struct waiting w = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
-    inbox_append(inbox, d, on_appended, &w);
-    pthread_mutex_lock(&w.lock);
-    while (w.calls == 0)
-        pthread_cond_wait(&w.wake, &w.lock);
-    pthread_mutex_unlock(&w.lock);
-    assert_int_equal(w.calls, 1);
-    return w.receipt;
+    return append_and_wait(inbox, d);
 }
 
 /* Another each time. */

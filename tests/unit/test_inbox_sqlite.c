@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "append.h"
 #include "base/clk.h"
 #include "base/log.h"
 #include "inbox/inbox.h"
@@ -55,36 +56,6 @@ static struct inbox *open_inbox(void)
     struct inbox *i = NULL;
     assert_err(open_url(url, &i, NULL), ERR_OK);
     return i;
-}
-
-/* Where a callback leaves its receipt; the main thread waits for it. */
-struct waiting {
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    int calls;
-    struct inbox_receipt receipt;
-};
-
-static void on_appended(void *ctx, const struct inbox_receipt *receipt)
-{
-    struct waiting *w = ctx;
-    pthread_mutex_lock(&w->lock);
-    w->receipt = *receipt;
-    w->calls++;
-    pthread_cond_signal(&w->wake);
-    pthread_mutex_unlock(&w->lock);
-}
-
-static struct inbox_receipt append(struct inbox *i, const struct delivery *d)
-{
-    struct waiting w = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
-    inbox_append(i, d, on_appended, &w);
-    pthread_mutex_lock(&w.lock);
-    while (w.calls == 0)
-        pthread_cond_wait(&w.wake, &w.lock);
-    pthread_mutex_unlock(&w.lock);
-    assert_int_equal(w.calls, 1);
-    return w.receipt;
 }
 
 static struct delivery delivery(uint8_t token)
@@ -194,7 +165,7 @@ static void takes_over_the_file_of_the_first_version(void **state)
     struct inbox_mark m = {.from_us = 5};
     struct delivery d = delivery(1);
     assert_err(inbox_mark_write(i, &queue, &m, NULL), ERR_OK);
-    assert_err(append(i, &d).err, ERR_OK);
+    assert_err(append_and_wait(i, &d).err, ERR_OK);
     inbox_close(i);
     assert_int_equal(query("SELECT count(*) FROM delivery"), 2);
     assert_int_equal(query("SELECT count(*) FROM mark"), 1);
@@ -229,7 +200,7 @@ static void stores_before_it_says_so(void **state)
     struct delivery d = delivery(1);
     d.body = "a\0b";
     d.body_len = 3;
-    struct inbox_receipt r = append(i, &d);
+    struct inbox_receipt r = append_and_wait(i, &d);
     assert_err(r.err, ERR_OK);
     assert_int_equal(r.seen, 1);
     /* A connection that knows nothing of ours sees it already. */
@@ -238,19 +209,24 @@ static void stores_before_it_says_so(void **state)
     assert_int_equal(query("SELECT count(*) FROM delivery"), 1);
 }
 
+static void count_stored(void *ctx, const struct inbox_receipt *receipt)
+{
+    int *stored = ctx;
+    *stored += receipt->err == ERR_OK;
+}
+
 static void close_completes_what_was_appended(void **state)
 {
     (void)state;
     struct inbox *i = open_inbox();
-    struct waiting w = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+    int stored = 0;
     struct delivery d[20];
     for (uint8_t n = 0; n < 20; n++) {
         d[n] = delivery(n);
-        inbox_append(i, &d[n], on_appended, &w);
+        inbox_append(i, &d[n], count_stored, &stored);
     }
     inbox_close(i);
-    assert_int_equal(w.calls, 20);
-    assert_err(w.receipt.err, ERR_OK);
+    assert_int_equal(stored, 20);
 }
 
 static void a_full_disk_is_an_error_and_then_is_not(void **state)
@@ -266,11 +242,11 @@ static void a_full_disk_is_an_error_and_then_is_not(void **state)
     getrlimit(RLIMIT_FSIZE, &was);
     full.rlim_max = was.rlim_max;
     setrlimit(RLIMIT_FSIZE, &full);
-    struct inbox_receipt r = append(i, &d);
+    struct inbox_receipt r = append_and_wait(i, &d);
     setrlimit(RLIMIT_FSIZE, &was);
     assert_err(r.err, ERR_STORE);
     assert_non_null(strstr(r.why.text, db_path));
-    r = append(i, &d);
+    r = append_and_wait(i, &d);
     assert_err(r.err, ERR_OK);
     assert_int_equal(r.seen, 1);
     inbox_close(i);
@@ -295,15 +271,15 @@ static void a_disk_that_fails_is_an_error_and_then_is_not(void **state)
     struct delivery d = delivery(1), other = delivery(2);
     const struct inbox_sweep_end well = {.poll_ms = -1};
     const struct inbox_queue q = {d.account_id, d.product_id, d.object_class};
-    assert_err(append(i, &d).err, ERR_OK);
+    assert_err(append_and_wait(i, &d).err, ERR_OK);
     assert_err(inbox_take_sweep(i, &q, 60000, 0, &s, NULL), ERR_OK);
     disk_fails = true;
-    struct inbox_receipt r = append(i, &other);
+    struct inbox_receipt r = append_and_wait(i, &other);
     assert_err(r.err, ERR_STORE);
     assert_non_null(strstr(r.why.text, "disk I/O error"));
     assert_err(inbox_end_sweep(i, &s.lease, &well, NULL), ERR_STORE);
     disk_fails = false;
-    assert_err(append(i, &other).err, ERR_OK);
+    assert_err(append_and_wait(i, &other).err, ERR_OK);
     /* Nobody has it any more, though nobody could say so. */
     assert_err(inbox_take_sweep(i, &q, 60000, 0, &s, NULL), ERR_OK);
     assert_int_equal(s.failures, 1);
@@ -317,7 +293,7 @@ static struct inbox_receipt append_number(struct inbox *i, uint32_t n)
 {
     struct delivery d = delivery(0);
     memcpy(d.token_sha256, &n, sizeof n);
-    return append(i, &d);
+    return append_and_wait(i, &d);
 }
 
 #define MANY 2300 /* more than are merged at once, twice */
@@ -382,7 +358,7 @@ static enum err append_much(struct inbox *i, int n)
     memcpy(d.token_sha256, &n, sizeof n);
     d.body = big;
     d.body_len = sizeof big;
-    return append(i, &d).err;
+    return append_and_wait(i, &d).err;
 }
 
 static int64_t size_of_wal(void)
@@ -449,11 +425,11 @@ static void another_holder_of_the_lock_is_waited_for_and_then_named(void **state
     int fd = open(path, O_RDWR | O_CLOEXEC);
     assert_int_equal(flock(fd, LOCK_EX), 0);
     struct delivery d = delivery(1);
-    struct inbox_receipt r = append(i, &d);
+    struct inbox_receipt r = append_and_wait(i, &d);
     assert_err(r.err, ERR_BUSY);
     assert_non_null(strstr(r.why.text, path));
     close(fd);
-    assert_err(append(i, &d).err, ERR_OK);
+    assert_err(append_and_wait(i, &d).err, ERR_OK);
     inbox_close(i);
 }
 
@@ -483,14 +459,14 @@ static void a_stop_ends_every_wait(void **state)
     snprintf(path, sizeof path, "%s.lock", db_path);
     int fd = open(path, O_RDWR | O_CLOEXEC);
     assert_int_equal(flock(fd, LOCK_EX), 0);
-    assert_err(append(i, &d).err, ERR_STOPPED);
+    assert_err(append_and_wait(i, &d).err, ERR_STOPPED);
     close(fd);
     sqlite3 *db;
     assert_int_equal(sqlite3_open(db_path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-    assert_err(append(i, &d).err, ERR_BUSY); /* a stranger, who knows of no lock file */
+    assert_err(append_and_wait(i, &d).err, ERR_BUSY); /* a stranger, who knows of no lock file */
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    assert_err(append(i, &d).err, ERR_OK);
+    assert_err(append_and_wait(i, &d).err, ERR_OK);
     assert_true(clk_mono_ms() - start < 60000);
     inbox_close(other);
     inbox_close(i);
@@ -507,14 +483,14 @@ static void believes_no_commit_to_a_file_that_is_gone(void **state)
         snprintf(path, sizeof path, "%s%s", db_path, suffixes[n]);
         snprintf(aside, sizeof aside, "%s/aside", folder);
         assert_int_equal(rename(path, aside), 0);
-        struct inbox_receipt r = append(i, &d);
+        struct inbox_receipt r = append_and_wait(i, &d);
         assert_err(r.err, ERR_STORE);
         assert_non_null(strstr(r.why.text, path));
         assert_non_null(strstr(r.why.text, "was deleted or replaced"));
         close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-        assert_err(append(i, &d).err, ERR_STORE);
+        assert_err(append_and_wait(i, &d).err, ERR_STORE);
         assert_int_equal(rename(aside, path), 0);
-        assert_err(append(i, &d).err, ERR_OK);
+        assert_err(append_and_wait(i, &d).err, ERR_OK);
     }
     inbox_close(i);
     assert_int_equal(query("SELECT count(*) FROM delivery"), 3);
@@ -540,7 +516,7 @@ static void files_have_the_rights_that_their_folder_gives(void **state)
     assert_int_equal(chmod(folder, 02770), 0);
     struct inbox *i = open_inbox();
     struct delivery d = delivery(1);
-    assert_err(append(i, &d).err, ERR_OK);
+    assert_err(append_and_wait(i, &d).err, ERR_OK);
     assert_int_equal(mode_of(""), 0660);
     assert_int_equal(mode_of("-wal"), 0660);
     assert_int_equal(mode_of(".lock"), 0660);

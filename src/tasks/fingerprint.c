@@ -34,12 +34,15 @@ void fingerprint_object(const uint8_t of_queue[FINGERPRINT_LEN], const struct ob
     crypto_hash_sha256_state hash;
     crypto_hash_sha256_init(&hash);
     crypto_hash_sha256_update(&hash, of_queue, FINGERPRINT_LEN);
-    json_object_object_foreach(object, key, value)
-    {
+    struct json_object_iterator it = json_object_iter_begin(object),
+                                end = json_object_iter_end(object);
+    for (; !json_object_iter_equal(&it, &end); json_object_iter_next(&it)) {
+        const char *key = json_object_iter_peek_name(&it);
         size_t len;
         if (is_volatile(c, key))
             continue;
-        const char *text = json_object_to_json_string_length(value, JSON_C_TO_STRING_PLAIN, &len);
+        const char *text = json_object_to_json_string_length(json_object_iter_peek_value(&it),
+                                                             JSON_C_TO_STRING_PLAIN, &len);
         crypto_hash_sha256_update(&hash, (const unsigned char *)key, strlen(key) + 1);
         crypto_hash_sha256_update(&hash, (const unsigned char *)text, len + 1);
     }

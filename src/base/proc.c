@@ -27,6 +27,16 @@ struct processes {
     size_t count, cap;
 };
 
+void proc_line(const char *path, char *ret, size_t size)
+{
+    FILE *f = fopen(path, "re");
+    if (f == NULL || fgets(ret, (int)size, f) == NULL)
+        ret[0] = '\0';
+    ret[strcspn(ret, "\n")] = '\0';
+    if (f != NULL)
+        fclose(f);
+}
+
 void proc_adopt_orphans(void)
 {
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);

@@ -9,8 +9,12 @@
 #define BASE_PROC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+/* The first line of one of the kernel's files, without its end; "" if there is none. */
+void proc_line(const char *path, char *ret, size_t size);
 
 /* Become the parent of all below us whose own has died. */
 void proc_adopt_orphans(void);

@@ -15,8 +15,7 @@
 /* The head of every backend's own struct. */
 struct inbox {
     const struct inbox_backend *backend;
-    char owner[LEASE_OWNER_MAX]; /* of the leases that are taken through it */
-    struct lease_drops drops;
+    struct lease_taker taker; /* of leases that are taken through it */
 };
 
 /*

@@ -189,12 +189,16 @@ static enum err beat(struct inbox *i, void *work, struct why *why)
     struct task_row t;
     if (b->lease->kind == INBOX_SWEEP) {
         enum err e = sweep_of_lease(i, b->lease, &s, why);
+        if (e != ERR_OK)
+            return e;
         s.lease.until_us = until_us;
-        return e == ERR_OK ? i->backend->sweep_put(i, &s, why) : e;
+        return i->backend->sweep_put(i, &s, why);
     }
     enum err e = task_of_lease(i, b->lease, &t, why);
+    if (e != ERR_OK)
+        return e;
     t.lease.until_us = until_us;
-    return e == ERR_OK ? i->backend->task_put(i, &t, why) : e;
+    return i->backend->task_put(i, &t, why);
 }
 
 enum err inbox_heartbeat(struct inbox *i, const struct inbox_lease *lease, int64_t lease_ms,
@@ -218,7 +222,7 @@ static enum err recover_sweep(struct inbox *i, struct recovery *r, int64_t id, s
     struct sweep_row s;
     int64_t now_us = i->backend->now_us(i);
     enum err e = i->backend->sweep_get(i, id, &s, why);
-    if (e != ERR_OK || !lease_lost(&s.lease, now_us, &i->drops))
+    if (e != ERR_OK || !lease_lost(&s.lease, now_us, &i->taker))
         return e;
     r->count++;
     sweep_row_lose(&s, now_us);
@@ -230,7 +234,7 @@ static enum err recover_task(struct inbox *i, struct recovery *r, int64_t id, st
     struct task_row t;
     int64_t now_us = i->backend->now_us(i);
     enum err e = i->backend->task_get(i, id, &t, why);
-    if (e != ERR_OK || !lease_lost(&t.lease, now_us, &i->drops))
+    if (e != ERR_OK || !lease_lost(&t.lease, now_us, &i->taker))
         return e;
     r->count++;
     task_row_lose(&t, now_us);

@@ -43,8 +43,7 @@ enum err inbox_open(const struct inbox_options *options, struct inbox **ret, str
         enum err e = backends[i]->open(options, options->url + len + 1, ret, why);
         if (e == ERR_OK) {
             (*ret)->backend = backends[i];
-            lease_owner_self((*ret)->owner);
-            lease_drops_init(&(*ret)->drops);
+            lease_taker_init(&(*ret)->taker);
         }
         return e;
     }
@@ -55,7 +54,7 @@ void inbox_close(struct inbox *i)
 {
     if (i == NULL)
         return;
-    lease_drops_free(&i->drops);
+    lease_taker_free(&i->taker);
     i->backend->close(i);
 }
 
@@ -111,7 +110,7 @@ enum err transact_with_lease(struct inbox *i, const struct inbox_lease *lease, i
 {
     enum err e = transact_and_tell(i, fn, work, why);
     if (e != ERR_OK && e != ERR_FENCED)
-        lease_drop(&i->drops, lease);
+        lease_drop(&i->taker, lease);
     return e;
 }
 

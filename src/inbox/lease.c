@@ -8,28 +8,16 @@
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/proc.h"
 
 #define STAT_START 20 /* of /proc/PID/stat: the start, counted from the field behind the name */
-
-/* The first line of a file; "" if there is none. */
-static void read_line(const char *path, char *ret, size_t size)
-{
-    FILE *f = fopen(path, "re");
-    ret[0] = '\0';
-    if (f == NULL)
-        return;
-    if (fgets(ret, (int)size, f) == NULL)
-        ret[0] = '\0';
-    ret[strcspn(ret, "\n")] = '\0';
-    fclose(f);
-}
 
 /* When a process was started, in ticks since the boot; "" if there is none. */
 static void read_start(const char *pid, char ret[32])
 {
     char path[64], text[1024];
     snprintf(path, sizeof path, "/proc/%s/stat", pid);
-    read_line(path, text, sizeof text);
+    proc_line(path, text, sizeof text);
     char *at = strrchr(text, ')'); /* a name may be anything */
     for (int field = 0; at != NULL && field < STAT_START; field++)
         at = strchr(at + 1, ' ');
@@ -38,7 +26,7 @@ static void read_start(const char *pid, char ret[32])
 
 void lease_boot_id(char ret[LEASE_BOOT_MAX])
 {
-    read_line("/proc/sys/kernel/random/boot_id", ret, LEASE_BOOT_MAX);
+    proc_line("/proc/sys/kernel/random/boot_id", ret, LEASE_BOOT_MAX);
 }
 
 struct owner {
@@ -59,21 +47,17 @@ static void find_self(struct owner *o)
     read_start(o->pid, o->start);
 }
 
-void lease_owner_self(char ret[LEASE_OWNER_MAX])
+static bool parse_owner(const char *text, struct owner *ret)
 {
-    struct owner o;
-    find_self(&o);
-    snprintf(ret, LEASE_OWNER_MAX, "%s %s %s %s", o.place, o.boot, o.pid, o.start);
+    return sscanf(text, "%71s %39s %15s %31s", ret->place, ret->boot, ret->pid, ret->start) == 4;
 }
 
-bool lease_owner_gone(const char *owner)
+/* Is it certain that the owner has ended? */
+static bool is_gone(const char *owner, const char *own)
 {
     struct owner o, self;
     char start[32];
-    if (sscanf(owner, "%71s %39s %15s %31s", o.place, o.boot, o.pid, o.start) != 4)
-        return false;
-    find_self(&self);
-    if (strcmp(o.place, self.place) != 0)
+    if (!parse_owner(owner, &o) || !parse_owner(own, &self) || strcmp(o.place, self.place) != 0)
         return false;
     if (strcmp(o.boot, self.boot) != 0)
         return true;
@@ -81,51 +65,54 @@ bool lease_owner_gone(const char *owner)
     return strcmp(o.start, start) != 0;
 }
 
-/* ------------------------------------------------------------------------- dropped */
+/* ------------------------------------------------------------------- who takes them */
 
-void lease_drops_init(struct lease_drops *d)
+void lease_taker_init(struct lease_taker *t)
 {
-    *d = (struct lease_drops){.tokens = NULL};
-    pthread_mutex_init(&d->lock, NULL);
+    struct owner o;
+    *t = (struct lease_taker){.dropped = NULL};
+    find_self(&o);
+    snprintf(t->owner, sizeof t->owner, "%s %s %s %s", o.place, o.boot, o.pid, o.start);
+    pthread_mutex_init(&t->lock, NULL);
 }
 
-void lease_drops_free(struct lease_drops *d)
+void lease_taker_free(struct lease_taker *t)
 {
-    free(d->tokens);
-    pthread_mutex_destroy(&d->lock);
+    free(t->dropped);
+    pthread_mutex_destroy(&t->lock);
 }
 
 /* For want of memory it is held to its end. */
-void lease_drop(struct lease_drops *d, const struct inbox_lease *lease)
+void lease_drop(struct lease_taker *t, const struct inbox_lease *lease)
 {
-    pthread_mutex_lock(&d->lock);
-    uint8_t(*tokens)[INBOX_LEASE_LEN] = array_room(d->tokens, d->count, &d->cap,
-                                                   sizeof d->tokens[0]);
-    if (tokens != NULL) {
-        d->tokens = tokens;
-        memcpy(d->tokens[d->count++], lease->token, sizeof lease->token);
+    pthread_mutex_lock(&t->lock);
+    uint8_t(*dropped)[INBOX_LEASE_LEN] = array_room(t->dropped, t->count, &t->cap,
+                                                    sizeof t->dropped[0]);
+    if (dropped != NULL) {
+        t->dropped = dropped;
+        memcpy(t->dropped[t->count++], lease->token, sizeof lease->token);
     }
-    pthread_mutex_unlock(&d->lock);
+    pthread_mutex_unlock(&t->lock);
 }
 
 /* A token is not used again, so it is remembered for good; there are few: one for each failure. */
-static bool was_dropped(struct lease_drops *d, const uint8_t token[INBOX_LEASE_LEN])
+static bool was_dropped(struct lease_taker *t, const uint8_t token[INBOX_LEASE_LEN])
 {
     bool found = false;
-    pthread_mutex_lock(&d->lock);
-    for (size_t n = 0; n < d->count && !found; n++)
-        found = memcmp(d->tokens[n], token, INBOX_LEASE_LEN) == 0;
-    pthread_mutex_unlock(&d->lock);
+    pthread_mutex_lock(&t->lock);
+    for (size_t n = 0; n < t->count && !found; n++)
+        found = memcmp(t->dropped[n], token, INBOX_LEASE_LEN) == 0;
+    pthread_mutex_unlock(&t->lock);
     return found;
 }
 
 /* -------------------------------------------------------------------------- leases */
 
-void lease_take(struct lease_row *l, const char *owner, int64_t now_us, int64_t lease_ms)
+void lease_take(struct lease_row *l, const struct lease_taker *t, int64_t now_us, int64_t lease_ms)
 {
     randombytes_buf(l->token, sizeof l->token);
     l->until_us = now_us + lease_ms * 1000;
-    snprintf(l->owner, sizeof l->owner, "%s", owner);
+    snprintf(l->owner, sizeof l->owner, "%s", t->owner);
 }
 
 bool lease_held(const struct lease_row *l)
@@ -133,10 +120,10 @@ bool lease_held(const struct lease_row *l)
     return l->until_us != 0;
 }
 
-bool lease_lost(const struct lease_row *l, int64_t now_us, struct lease_drops *drops)
+bool lease_lost(const struct lease_row *l, int64_t now_us, struct lease_taker *t)
 {
     return lease_held(l) &&
-           (l->until_us <= now_us || was_dropped(drops, l->token) || lease_owner_gone(l->owner));
+           (l->until_us <= now_us || was_dropped(t, l->token) || is_gone(l->owner, t->owner));
 }
 
 bool lease_matches(const struct lease_row *l, const struct inbox_lease *mine)

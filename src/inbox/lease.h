@@ -26,26 +26,23 @@ struct lease_row {
 
 /* The machine's boot; another after each. */
 void lease_boot_id(char ret[LEASE_BOOT_MAX]);
-/* This process. */
-void lease_owner_self(char ret[LEASE_OWNER_MAX]);
-/* Is it certain that the owner has ended? */
-bool lease_owner_gone(const char *owner);
-
-/* Leases that this process has let go of, though the storage could not be told: it failed. */
-struct lease_drops {
-    pthread_mutex_t lock; /* guards what follows */
-    uint8_t (*tokens)[INBOX_LEASE_LEN];
+/* This process, as one that takes leases. */
+struct lease_taker {
+    char owner[LEASE_OWNER_MAX]; /* constant */
+    pthread_mutex_t lock;        /* guards what follows */
+    /* Leases that it has let go of, though the storage could not be told: it failed. */
+    uint8_t (*dropped)[INBOX_LEASE_LEN];
     size_t count, cap;
 };
-void lease_drops_init(struct lease_drops *d);
-void lease_drops_free(struct lease_drops *d);
-void lease_drop(struct lease_drops *d, const struct inbox_lease *lease);
+void lease_taker_init(struct lease_taker *t);
+void lease_taker_free(struct lease_taker *t);
+void lease_drop(struct lease_taker *t, const struct inbox_lease *lease);
 
 /* The token is new. */
-void lease_take(struct lease_row *l, const char *owner, int64_t now_us, int64_t lease_ms);
+void lease_take(struct lease_row *l, const struct lease_taker *t, int64_t now_us, int64_t lease_ms);
 bool lease_held(const struct lease_row *l);
 /* Is it held by nobody who could still give it back? */
-bool lease_lost(const struct lease_row *l, int64_t now_us, struct lease_drops *drops);
+bool lease_lost(const struct lease_row *l, int64_t now_us, struct lease_taker *t);
 bool lease_matches(const struct lease_row *l, const struct inbox_lease *mine);
 void lease_give(struct lease_row *l);
 

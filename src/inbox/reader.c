@@ -8,6 +8,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/proc.h"
+
 /* The bytes of the index that SQLite's readers lock (wal.c: WAL_READ_LOCK; os_unix.c:
  * UNIX_SHM_BASE). */
 #define FIRST_MARK 123
@@ -26,22 +28,10 @@ static bool is_reader(const char *line, dev_t dev, ino_t ino, long *ret_pid)
            *ret_pid != getpid();
 }
 
-static void read_name(long pid, char *ret, size_t size)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%ld/comm", pid);
-    FILE *f = fopen(path, "re");
-    if (f == NULL || fgets(ret, (int)size, f) == NULL)
-        ret[0] = '\0';
-    ret[strcspn(ret, "\n")] = '\0';
-    if (f != NULL)
-        fclose(f);
-}
-
 bool reader_find(dev_t dev, ino_t ino, char ret[READER_MAX])
 {
     FILE *f = fopen("/proc/locks", "re");
-    char line[256], name[32];
+    char line[256], path[64], name[32];
     long pid = 0;
     bool found = false;
     if (f == NULL)
@@ -51,7 +41,8 @@ bool reader_find(dev_t dev, ino_t ino, char ret[READER_MAX])
     fclose(f);
     if (!found)
         return false;
-    read_name(pid, name, sizeof name);
+    snprintf(path, sizeof path, "/proc/%ld/comm", pid);
+    proc_line(path, name, sizeof name);
     snprintf(ret, READER_MAX, "process %ld (%s) has been reading it all the time", pid, name);
     return true;
 }

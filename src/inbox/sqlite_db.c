@@ -461,8 +461,6 @@ static void *writer_main(void *arg)
         struct why why;
         d->tells = false;
         enum err e = commit(d, list, &why);
-        if (e == ERR_OK && d->tells)
-            wake_tell(d->wake);
         while (list != NULL) {
             struct sqlite_item *i = list;
             list = i->next;
@@ -472,6 +470,8 @@ static void *writer_main(void *arg)
             }
             tell(d, i);
         }
+        if (e == ERR_OK && d->tells)
+            wake_tell(d->wake);
     }
     return NULL;
 }

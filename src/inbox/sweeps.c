@@ -33,7 +33,7 @@ enum err sweep_hold(struct inbox *i, struct sweep_row *s, int64_t lease_ms, stru
 {
     int64_t now_us = i->backend->now_us(i);
     sweep_row_begin(s, now_us);
-    lease_take(&s->lease, i->owner, now_us, lease_ms);
+    lease_take(&s->lease, &i->taker, now_us, lease_ms);
     enum err e = i->backend->sweep_put(i, s, why);
     *ret = (struct inbox_sweep){.lease = lease_of(INBOX_SWEEP, s->id, &s->lease),
                                 .object_class = s->object_class,
@@ -61,7 +61,7 @@ static enum err take(struct inbox *i, void *work, struct why *why)
     if (e != ERR_OK)
         return e;
     int64_t now_us = i->backend->now_us(i);
-    if (lease_lost(&s.lease, now_us, &i->drops))
+    if (lease_lost(&s.lease, now_us, &i->taker))
         sweep_row_lose(&s, now_us);
     t->held = lease_held(&s.lease);
     return t->held ? ERR_OK : sweep_hold(i, &s, t->lease_ms, &t->sweep, why);
@@ -121,12 +121,6 @@ enum err inbox_end_sweep(struct inbox *i, const struct inbox_lease *lease,
 
 /* --------------------------------------------------------------------------- wake */
 
-enum err sweep_wake(struct inbox *i, struct sweep_row *s, struct why *why)
-{
-    sweep_row_wake(s, i->backend->now_us(i));
-    return i->backend->sweep_put(i, s, why);
-}
-
 struct plan {
     const struct inbox_queue *queue;
     int64_t poll_ms;
@@ -158,7 +152,10 @@ static enum err replay(struct inbox *i, void *work, struct why *why)
     enum err e = i->backend->delivery_renew(i, *id, &s, why);
     if (e == ERR_NOT_FOUND)
         return why_set(why, e, "inbox: no delivery %lld", (long long)*id);
-    return e == ERR_OK ? sweep_wake(i, &s, why) : e;
+    if (e != ERR_OK)
+        return e;
+    sweep_row_wake(&s, i->backend->now_us(i));
+    return i->backend->sweep_put(i, &s, why);
 }
 
 enum err inbox_replay(struct inbox *i, int64_t delivery, struct why *why)

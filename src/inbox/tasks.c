@@ -54,7 +54,7 @@ enum err task_hold(struct inbox *i, struct task_row *t, int64_t lease_ms, struct
 {
     int64_t now_us = i->backend->now_us(i);
     task_row_begin(t, now_us);
-    lease_take(&t->lease, i->owner, now_us, lease_ms);
+    lease_take(&t->lease, &i->taker, now_us, lease_ms);
     *ret = task_of_row(t, now_us);
     return i->backend->task_put(i, t, why);
 }
@@ -83,7 +83,7 @@ static enum err find_one(struct inbox *i, const struct sweep_row *s, const struc
     }
     if (e != ERR_OK)
         return e;
-    bool lost = lease_lost(&t.lease, now_us, &i->drops);
+    bool lost = lease_lost(&t.lease, now_us, &i->taker);
     if (lost)
         task_row_lose(&t, now_us);
     if (task_row_find(&t, f, s->for_call, w->retry_now, now_us) || lost)

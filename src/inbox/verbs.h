@@ -34,6 +34,5 @@ enum err sweep_hold(struct inbox *i, struct sweep_row *s, int64_t lease_ms, stru
                     struct why *why);
 enum err task_hold(struct inbox *i, struct task_row *t, int64_t lease_ms, struct inbox_task *ret,
                    struct why *why);
-enum err sweep_wake(struct inbox *i, struct sweep_row *s, struct why *why);
 
 #endif

@@ -744,15 +744,15 @@ static void what_is_needed_is_not_pruned(void **state)
 static const char *become_nobody(void)
 {
     static char own[LEASE_OWNER_MAX];
-    snprintf(own, sizeof own, "%s", inbox->owner);
-    char *start = strrchr(inbox->owner, ' ');
+    snprintf(own, sizeof own, "%s", inbox->taker.owner);
+    char *start = strrchr(inbox->taker.owner, ' ');
     snprintf(start, 16, " 1");
     return own;
 }
 
 static void become(const char *owner)
 {
-    snprintf(inbox->owner, sizeof inbox->owner, "%s", owner);
+    snprintf(inbox->taker.owner, sizeof inbox->taker.owner, "%s", owner);
 }
 
 static int64_t recover(void)

@@ -173,6 +173,8 @@ const struct object_class *sqlite_db_class(sqlite3_stmt *row, int i)
 enum err sqlite_db_step(struct sqlite_db *d, sqlite3_stmt *q, int64_t *ret_columns, int columns,
                         const char *doing, struct why *why)
 {
+    if (q == NULL)
+        return ERR_STORE;
     int step = sqlite3_step(q);
     enum err e = step == SQLITE_DONE ? ERR_NOT_FOUND : ERR_OK;
     for (int i = 0; step == SQLITE_ROW && i < columns; i++)
@@ -190,6 +192,8 @@ enum err sqlite_db_each(struct sqlite_db *d, sqlite3_stmt *q, sqlite_row_fn *fn,
                         const char *doing, struct why *why)
 {
     int step;
+    if (q == NULL)
+        return ERR_STORE;
     while ((step = sqlite3_step(q)) == SQLITE_ROW)
         fn(ctx, q);
     enum err e = step == SQLITE_DONE ? ERR_OK : sqlite_db_failed(d, doing, why);
@@ -375,9 +379,7 @@ static enum err read_clock(struct sqlite_db *d, struct why *why)
         " ON CONFLICT (id) DO UPDATE SET boot = excluded.boot, at_boot_us = excluded.at_boot_us"
         " WHERE boot <> excluded.boot";
     sqlite3_stmt *q = sqlite_db_statement(d, begin_sql, why);
-    char boot[40];
-    if (q == NULL)
-        return ERR_STORE;
+    char boot[LEASE_BOOT_MAX];
     lease_boot_id(boot);
     sqlite_db_bind_text(q, 1, boot);
     sqlite3_bind_int64(q, 2, clk_wall_us());
@@ -393,8 +395,6 @@ static enum err keep_clock(struct sqlite_db *d, struct why *why)
     if (d->clock_last_us - d->clock_kept_us < CLOCK_KEEP_US)
         return ERR_OK;
     sqlite3_stmt *q = sqlite_db_statement(d, keep_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite3_bind_int64(q, 1, d->clock_last_us);
     d->clock_kept_us = d->clock_last_us;
     return sqlite_db_run(d, q, "keep the clock", why);

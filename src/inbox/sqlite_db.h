@@ -70,7 +70,8 @@ enum err sqlite_db_do(struct sqlite_db *d, struct sqlite_item *item, struct why 
 
 /*
  * For `apply`: a statement, ready to be bound; prepared when it is asked for first, and known by
- * the address of its text. Borrowed: sqlite_db_step() ends it. NULL: see `why`.
+ * the address of its text. Borrowed: sqlite_db_step() ends it. NULL if it cannot be, as `why` says:
+ * to bind that does nothing (https://www.sqlite.org/c3ref/bind_blob.html), to run it is ERR_STORE.
  */
 sqlite3_stmt *sqlite_db_statement(struct sqlite_db *d, const char *sql, struct why *why);
 /* NULL is a null. What is bound is borrowed until the statement has been run. */

@@ -33,8 +33,6 @@ static enum err insert(struct sqlite_db *db, struct append *a, int64_t now_us, s
 {
     const struct delivery *d = &a->delivery;
     sqlite3_stmt *q = sqlite_db_statement(db, insert_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite3_bind_blob(q, 1, d->token_sha256, INBOX_TOKEN_HASH_LEN, SQLITE_STATIC);
     sqlite3_bind_int64(q, 2, d->exp);
     sqlite_db_bind_text(q, 3, delivery_state_name(d->state));
@@ -60,8 +58,6 @@ static enum err count_up(struct sqlite_db *db, struct append *a, int64_t now_us,
 {
     const struct delivery *d = &a->delivery;
     sqlite3_stmt *q = sqlite_db_statement(db, again_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite3_bind_int64(q, 1, a->id);
     sqlite3_bind_int64(q, 2, d->received_us);
     sqlite_db_bind_text(q, 3, delivery_state_name(d->state));
@@ -123,8 +119,6 @@ static enum err set_state(struct sqlite_db *db, struct sqlite_item *item, struct
 {
     const struct change *c = (const struct change *)item;
     sqlite3_stmt *q = sqlite_db_statement(db, set_state_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite3_bind_int64(q, 1, c->id);
     sqlite_db_bind_text(q, 2, delivery_state_name(c->state));
     enum err e = sqlite_db_step(db, q, NULL, 0, "change a delivery's state", why);
@@ -163,8 +157,6 @@ enum err sqlite_delivery_renew(struct inbox *i, int64_t id, struct sweep_row *re
     struct sqlite_db *db = (struct sqlite_db *)i;
     struct renewal r = {.ret = ret};
     sqlite3_stmt *q = sqlite_db_statement(db, renew_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite3_bind_int64(q, 1, id);
     sqlite3_bind_int64(q, 2, sqlite_now_us(i));
     enum err e = sqlite_db_each(db, q, take_queue, &r, "replay a delivery", why);
@@ -254,8 +246,6 @@ enum err sqlite_delivery_page(struct inbox *i, const struct inbox_filter *f, inb
     struct sqlite_db *db = (struct sqlite_db *)i;
     struct passing p = {fn, ctx};
     sqlite3_stmt *q = sqlite_db_statement(db, page_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite3_bind_int64(q, 1, f->before_id);
     sqlite_db_bind_text(q, 2, f->account_id);
     sqlite_db_bind_text(q, 3, f->product_id);
@@ -269,8 +259,6 @@ static enum err prune_with(struct sqlite_db *db, const char *sql, int64_t before
                            int64_t *ret_count, struct why *why)
 {
     sqlite3_stmt *q = sqlite_db_statement(db, sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite3_bind_int64(q, 1, before_us);
     sqlite3_bind_int64(q, 2, limit);
     enum err e = sqlite_db_run(db, q, "forget what is old", why);

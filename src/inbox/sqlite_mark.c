@@ -30,13 +30,10 @@ struct visit {
     void *ctx;
 };
 
-/* NULL: see `why`. */
 static sqlite3_stmt *of_queue(struct sqlite_db *db, const char *sql, const struct visit *v,
                               struct why *why)
 {
     sqlite3_stmt *q = sqlite_db_statement(db, sql, why);
-    if (q == NULL)
-        return NULL;
     sqlite_db_bind_queue(q, v->queue);
     return q;
 }
@@ -52,30 +49,25 @@ static enum err read_mark(struct sqlite_db *db, struct sqlite_item *item, struct
     struct visit *v = (struct visit *)item;
     int64_t columns[3];
     sqlite3_stmt *q = of_queue(db, read_sql, v, why);
-    if (q == NULL)
-        return ERR_STORE;
     enum err e = sqlite_db_step(db, q, columns, 3, "read a mark", why);
     if (e != ERR_OK)
         return e;
     v->mark = (struct inbox_mark){columns[0], columns[1], columns[2] != 0};
     q = of_queue(db, each_sql, v, why);
-    return q != NULL ? sqlite_db_each(db, q, pass_seen, v, "read what was seen", why) : ERR_STORE;
+    return sqlite_db_each(db, q, pass_seen, v, "read what was seen", why);
 }
 
 static enum err write_mark(struct sqlite_db *db, struct sqlite_item *item, struct why *why)
 {
     const struct visit *v = (const struct visit *)item;
     sqlite3_stmt *q = of_queue(db, write_sql, v, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite3_bind_int64(q, 4, v->mark.from_us);
     sqlite3_bind_int64(q, 5, v->mark.since_us);
     sqlite3_bind_int(q, 6, v->mark.called);
     enum err e = sqlite_db_run(db, q, "keep a mark", why);
     if (e != ERR_OK)
         return e;
-    if ((q = of_queue(db, forget_sql, v, why)) == NULL)
-        return ERR_STORE;
+    q = of_queue(db, forget_sql, v, why);
     sqlite3_bind_int64(q, 4, v->mark.from_us);
     return sqlite_db_run(db, q, "keep a mark", why);
 }
@@ -84,8 +76,6 @@ static enum err note_seen(struct sqlite_db *db, struct sqlite_item *item, struct
 {
     const struct visit *v = (const struct visit *)item;
     sqlite3_stmt *q = of_queue(db, seen_sql, v, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite_db_bind_text(q, 4, v->object_id);
     sqlite3_bind_int64(q, 5, v->created_us);
     return sqlite_db_run(db, q, "keep a mark", why);

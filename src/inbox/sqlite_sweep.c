@@ -70,8 +70,6 @@ enum err sqlite_sweep_find(struct inbox *i, const struct inbox_queue *queue, str
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, find_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite_db_bind_queue(q, queue);
     return one_sweep(d, q, ret, why);
 }
@@ -80,8 +78,6 @@ enum err sqlite_sweep_get(struct inbox *i, int64_t id, struct sweep_row *ret, st
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, get_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite3_bind_int64(q, 1, id);
     return one_sweep(d, q, ret, why);
 }
@@ -91,8 +87,6 @@ enum err sqlite_sweep_first(struct inbox *i, const char *account_id, int rank,
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, first_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite_db_bind_text(q, 1, account_id);
     sqlite3_bind_int(q, 2, rank);
     return one_sweep(d, q, ret, why);
@@ -103,8 +97,6 @@ enum err sqlite_sweep_put(struct inbox *i, struct sweep_row *s, struct why *why)
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, s->id == 0 ? insert_sql : update_sql, why);
     sqlite_db_awake(d)->transaction = 0; /* it may be held now */
-    if (q == NULL)
-        return ERR_STORE;
     const int64_t numbers[] = {s->due_us,     s->poll_us,  s->called,     s->for_call,
                                s->started_us, s->ended_us, s->covered_us, s->failures};
     sqlite_db_bind_ints(q, 1, numbers, sizeof numbers / sizeof *numbers);
@@ -151,8 +143,6 @@ enum err sqlite_sweep_wake(struct sqlite_db *d, const struct inbox_queue *queue,
     if (is_awake(awake, transaction, queue))
         return ERR_OK;
     sqlite3_stmt *q = sqlite_db_statement(d, wake_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite_db_bind_queue(q, queue);
     sqlite3_bind_int64(q, 4, now_us);
     enum err e = sqlite_db_run(d, q, "wake a sweep", why);
@@ -205,8 +195,6 @@ static enum err one_account(struct inbox *i, const char *sql, const char *id,
     struct account_row found = {.rate_used = 0};
     struct account_reading r = {.ret = &found};
     sqlite3_stmt *q = sqlite_db_statement(d, sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite_db_bind_text(q, 1, id);
     enum err e = sqlite_db_each(d, q, read_account, &r, "read an account", why);
     if (e == ERR_OK && r.found)
@@ -230,8 +218,6 @@ enum err sqlite_account_put(struct inbox *i, const struct account_row *a, struct
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, put_account_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     const int64_t numbers[] = {a->halted_until_us, a->rate_second, a->rate_used};
     sqlite_db_bind_text(q, 1, a->account_id);
     sqlite_db_bind_ints(q, 2, numbers, sizeof numbers / sizeof *numbers);

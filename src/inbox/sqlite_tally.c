@@ -35,8 +35,6 @@ static enum err add(struct sqlite_db *db, struct sqlite_item *item, struct why *
 {
     const struct call *c = (const struct call *)item;
     sqlite3_stmt *q = sqlite_db_statement(db, add_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite_db_bind_text(q, 1, c->webhook_id);
     sqlite3_bind_int(q, 2, c->success);
     sqlite3_bind_int64(q, 3, c->at_us);
@@ -76,8 +74,6 @@ static enum err read_tally(struct sqlite_db *db, struct sqlite_item *item, struc
 {
     struct reading *r = (struct reading *)item;
     sqlite3_stmt *q = sqlite_db_statement(db, read_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite_db_bind_text(q, 1, r->webhook_id);
     return sqlite_db_step(db, q, r->columns, 5, "read a tally", why);
 }

@@ -113,8 +113,6 @@ enum err sqlite_task_find(struct inbox *i, const struct sweep_row *s, const char
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, find_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite_db_bind_text(q, 1, s->account_id);
     sqlite_db_bind_text(q, 2, s->object_class->name);
     sqlite_db_bind_text(q, 3, object_id);
@@ -125,8 +123,6 @@ enum err sqlite_task_get(struct inbox *i, int64_t id, struct task_row *ret, stru
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, get_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite3_bind_int64(q, 1, id);
     return one_task(d, q, ret, why);
 }
@@ -136,8 +132,6 @@ enum err sqlite_task_first(struct inbox *i, const char *account_id, int rank, st
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, first_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite_db_bind_text(q, 1, account_id);
     sqlite3_bind_int(q, 2, rank);
     return one_task(d, q, ret, why);
@@ -148,8 +142,6 @@ enum err sqlite_task_next(struct inbox *i, const struct inbox_queue *queue, stru
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, next_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite_db_bind_queue(q, queue);
     return one_task(d, q, ret, why);
 }
@@ -166,8 +158,6 @@ enum err sqlite_task_put(struct inbox *i, struct task_row *t, struct why *why)
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, t->id == 0 ? insert_sql : update_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     const int64_t numbers[] = {t->due_us,   t->called,     t->again,      t->asked,
                                t->failures, t->created_us, t->updated_us, t->started_us};
     sqlite_db_bind_ints(q, 1, numbers, sizeof numbers / sizeof *numbers);
@@ -206,8 +196,6 @@ enum err sqlite_task_page(struct inbox *i, const struct inbox_filter *f, task_ro
     struct sqlite_db *d = (struct sqlite_db *)i;
     struct task_passing p = {fn, ctx};
     sqlite3_stmt *q = sqlite_db_statement(d, page_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite_db_bind_text(q, 1, f->account_id);
     sqlite_db_bind_text(q, 2, f->product_id);
     sqlite_db_bind_text(q, 3, f->object_class != NULL ? f->object_class->name : NULL);
@@ -234,8 +222,6 @@ enum err sqlite_attempt_add(struct inbox *i, const struct attempt_row *a, struct
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, add_attempt_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     const int64_t numbers[] = {a->task_id, a->started_us, a->ended_us};
     sqlite_db_bind_ints(q, 1, numbers, sizeof numbers / sizeof *numbers);
     sqlite_db_bind_text(q, 4, a->result);
@@ -244,8 +230,7 @@ enum err sqlite_attempt_add(struct inbox *i, const struct attempt_row *a, struct
     enum err e = sqlite_db_run(d, q, "keep an attempt", why);
     if (e != ERR_OK)
         return e;
-    if ((q = sqlite_db_statement(d, drop_attempts_sql, why)) == NULL)
-        return ERR_STORE;
+    q = sqlite_db_statement(d, drop_attempts_sql, why);
     sqlite3_bind_int64(q, 1, a->task_id);
     sqlite3_bind_int(q, 2, INBOX_ATTEMPTS_KEPT);
     return sqlite_db_run(d, q, "forget attempts", why);
@@ -274,8 +259,6 @@ enum err sqlite_attempt_each(struct inbox *i, int64_t task_id, attempt_row_fn *f
     struct sqlite_db *d = (struct sqlite_db *)i;
     struct attempt_passing p = {fn, ctx};
     sqlite3_stmt *q = sqlite_db_statement(d, each_attempt_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite3_bind_int64(q, 1, task_id);
     return sqlite_db_each(d, q, pass_attempt, &p, "read attempts", why);
 }
@@ -309,8 +292,6 @@ enum err sqlite_held(struct inbox *i, enum inbox_kind kind, int64_t after, int64
     struct ids ids = {.list = ret};
     sqlite3_stmt *q = sqlite_db_statement(d, kind == INBOX_SWEEP ? held_sweeps_sql : held_tasks_sql,
                                           why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite3_bind_int64(q, 1, after);
     sqlite3_bind_int64(q, 2, (int64_t)max);
     enum err e = sqlite_db_each(d, q, take_id, &ids, "read what is held", why);
@@ -322,8 +303,6 @@ enum err sqlite_held_count(struct inbox *i, const char *account_id, int64_t *ret
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, held_count_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite_db_bind_text(q, 1, account_id);
     return sqlite_db_step(d, q, ret, 1, "count what is held", why);
 }

@@ -64,11 +64,9 @@ static void forget(struct sqlite_tokens *t)
 static enum err merge(struct sqlite_db *d, struct sqlite_tokens *t, struct why *why)
 {
     sqlite3_stmt *q = sqlite_db_statement(d, merge_sql, why);
-    enum err e = q != NULL ? sqlite_db_run(d, q, "merge tokens", why) : ERR_STORE;
-    if (e == ERR_OK && (q = sqlite_db_statement(d, merged_sql, why)) == NULL)
-        e = ERR_STORE;
+    enum err e = sqlite_db_run(d, q, "merge tokens", why);
     if (e == ERR_OK)
-        e = sqlite_db_run(d, q, "merge tokens", why);
+        e = sqlite_db_run(d, sqlite_db_statement(d, merged_sql, why), "merge tokens", why);
     if (e == ERR_OK)
         forget(t);
     return e;
@@ -97,8 +95,6 @@ static void keep_row(void *ctx, sqlite3_stmt *row)
 static enum err read_unmerged(struct sqlite_db *d, struct sqlite_tokens *t, struct why *why)
 {
     sqlite3_stmt *q = sqlite_db_statement(d, unmerged_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite3_bind_int64(q, 1, t->last_id);
     enum err e = sqlite_db_each(d, q, keep_row, t, "read tokens", why);
     return e == ERR_OK && t->count > SQLITE_TOKENS_MERGED ? merge(d, t, why) : e;
@@ -112,7 +108,7 @@ static enum err catch_up(struct sqlite_db *d, struct sqlite_tokens *t, struct wh
     if (t->transaction == transaction)
         return ERR_OK;
     sqlite3_stmt *q = sqlite_db_statement(d, version_sql, why);
-    enum err e = q != NULL ? sqlite_db_step(d, q, &version, 1, "read its version", why) : ERR_STORE;
+    enum err e = sqlite_db_step(d, q, &version, 1, "read its version", why);
     if (e != ERR_OK)
         return e;
     if (failures != t->failures) {
@@ -141,8 +137,6 @@ enum err sqlite_token_find(struct sqlite_db *d, const struct delivery *of, int64
         return ERR_OK;
     }
     sqlite3_stmt *q = sqlite_db_statement(d, find_sql, why);
-    if (q == NULL)
-        return ERR_STORE;
     sqlite3_bind_int64(q, 1, of->exp);
     sqlite3_bind_blob(q, 2, of->token_sha256, INBOX_TOKEN_HASH_LEN, SQLITE_STATIC);
     return sqlite_db_step(d, q, ret_id, 1, "look a token up", why);

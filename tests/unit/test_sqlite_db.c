@@ -187,6 +187,30 @@ static void waits_for_what_was_put_before_it_ends(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+static enum err apply_nonsense(struct sqlite_db *d, struct sqlite_item *item, struct why *why)
+{
+    static const char sql[] = "SELECT no FROM nowhere WHERE n = ?1";
+    int64_t n;
+    (void)item;
+    sqlite3_stmt *q = sqlite_db_statement(d, sql, why);
+    sqlite3_bind_int(q, 1, 7);
+    sqlite_db_bind_text(q, 1, "seven");
+    assert_err(sqlite_db_each(d, q, NULL, NULL, "read", why), ERR_STORE);
+    return sqlite_db_step(d, q, &n, 1, "read", why);
+}
+
+static void a_statement_that_cannot_be_prepared_is_an_error_with_its_story(void **state)
+{
+    (void)state;
+    struct sqlite_item item = {.apply = apply_nonsense};
+    struct insert later = insert(1, ERR_OK);
+    struct why why;
+    later.head.done = NULL;
+    assert_err(sqlite_db_do(db, &item, &why), ERR_STORE);
+    assert_non_null(strstr(why.text, "no such table: nowhere"));
+    assert_err(sqlite_db_do(db, &later.head, NULL), ERR_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,6 +218,7 @@ int main(void)
         TEST(keeps_nothing_when_storage_fails),
         TEST(tells_who_waits),
         TEST(waits_for_what_was_put_before_it_ends),
+        TEST(a_statement_that_cannot_be_prepared_is_an_error_with_its_story),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

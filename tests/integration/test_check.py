@@ -321,7 +321,7 @@ def test_the_example_has_every_key_that_has_an_effect(check):
     without = without_effect(check)
     shown = set(re.findall(r"(?:^ *(?:- )?|[{,] )([a-z_]+):", uncommented(EXAMPLE.read_text()), re.M))
     missing = {key for key in keys(check) if key.split(".")[-1] not in shown}
-    assert without
+    assert 0 < len(without) < 6  # fewer with each version
     assert missing == without
 
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -260,23 +261,29 @@ static enum err take_lock(const struct sqlite_db *d, struct why *why)
 
 static enum err db_begin(struct sqlite_db *d, struct why *why)
 {
+    static const char begin_sql[] = "BEGIN IMMEDIATE";
     enum err e = take_lock(d, why);
     if (e != ERR_OK)
         return e;
-    e = sqlite_db_exec(d, "BEGIN IMMEDIATE", why);
+    e = sqlite_db_run(d, sqlite_db_statement(d, begin_sql, why), "begin a transaction", why);
     if (e != ERR_OK)
         filelock_give(d->lock_fd);
     return e;
 }
 
+/*
+ * Which file is at a path now. Its times are not asked for: since Linux 6.13 each who saw them
+ * makes the next write store new ones, which then have to reach the disk, too
+ * (https://docs.kernel.org/filesystems/multigrain-ts.html).
+ */
 static enum err identify(const struct sqlite_db *d, int file, struct file_id *ret)
 {
     char path[PATH_LEN_MAX + 8];
-    struct stat st;
+    struct statx st;
     snprintf(path, sizeof path, "%s%s", d->path, file_suffixes[file]);
-    if (stat(path, &st) != 0)
+    if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, &st) != 0)
         return ERR_NOT_FOUND;
-    *ret = (struct file_id){st.st_dev, st.st_ino};
+    *ret = (struct file_id){makedev(st.stx_dev_major, st.stx_dev_minor), st.stx_ino};
     return ERR_OK;
 }
 
@@ -339,8 +346,9 @@ enum err sqlite_db_room(const struct sqlite_db *d, struct why *why)
 
 static enum err db_end(struct sqlite_db *d, enum err e, struct why *why)
 {
+    static const char commit_sql[] = "COMMIT";
     if (e == ERR_OK)
-        e = sqlite_db_exec(d, "COMMIT", why);
+        e = sqlite_db_run(d, sqlite_db_statement(d, commit_sql, why), "commit", why);
     if (e == ERR_OK)
         e = check_files(d, why);
     /* A failed COMMIT may or may not have ended the transaction. */

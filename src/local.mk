@@ -66,6 +66,7 @@ inbox_sources = \
 	src/inbox/inbox_memory.c \
 	src/inbox/inbox_sqlite.c \
 	src/inbox/lease.c src/inbox/lease.h \
+	src/inbox/operator.c \
 	src/inbox/reader.c src/inbox/reader.h \
 	src/inbox/rows.c src/inbox/rows.h \
 	src/inbox/sqlite_db.c src/inbox/sqlite_db.h \

@@ -24,6 +24,7 @@ struct inbox {
  */
 typedef enum err inbox_work_fn(struct inbox *i, void *work, struct why *why);
 /* Borrowed for the call. */
+typedef void sweep_row_fn(void *ctx, const struct sweep_row *s);
 typedef void task_row_fn(void *ctx, const struct task_row *t);
 typedef void attempt_row_fn(void *ctx, const struct attempt_row *a);
 
@@ -64,6 +65,9 @@ struct inbox_backend {
     /* Of those that nobody holds, of one account and rank, that which is due first. */
     enum err (*sweep_first)(struct inbox *i, const char *account_id, int rank,
                             struct sweep_row *ret, struct why *why);
+    /* Those that fit the filter, by id, the newest first. */
+    enum err (*sweep_page)(struct inbox *i, const struct inbox_filter *f, sweep_row_fn *fn,
+                           void *ctx, struct why *why);
 
     enum err (*task_find)(struct inbox *i, const struct sweep_row *s, const char *object_id,
                           struct task_row *ret, struct why *why);
@@ -75,7 +79,7 @@ struct inbox_backend {
                            struct why *why);
     enum err (*task_next)(struct inbox *i, const struct inbox_queue *q, struct task_row *ret,
                           struct why *why);
-    /* Those that fit the filter, by id, the newest first. */
+    /* As sweep_page(). */
     enum err (*task_page)(struct inbox *i, const struct inbox_filter *f, task_row_fn *fn, void *ctx,
                           struct why *why);
     enum err (*attempt_add)(struct inbox *i, const struct attempt_row *a, struct why *why);

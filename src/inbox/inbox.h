@@ -308,6 +308,23 @@ struct inbox_filter {
     unsigned states; /* of tasks: 1 << TASK_READY | ... */
 };
 
+/* How a queue's sweep stands. Borrowed. */
+struct inbox_sweep_status {
+    int64_t id;
+    const char *account_id, *product_id;
+    const struct object_class *object_class;
+    bool running;               /* somebody holds it */
+    bool called;                /* a call is among what it is due for */
+    int64_t due_ms;             /* from now, for a call or after an error; -1: never */
+    int64_t poll_ms;            /* from now, without one; -1: never */
+    int64_t started_s, ended_s; /* UTC, when it was last; 0: it never was */
+    int64_t failures;           /* in a row */
+    const char *error;          /* of the last one; "" if it was none */
+};
+typedef void inbox_sweep_status_fn(void *ctx, const struct inbox_sweep_status *s);
+enum err inbox_each_sweep(struct inbox *i, const struct inbox_filter *f, inbox_sweep_status_fn *fn,
+                          void *ctx, struct why *why);
+
 enum err inbox_each_task(struct inbox *i, const struct inbox_filter *f, inbox_task_fn *fn,
                          void *ctx, struct why *why);
 

@@ -216,6 +216,29 @@ static enum err sweep_first(struct inbox *i, const char *account_id, int rank,
     return best != NULL ? ERR_OK : ERR_NOT_FOUND;
 }
 
+static bool fits(const char *wanted, const char *is)
+{
+    return wanted == NULL || strcmp(wanted, is) == 0;
+}
+
+static enum err sweep_page(struct inbox *i, const struct inbox_filter *f, sweep_row_fn *fn,
+                           void *ctx, struct why *why)
+{
+    const struct table *t = &memory_of(i)->sweeps;
+    int left = f->limit;
+    (void)why;
+    for (size_t n = t->count; n-- > 0 && left > 0;) {
+        const struct sweep_row *one = t->list[n];
+        if (one->id >= f->before_id || !fits(f->account_id, one->account_id) ||
+            !fits(f->product_id, one->product_id) ||
+            (f->object_class != NULL && f->object_class != one->object_class))
+            continue;
+        left--;
+        fn(ctx, one);
+    }
+    return ERR_OK;
+}
+
 /* -------------------------------------------------------------------------- tasks */
 
 static struct task_row *task_at(struct memory *m, int64_t id)
@@ -296,11 +319,6 @@ static enum err task_next(struct inbox *i, const struct inbox_queue *q, struct t
             best = sooner(best, one);
     }
     return give_task(best, ret);
-}
-
-static bool fits(const char *wanted, const char *is)
-{
-    return wanted == NULL || strcmp(wanted, is) == 0;
 }
 
 static enum err task_page(struct inbox *i, const struct inbox_filter *f, task_row_fn *fn, void *ctx,
@@ -861,6 +879,7 @@ const struct inbox_backend inbox_backend_memory = {
     .sweep_get = sweep_get,
     .sweep_put = sweep_put,
     .sweep_first = sweep_first,
+    .sweep_page = sweep_page,
     .task_find = task_find,
     .task_get = task_get,
     .task_put = task_put,

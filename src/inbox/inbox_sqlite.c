@@ -21,6 +21,7 @@ const struct inbox_backend inbox_backend_sqlite = {
     .sweep_get = sqlite_sweep_get,
     .sweep_put = sqlite_sweep_put,
     .sweep_first = sqlite_sweep_first,
+    .sweep_page = sqlite_sweep_page,
     .task_find = sqlite_task_find,
     .task_get = sqlite_task_get,
     .task_put = sqlite_task_put,

@@ -15,6 +15,10 @@ static const char get_sql[] = "SELECT " SWEEP_COLUMNS " FROM sweep WHERE id = ?1
 static const char first_sql[] = "SELECT " SWEEP_COLUMNS " FROM sweep"
                                 " WHERE account_id = ?1 AND rank = ?2 AND lease_until_us = 0"
                                 " ORDER BY min(due_us, poll_us) LIMIT 1";
+static const char page_sql[] =
+    "SELECT " SWEEP_COLUMNS " FROM sweep WHERE id < ?4 AND (?1 IS NULL OR account_id = ?1)"
+    " AND (?2 IS NULL OR product_id = ?2) AND (?3 IS NULL OR object_class = ?3)"
+    " ORDER BY id DESC LIMIT ?5";
 static const char insert_sql[] =
     "INSERT INTO sweep (due_us, poll_us, called, for_call, started_us, ended_us, covered_us,"
     " failures, error, lease, lease_until_us, lease_owner,"
@@ -30,16 +34,8 @@ static const char wake_sql[] = "UPDATE sweep SET due_us = min(due_us, ?4), calle
                                " WHERE account_id = ?1 AND product_id = ?2 AND object_class = ?3"
                                "  AND (due_us > ?4 OR called = 0)";
 
-struct sweep_reading {
-    struct sweep_row *ret;
-    bool found;
-};
-
-static void read_sweep(void *ctx, sqlite3_stmt *row)
+static void read_sweep(sqlite3_stmt *row, struct sweep_row *s)
 {
-    struct sweep_reading *r = ctx;
-    struct sweep_row *s = r->ret;
-    r->found = true;
     *s = (struct sweep_row){.id = sqlite3_column_int64(row, 0),
                             .object_class = sqlite_db_class(row, 3),
                             .due_us = sqlite3_column_int64(row, 4),
@@ -56,12 +52,24 @@ static void read_sweep(void *ctx, sqlite3_stmt *row)
     sqlite_db_lease(row, 13, &s->lease);
 }
 
+struct sweep_reading {
+    struct sweep_row *ret;
+    bool found;
+};
+
+static void take_sweep(void *ctx, sqlite3_stmt *row)
+{
+    struct sweep_reading *r = ctx;
+    r->found = true;
+    read_sweep(row, r->ret);
+}
+
 /* The row that a statement gives. */
 static enum err one_sweep(struct sqlite_db *d, sqlite3_stmt *q, struct sweep_row *ret,
                           struct why *why)
 {
     struct sweep_reading r = {.ret = ret};
-    enum err e = sqlite_db_each(d, q, read_sweep, &r, "read a sweep", why);
+    enum err e = sqlite_db_each(d, q, take_sweep, &r, "read a sweep", why);
     return e == ERR_OK && !r.found ? ERR_NOT_FOUND : e;
 }
 
@@ -90,6 +98,33 @@ enum err sqlite_sweep_first(struct inbox *i, const char *account_id, int rank,
     sqlite_db_bind_text(q, 1, account_id);
     sqlite3_bind_int(q, 2, rank);
     return one_sweep(d, q, ret, why);
+}
+
+struct sweep_passing {
+    sweep_row_fn *fn;
+    void *ctx;
+};
+
+static void pass_sweep(void *ctx, sqlite3_stmt *row)
+{
+    const struct sweep_passing *p = ctx;
+    struct sweep_row s;
+    read_sweep(row, &s);
+    p->fn(p->ctx, &s);
+}
+
+enum err sqlite_sweep_page(struct inbox *i, const struct inbox_filter *f, sweep_row_fn *fn,
+                           void *ctx, struct why *why)
+{
+    struct sqlite_db *d = (struct sqlite_db *)i;
+    struct sweep_passing p = {fn, ctx};
+    sqlite3_stmt *q = sqlite_db_statement(d, page_sql, why);
+    sqlite_db_bind_text(q, 1, f->account_id);
+    sqlite_db_bind_text(q, 2, f->product_id);
+    sqlite_db_bind_text(q, 3, f->object_class != NULL ? f->object_class->name : NULL);
+    sqlite3_bind_int64(q, 4, f->before_id);
+    sqlite3_bind_int(q, 5, f->limit);
+    return sqlite_db_each(d, q, pass_sweep, &p, "read sweeps", why);
 }
 
 enum err sqlite_sweep_put(struct inbox *i, struct sweep_row *s, struct why *why)

@@ -13,6 +13,8 @@ enum err sqlite_sweep_get(struct inbox *i, int64_t id, struct sweep_row *ret, st
 enum err sqlite_sweep_put(struct inbox *i, struct sweep_row *s, struct why *why);
 enum err sqlite_sweep_first(struct inbox *i, const char *account_id, int rank,
                             struct sweep_row *ret, struct why *why);
+enum err sqlite_sweep_page(struct inbox *i, const struct inbox_filter *f, sweep_row_fn *fn,
+                           void *ctx, struct why *why);
 
 /* For sqlite_delivery.c: a call has told of the queue. Its first one makes the sweep. */
 struct sqlite_db;

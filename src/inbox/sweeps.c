@@ -144,21 +144,3 @@ enum err inbox_plan_poll(struct inbox *i, const struct inbox_queue *q, int64_t p
     enum err e = inbox_check_queue(q, why);
     return e == ERR_OK ? transact_and_tell(i, plan_poll, &p, why) : e;
 }
-
-static enum err replay(struct inbox *i, void *work, struct why *why)
-{
-    const int64_t *id = work;
-    struct sweep_row s;
-    enum err e = i->backend->delivery_renew(i, *id, &s, why);
-    if (e == ERR_NOT_FOUND)
-        return why_set(why, e, "inbox: no delivery %lld", (long long)*id);
-    if (e != ERR_OK)
-        return e;
-    sweep_row_wake(&s, i->backend->now_us(i));
-    return i->backend->sweep_put(i, &s, why);
-}
-
-enum err inbox_replay(struct inbox *i, int64_t delivery, struct why *why)
-{
-    return transact_and_tell(i, replay, &delivery, why);
-}

@@ -1,4 +1,4 @@
-/* tasks.c - tasks: found, held, ended, looked at. */
+/* tasks.c - tasks: found, held, ended. */
 #include <stdio.h>
 
 #include "base/clk.h"
@@ -7,8 +7,7 @@
 
 /* ------------------------------------------------------------------ as others see it */
 
-/* UTC, of a time of the backend's clock. */
-static int64_t wall_s(int64_t at_us, int64_t now_us)
+int64_t wall_s(int64_t at_us, int64_t now_us)
 {
     return clk_second(clk_wall_us() - (now_us - at_us));
 }
@@ -20,7 +19,7 @@ static int64_t left_ms(const struct task_row *t, int64_t now_us)
     return (t->due_us - now_us + 999) / 1000;
 }
 
-static struct inbox_task task_of_row(const struct task_row *t, int64_t now_us)
+struct inbox_task task_of_row(const struct task_row *t, int64_t now_us)
 {
     struct inbox_task task = {.id = t->id,
                               .lease = lease_of(INBOX_TASK, t->id, &t->lease),
@@ -242,147 +241,4 @@ enum err inbox_give_back(struct inbox *i, const struct inbox_lease *task, int64_
 {
     struct return_of w = {task, after_ms};
     return transact_with_lease(i, task, give_back, &w, why);
-}
-
-/* ------------------------------------------------------------------ the operator's */
-
-struct order {
-    int64_t id;
-    void (*change)(struct task_row *t, int64_t now_us);
-    bool held;
-};
-
-static enum err change_task(struct inbox *i, void *work, struct why *why)
-{
-    struct order *o = work;
-    struct task_row t;
-    enum err e = i->backend->task_get(i, o->id, &t, why);
-    if (e == ERR_NOT_FOUND)
-        return why_set(why, e, "inbox: no task %lld", (long long)o->id);
-    if (e != ERR_OK)
-        return e;
-    o->held = t.state == TASK_RUNNING;
-    if (o->held)
-        return ERR_OK;
-    o->change(&t, i->backend->now_us(i));
-    return i->backend->task_put(i, &t, why);
-}
-
-static enum err change(struct inbox *i, struct order *o, struct why *why)
-{
-    enum err e = transact_and_tell(i, change_task, o, why);
-    if (e == ERR_OK && o->held)
-        return why_set(why, ERR_BUSY, "task %lld is being worked on", (long long)o->id);
-    return e;
-}
-
-enum err inbox_retry_task(struct inbox *i, int64_t id, struct why *why)
-{
-    struct order o = {.id = id, .change = task_row_retry};
-    return change(i, &o, why);
-}
-
-enum err inbox_discard_task(struct inbox *i, int64_t id, struct why *why)
-{
-    struct order o = {.id = id, .change = task_row_discard};
-    return change(i, &o, why);
-}
-
-struct looking {
-    struct inbox_filter filter;
-    int64_t task_id;
-    int64_t now_us;
-    inbox_task_fn *task_fn;
-    inbox_delivery_fn *delivery_fn;
-    inbox_attempt_fn *attempt_fn;
-    void *ctx;
-};
-
-static struct inbox_filter within_limits(const struct inbox_filter *f)
-{
-    struct inbox_filter own = *f;
-    if (own.limit <= 0 || own.limit > INBOX_PAGE_MAX)
-        own.limit = INBOX_PAGE_MAX;
-    if (own.before_id <= 0)
-        own.before_id = INT64_MAX;
-    if (own.states == 0)
-        own.states = ~0U;
-    return own;
-}
-
-static void pass_task(void *ctx, const struct task_row *t)
-{
-    const struct looking *l = ctx;
-    const struct inbox_task task = task_of_row(t, l->now_us);
-    l->task_fn(l->ctx, &task);
-}
-
-static enum err each_task(struct inbox *i, void *work, struct why *why)
-{
-    struct looking *l = work;
-    l->now_us = i->backend->now_us(i);
-    return i->backend->task_page(i, &l->filter, pass_task, l, why);
-}
-
-enum err inbox_each_task(struct inbox *i, const struct inbox_filter *f, inbox_task_fn *fn,
-                         void *ctx, struct why *why)
-{
-    struct looking l = {.filter = within_limits(f), .task_fn = fn, .ctx = ctx};
-    return i->backend->transact(i, each_task, &l, why);
-}
-
-static enum err each_delivery(struct inbox *i, void *work, struct why *why)
-{
-    const struct looking *l = work;
-    return i->backend->delivery_page(i, &l->filter, l->delivery_fn, l->ctx, why);
-}
-
-enum err inbox_each_delivery(struct inbox *i, const struct inbox_filter *f, inbox_delivery_fn *fn,
-                             void *ctx, struct why *why)
-{
-    struct looking l = {.filter = within_limits(f), .delivery_fn = fn, .ctx = ctx};
-    return i->backend->transact(i, each_delivery, &l, why);
-}
-
-static void pass_attempt(void *ctx, const struct attempt_row *a)
-{
-    const struct looking *l = ctx;
-    const struct inbox_attempt attempt = {wall_s(a->started_us, l->now_us),
-                                          wall_s(a->ended_us, l->now_us), a->result, a->reason,
-                                          a->calls};
-    l->attempt_fn(l->ctx, &attempt);
-}
-
-static enum err each_attempt(struct inbox *i, void *work, struct why *why)
-{
-    struct looking *l = work;
-    l->now_us = i->backend->now_us(i);
-    return i->backend->attempt_each(i, l->task_id, pass_attempt, l, why);
-}
-
-enum err inbox_each_attempt(struct inbox *i, int64_t task_id, inbox_attempt_fn *fn, void *ctx,
-                            struct why *why)
-{
-    struct looking l = {.task_id = task_id, .attempt_fn = fn, .ctx = ctx};
-    return i->backend->transact(i, each_attempt, &l, why);
-}
-
-struct pruning {
-    int64_t age_ms, limit, count;
-};
-
-static enum err prune(struct inbox *i, void *work, struct why *why)
-{
-    struct pruning *p = work;
-    int64_t before_us = i->backend->now_us(i) - p->age_ms * 1000;
-    return i->backend->prune(i, before_us, p->limit, &p->count, why);
-}
-
-enum err inbox_prune(struct inbox *i, int64_t age_ms, int64_t limit, int64_t *ret_count,
-                     struct why *why)
-{
-    struct pruning p = {.age_ms = age_ms, .limit = limit};
-    enum err e = i->backend->transact(i, prune, &p, why);
-    *ret_count = e == ERR_OK ? p.count : 0;
-    return e;
 }

@@ -20,6 +20,10 @@ enum err transact_with_lease(struct inbox *i, const struct inbox_lease *lease, i
 /* Wait until somebody tells, or `until` (clk_mono_ms) at the latest. ERR_STOPPED. */
 enum err wait_for_holder(struct inbox *i, uint64_t heard, int64_t until, struct why *why);
 
+/* A time of the backend's clock in UTC, for people. */
+int64_t wall_s(int64_t at_us, int64_t now_us);
+
+struct inbox_task task_of_row(const struct task_row *t, int64_t now_us);
 struct inbox_lease lease_of(enum inbox_kind kind, int64_t id, const struct lease_row *l);
 
 /* What follows is for an inbox_work_fn. */

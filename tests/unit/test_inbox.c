@@ -640,6 +640,69 @@ static void attempts_are_kept_but_not_all(void **state)
     assert_int_equal(count, INBOX_ATTEMPTS_KEPT);
 }
 
+/* "VA-1 PRD-1 usage_file running; ": queue, what it is; of a failure its number, its error and
+ * whether it waits to be tried again. */
+static void tell_sweep(void *ctx, const struct inbox_sweep_status *s)
+{
+    size_t n = strlen(told);
+    (void)ctx;
+    const char *is = s->running       ? "running"
+                     : s->due_ms == 0 ? "due"
+                     : s->due_ms > 0  ? "waits"
+                                      : "rests";
+    snprintf(told + n, sizeof told - n, "%s %s %s %s%s%s%s", s->account_id, s->product_id,
+             s->object_class->name, is, s->called ? " for a call" : "",
+             s->poll_ms > 0 ? ", polled later" : "", s->ended_s > 0 ? ", ended" : "");
+    assert_true(s->ended_s == 0 || (s->started_s > 0 && s->started_s <= s->ended_s));
+    n = strlen(told);
+    snprintf(told + n, sizeof told - n, s->failures > 0 ? " (%lld: %s); " : "; ",
+             (long long)s->failures, s->error);
+    assert_true((s->failures == 0) == (*s->error == '\0'));
+}
+
+static const char *sweeps(const struct inbox_filter *f)
+{
+    told[0] = '\0';
+    assert_err(inbox_each_sweep(inbox, f, tell_sweep, NULL, NULL), ERR_OK);
+    return told;
+}
+
+static void the_operator_sees_sweeps(void **state)
+{
+    (void)state;
+    const struct inbox_filter all = {.limit = 10}, two = {.limit = 2}, hers = {.account_id = OTHER},
+                              product = {.product_id = "PRD-2"},
+                              class = {.object_class = &class_tier_config_request};
+    const struct inbox_sweep_end failed = {
+        .error = "no answer", .retry_ms = LONG_MS, .poll_ms = LONG_MS};
+    assert_string_equal(sweeps(&all), "");
+    tell_of(&purchases);
+    tell_of(&others);
+    assert_err(inbox_plan_poll(inbox, &more_files, LONG_MS, NULL), ERR_OK);
+    assert_string_equal(sweeps(&all), "VA-1 PRD-2 usage_file rests, polled later; "
+                                      "VA-2 PRD-1 fulfillment_request due for a call; "
+                                      "VA-1 PRD-1 fulfillment_request due for a call; ");
+    assert_string_equal(sweeps(&two), "VA-1 PRD-2 usage_file rests, polled later; "
+                                      "VA-2 PRD-1 fulfillment_request due for a call; ");
+    assert_string_equal(sweeps(&hers), "VA-2 PRD-1 fulfillment_request due for a call; ");
+    assert_string_equal(sweeps(&product), "VA-1 PRD-2 usage_file rests, polled later; ");
+    assert_string_equal(sweeps(&class), "");
+
+    struct inbox_sweep s = take(&others);
+    assert_string_equal(sweeps(&hers), "VA-2 PRD-1 fulfillment_request running; ");
+    tell_of(&others);
+    assert_string_equal(sweeps(&hers), "VA-2 PRD-1 fulfillment_request running for a call; ");
+    assert_err(end(&s), ERR_OK);
+    s = take(&others);
+    assert_err(inbox_end_sweep(inbox, &s.lease, &failed, NULL), ERR_OK);
+    reopen();
+    assert_string_equal(sweeps(&hers), "VA-2 PRD-1 fulfillment_request waits for a call,"
+                                       " polled later, ended (1: no answer); ");
+    s = take(&others);
+    assert_err(end(&s), ERR_OK);
+    assert_string_equal(sweeps(&hers), "VA-2 PRD-1 fulfillment_request rests, ended; ");
+}
+
 static const char *tasks(const struct inbox_filter *f)
 {
     told[0] = '\0';
@@ -1231,6 +1294,7 @@ static void counts_calls(void **state)
     X(questions_are_counted_and_failures_in_a_row)   \
     X(what_changes_while_it_is_held_is_ready_again)  \
     X(attempts_are_kept_but_not_all)                 \
+    X(the_operator_sees_sweeps)                      \
     X(the_operator_sees_and_changes_tasks)           \
     X(a_delivery_is_replayed)                        \
     X(what_is_needed_is_not_pruned)                  \

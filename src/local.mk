@@ -77,6 +77,7 @@ inbox_sources = \
 	src/inbox/sqlite_tally.c src/inbox/sqlite_tally.h \
 	src/inbox/sqlite_task.c \
 	src/inbox/sqlite_token.c src/inbox/sqlite_token.h \
+	src/inbox/sqlite_writer.c src/inbox/sqlite_writer.h \
 	src/inbox/sqlite_work.h \
 	src/inbox/sweeps.c \
 	src/inbox/tasks.c \

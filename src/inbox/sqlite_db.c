@@ -1,10 +1,10 @@
-/* sqlite_db.c - the file of an SQLite inbox: transactions, tables, and the thread that writes. */
+/* sqlite_db.c - the file of an SQLite inbox: its statements, transactions, checkpoints and clock.
+ */
 #include "inbox/sqlite_db.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,6 @@
 #include "inbox/wake.h"
 
 #define PATH_LEN_MAX  4000 /* bytes of the database's path */
-#define BATCH_MAX     512  /* changes of one transaction */
 #define CLOCK_KEEP_US (60 * CLK_S_US)
 #define BUSY_PAUSE_MS 5 /* between looks at a database that a stranger has locked */
 #define CHECKPOINT_PAGES \
@@ -73,14 +72,7 @@ struct sqlite_db {
     uint64_t transaction; /* how many there have been */
     uint64_t failures;    /* ... of them that were not committed */
 
-    pthread_t writer; /* uses what is above, alone, from when it is started to when it has ended */
-    pthread_mutex_t lock;  /* guards what follows, and whether an item is over */
-    pthread_cond_t wanted; /* the writer: there is work, or none will come */
-    pthread_cond_t told;   /* those who wait: something is over */
-    struct sqlite_item *first, **last;
-    size_t urgent;    /* how many of them cannot wait */
-    int64_t later_by; /* clk_mono_ms: when those that can have waited long enough */
-    bool ending;
+    struct sqlite_writer *writer; /* its thread alone uses what is above, but for `stopped` */
 };
 
 /* ---------------------------------------------------------------------- statements */
@@ -408,11 +400,12 @@ static enum err keep_clock(struct sqlite_db *d, struct why *why)
     return sqlite_db_run(d, q, "keep the clock", why);
 }
 
-/* ------------------------------------------------------------------------- writer */
+/* ------------------------------------------------------------------------ changes */
 
 /* One transaction for all of `list`. Each item keeps its own trouble; what is returned is all's. */
 static enum err commit(struct sqlite_db *d, struct sqlite_item *list, struct why *why)
 {
+    d->tells = false;
     enum err e = db_begin(d, why);
     if (e != ERR_OK)
         return e;
@@ -428,112 +421,31 @@ static enum err commit(struct sqlite_db *d, struct sqlite_item *list, struct why
         e = keep_clock(d, why);
     e = db_end(d, e, why);
     d->failures += e != ERR_OK;
+    d->tells = d->tells && e == ERR_OK;
     return e;
 }
 
-static void tell(struct sqlite_db *d, struct sqlite_item *i)
+/* Who waits for work is told after those who wait for the commit. */
+static void after_commit(struct sqlite_db *d)
 {
-    if (i->done != NULL) {
-        i->done(i);
-        return;
-    }
-    pthread_mutex_lock(&d->lock);
-    i->over = true;
-    pthread_cond_broadcast(&d->told);
-    pthread_mutex_unlock(&d->lock);
-}
-
-/* Wait for changes and take what has gathered; NULL when the writer ends and all is done. */
-static struct sqlite_item *take_batch(struct sqlite_db *d)
-{
-    pthread_mutex_lock(&d->lock);
-    while (d->urgent == 0 && !d->ending && (d->first == NULL || clk_mono_ms() < d->later_by))
-        clk_cond_wait(&d->wanted, &d->lock, d->first != NULL ? d->later_by : CLK_NEVER);
-    struct sqlite_item *list = d->first, **end = &list;
-    for (int n = 0; *end != NULL && n < BATCH_MAX; n++) {
-        d->urgent -= !(*end)->can_wait;
-        end = &(*end)->next;
-    }
-    d->first = *end;
-    if (d->first == NULL)
-        d->last = &d->first;
-    *end = NULL;
-    pthread_mutex_unlock(&d->lock);
-    return list;
-}
-
-static void *writer_main(void *arg)
-{
-    struct sqlite_db *d = arg;
-    for (struct sqlite_item *list; (list = take_batch(d)) != NULL;) {
-        struct why why;
-        d->tells = false;
-        enum err e = commit(d, list, &why);
-        while (list != NULL) {
-            struct sqlite_item *i = list;
-            list = i->next;
-            if (e != ERR_OK) {
-                i->err = e;
-                i->why = why;
-            }
-            tell(d, i);
-        }
-        if (e == ERR_OK && d->tells)
-            wake_tell(d->wake);
-    }
-    return NULL;
-}
-
-static enum err start_writer(struct sqlite_db *d, struct why *why)
-{
-    int error = pthread_create(&d->writer, NULL, writer_main, d);
-    return error == 0 ? ERR_OK
-                      : why_set(why, ERR_NOMEM, "inbox: writer thread: %s", strerror(error));
-}
-
-static void end_writer(struct sqlite_db *d)
-{
-    pthread_mutex_lock(&d->lock);
-    d->ending = true;
-    pthread_cond_signal(&d->wanted);
-    pthread_mutex_unlock(&d->lock);
-    pthread_join(d->writer, NULL);
-}
-
-static void put(struct sqlite_db *d, struct sqlite_item *item, bool can_wait)
-{
-    item->next = NULL;
-    item->over = false;
-    item->can_wait = can_wait;
-    pthread_mutex_lock(&d->lock);
-    bool is_first = d->first == NULL;
-    if (is_first)
-        d->later_by = clk_mono_ms() + SQLITE_LATER_MS;
-    *d->last = item;
-    d->last = &item->next;
-    d->urgent += !can_wait;
-    if (!can_wait || is_first)
-        pthread_cond_signal(&d->wanted);
-    pthread_mutex_unlock(&d->lock);
+    if (d->tells)
+        wake_tell(d->wake);
 }
 
 void sqlite_db_put(struct sqlite_db *d, struct sqlite_item *item)
 {
-    put(d, item, false);
+    sqlite_writer_put(d->writer, item, false);
 }
 
 void sqlite_db_put_later(struct sqlite_db *d, struct sqlite_item *item)
 {
-    put(d, item, true);
+    sqlite_writer_put(d->writer, item, true);
 }
 
 enum err sqlite_db_do(struct sqlite_db *d, struct sqlite_item *item, struct why *why)
 {
     sqlite_db_put(d, item);
-    pthread_mutex_lock(&d->lock);
-    while (!item->over)
-        pthread_cond_wait(&d->told, &d->lock);
-    pthread_mutex_unlock(&d->lock);
+    sqlite_writer_wait(d->writer, item);
     return item->err == ERR_OK ? ERR_OK : why_set(why, item->err, "%s", item->why.text);
 }
 
@@ -699,9 +611,6 @@ static void free_db(struct sqlite_db *d)
         close(d->lock_fd);
     wake_free(d->wake);
     sqlite_tokens_free(d->tokens);
-    pthread_cond_destroy(&d->told);
-    pthread_cond_destroy(&d->wanted);
-    pthread_mutex_destroy(&d->lock);
     free(d->path);
     free(d);
 }
@@ -718,10 +627,6 @@ enum err sqlite_open(const struct inbox_options *options, const char *path, stru
     d->lock_timeout_ms = options->lock_timeout_ms;
     d->max_wal = options->max_wal;
     d->lock_fd = -1;
-    d->last = &d->first;
-    pthread_mutex_init(&d->lock, NULL);
-    clk_cond_init(&d->wanted);
-    pthread_cond_init(&d->told, NULL);
     d->path = strdup(path);
     d->tokens = sqlite_tokens_new();
     enum err e = d->path == NULL || d->tokens == NULL ? why_no_memory(why) : choose_mode(d, why);
@@ -734,7 +639,7 @@ enum err sqlite_open(const struct inbox_options *options, const char *path, stru
     if (e == ERR_OK)
         e = wake_new(d->path, d->mode, &d->wake, why);
     if (e == ERR_OK)
-        e = start_writer(d, why);
+        e = sqlite_writer_start(d, commit, after_commit, &d->writer, why);
     if (e == ERR_OK)
         *ret = &d->head;
     else
@@ -744,7 +649,7 @@ enum err sqlite_open(const struct inbox_options *options, const char *path, stru
 
 void sqlite_close(struct inbox *i)
 {
-    end_writer((struct sqlite_db *)i);
+    sqlite_writer_end(((struct sqlite_db *)i)->writer);
     free_db((struct sqlite_db *)i);
 }
 

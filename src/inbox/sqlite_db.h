@@ -1,9 +1,6 @@
 /*
- * sqlite_db.h - the file of an SQLite inbox, and the one thread that writes it. For the rooms of
- * this folder alone.
- *
- * Changes are items: what has gathered is applied and committed in one transaction. So nobody waits
- * for the disk alone, and whatever changes rides the same commit as all that has come meanwhile.
+ * sqlite_db.h - the file of an SQLite inbox: its statements, transactions and clock. For the rooms
+ * of this folder alone.
  *
  * Durable before it is acknowledged: WAL with synchronous=FULL. SQLite before 3.51.3 can corrupt a
  * WAL when one connection commits while another checkpoints
@@ -22,6 +19,7 @@
 #include <stdint.h>
 
 #include "inbox/backend.h"
+#include "inbox/sqlite_writer.h"
 
 #define SQLITE_STATEMENTS_MAX 64 /* texts of statements in this version */
 
@@ -38,28 +36,6 @@ int64_t sqlite_now_us(struct inbox *i);
 uint64_t sqlite_heard(struct inbox *i);
 enum err sqlite_wait(struct inbox *i, uint64_t heard, int64_t until);
 void sqlite_tell(struct inbox *i);
-
-/* One change, the head of its own struct. */
-struct sqlite_item {
-    /*
-     * Make the change. An error that passes (err_passes(): the database's) is everybody's: nothing
-     * of the transaction is kept. Any other is the item's own, which then must not have changed
-     * anything. Never NULL.
-     */
-    enum err (*apply)(struct sqlite_db *d, struct sqlite_item *item, struct why *why);
-    /* Once it is on stable storage, or could not be put there: see `err`. May free the item. NULL
-     * for one that somebody waits for. */
-    void (*done)(struct sqlite_item *item);
-
-    enum err err;   /* what it came to */
-    struct why why; /* its story */
-
-    struct sqlite_item *next; /* the writer's, as what follows */
-    bool can_wait;
-    bool over;
-};
-
-#define SQLITE_LATER_MS 1000 /* longest wait of a change that can wait */
 
 /* Have a change made; `done` runs exactly once, in the writer's thread. Any thread. */
 void sqlite_db_put(struct sqlite_db *d, struct sqlite_item *item);

@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "auth/jwt.h"
 #include "base/clk.h"
+#include "base/log.h"
 #include "conf/owner.h"
 #include "fake_api.h"
 #include "fake_inbox.h"
@@ -292,15 +294,28 @@ static void says_when_to_call_again(void **state)
 }
 
 /* Where what stopped it lies is for the operator, in the log. */
+/* The log does. */
 static void tells_no_path_of_what_stopped_it(void **state)
 {
     (void)state;
+    char log_path[] = "/tmp/test-hook.XXXXXX", logged[4096];
+    const struct log_options to_file = {.level = LOG_INFO, .file = log_path},
+                             to_stderr = {.level = LOG_INFO, .file = "stderr"};
+    int fd = mkstemp(log_path);
+    assert_err(log_open(&to_file, NULL), ERR_OK);
     struct exchange x = post(token(EVENT));
     inbox.store_answer = ERR_STORE;
     assert_int_equal(handle(&x), 503);
     assert_string_equal(jsonx_str(x.body, "detail", ""), "storage failed");
     forget(&x);
     assert_string_equal(inbox.states, "1 failed");
+    assert_err(log_open(&to_stderr, NULL), ERR_OK);
+    ssize_t length = read(fd, logged, sizeof logged - 1);
+    assert_true(length > 0);
+    logged[length] = '\0';
+    assert_non_null(strstr(logged, "inbox /var/lib/x: no room"));
+    close(fd);
+    unlink(log_path);
 }
 
 static void waits_for_the_disk_in_nobodys_thread(void **state)

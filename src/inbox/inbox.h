@@ -308,7 +308,7 @@ struct inbox_filter {
     unsigned states; /* of tasks: 1 << TASK_READY | ... */
 };
 
-/* How a queue's sweep stands. Borrowed. */
+/* How a queue's sweep stands. */
 struct inbox_sweep_status {
     int64_t id;
     const char *account_id, *product_id;
@@ -321,6 +321,7 @@ struct inbox_sweep_status {
     int64_t failures;           /* in a row */
     const char *error;          /* of the last one; "" if it was none */
 };
+/* As inbox_task_fn. */
 typedef void inbox_sweep_status_fn(void *ctx, const struct inbox_sweep_status *s);
 enum err inbox_each_sweep(struct inbox *i, const struct inbox_filter *f, inbox_sweep_status_fn *fn,
                           void *ctx, struct why *why);

@@ -221,6 +221,14 @@ static bool fits(const char *wanted, const char *is)
     return wanted == NULL || strcmp(wanted, is) == 0;
 }
 
+/* What a page of rows has in common. */
+static bool fits_filter(const struct inbox_filter *f, int64_t id, const char *account_id,
+                        const char *product_id, const struct object_class *c)
+{
+    return id < f->before_id && fits(f->account_id, account_id) &&
+           fits(f->product_id, product_id) && (f->object_class == NULL || f->object_class == c);
+}
+
 static enum err sweep_page(struct inbox *i, const struct inbox_filter *f, sweep_row_fn *fn,
                            void *ctx, struct why *why)
 {
@@ -229,9 +237,7 @@ static enum err sweep_page(struct inbox *i, const struct inbox_filter *f, sweep_
     (void)why;
     for (size_t n = t->count; n-- > 0 && left > 0;) {
         const struct sweep_row *one = t->list[n];
-        if (one->id >= f->before_id || !fits(f->account_id, one->account_id) ||
-            !fits(f->product_id, one->product_id) ||
-            (f->object_class != NULL && f->object_class != one->object_class))
+        if (!fits_filter(f, one->id, one->account_id, one->product_id, one->object_class))
             continue;
         left--;
         fn(ctx, one);
@@ -329,10 +335,8 @@ static enum err task_page(struct inbox *i, const struct inbox_filter *f, task_ro
     (void)why;
     for (size_t n = t->count; n-- > 0 && left > 0;) {
         const struct task_row *one = t->list[n];
-        if (one->id >= f->before_id || !fits(f->account_id, one->account_id) ||
-            !fits(f->product_id, one->product_id) || !fits(f->object_id, one->object_id) ||
-            (f->object_class != NULL && f->object_class != one->object_class) ||
-            (f->states >> one->state & 1) == 0)
+        if (!fits_filter(f, one->id, one->account_id, one->product_id, one->object_class) ||
+            !fits(f->object_id, one->object_id) || (f->states >> one->state & 1) == 0)
             continue;
         left--;
         fn(ctx, one);
@@ -646,9 +650,8 @@ static enum err delivery_page(struct inbox *i, const struct inbox_filter *f, inb
     for (size_t n = t->count; n-- > 0 && left > 0;) {
         const struct delivery_row *row = t->list[n];
         const struct delivery *d = &row->d;
-        if (row->id >= f->before_id || !fits(f->account_id, d->account_id) ||
-            !fits(f->product_id, d->product_id) || !fits(f->webhook_id, d->webhook_id) ||
-            (f->object_class != NULL && f->object_class != d->object_class))
+        if (!fits_filter(f, row->id, d->account_id, d->product_id, d->object_class) ||
+            !fits(f->webhook_id, d->webhook_id))
             continue;
         left--;
         pass_delivery(i, row, fn, ctx);

@@ -28,12 +28,9 @@ static struct inbox_filter within_limits(const struct inbox_filter *f)
     return own;
 }
 
-/* From now on; -1: never. */
-static int64_t ms_until(int64_t due_us, int64_t now_us)
+static int64_t left_ms_or_never(int64_t due_us, int64_t now_us)
 {
-    if (due_us == ROW_NEVER)
-        return -1;
-    return due_us > now_us ? (due_us - now_us + 999) / 1000 : 0;
+    return due_us != ROW_NEVER ? left_ms(due_us, now_us) : -1;
 }
 
 static void pass_sweep(void *ctx, const struct sweep_row *s)
@@ -46,8 +43,8 @@ static void pass_sweep(void *ctx, const struct sweep_row *s)
         .object_class = s->object_class,
         .running = lease_held(&s->lease),
         .called = s->called,
-        .due_ms = ms_until(s->due_us, l->now_us),
-        .poll_ms = ms_until(s->poll_us, l->now_us),
+        .due_ms = left_ms_or_never(s->due_us, l->now_us),
+        .poll_ms = left_ms_or_never(s->poll_us, l->now_us),
         .started_s = s->started_us != 0 ? wall_s(s->started_us, l->now_us) : 0,
         .ended_s = s->ended_us != 0 ? wall_s(s->ended_us, l->now_us) : 0,
         .failures = s->failures,

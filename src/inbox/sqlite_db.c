@@ -138,6 +138,15 @@ void sqlite_db_bind_lease(sqlite3_stmt *q, int i, const struct lease_row *l)
     sqlite_db_bind_text(q, i + 2, l->owner);
 }
 
+void sqlite_db_bind_filter(sqlite3_stmt *q, const struct inbox_filter *f)
+{
+    sqlite3_bind_int64(q, 1, f->before_id);
+    sqlite_db_bind_text(q, 2, f->account_id);
+    sqlite_db_bind_text(q, 3, f->product_id);
+    sqlite_db_bind_text(q, 4, f->object_class != NULL ? f->object_class->name : NULL);
+    sqlite3_bind_int(q, 5, f->limit);
+}
+
 void sqlite_db_text(sqlite3_stmt *row, int i, char *ret, size_t size)
 {
     const char *text = (const char *)sqlite3_column_text(row, i);

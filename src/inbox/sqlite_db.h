@@ -56,6 +56,12 @@ void sqlite_db_bind_text(sqlite3_stmt *q, int i, const char *text);
 void sqlite_db_bind_ints(sqlite3_stmt *q, int i, const int64_t *list, size_t count);
 void sqlite_db_bind_queue(sqlite3_stmt *q, const struct inbox_queue *queue);
 void sqlite_db_bind_lease(sqlite3_stmt *q, int i, const struct lease_row *l);
+/* What a page of rows has in common, as parameters 1 to 5. */
+#define SQLITE_FITS                                                                    \
+    " id < ?1 AND (?2 IS NULL OR account_id = ?2) AND (?3 IS NULL OR product_id = ?3)" \
+    " AND (?4 IS NULL OR object_class = ?4)"
+#define SQLITE_PAGE " ORDER BY id DESC LIMIT ?5"
+void sqlite_db_bind_filter(sqlite3_stmt *q, const struct inbox_filter *f);
 /* The same of a row. A blob of another size is all zero. */
 void sqlite_db_text(sqlite3_stmt *row, int i, char *ret, size_t size);
 void sqlite_db_blob(sqlite3_stmt *row, int i, uint8_t *ret, size_t size);

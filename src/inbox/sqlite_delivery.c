@@ -179,9 +179,7 @@ static const char page_sql[] =
     "SELECT id, token_sha256, CASE WHEN state = 'stored' AND" IS_COVERED
     "  THEN 'done' ELSE state END, webhook_id, account_id, product_id, object_class,"
     " triggered_at, received_us, last_received_us, seen, claims, body FROM delivery d"
-    " WHERE id < ?1 AND (?2 IS NULL OR account_id = ?2) AND (?3 IS NULL OR product_id = ?3)"
-    "  AND (?4 IS NULL OR object_class = ?4) AND (?5 IS NULL OR webhook_id = ?5)"
-    " ORDER BY id DESC LIMIT ?6";
+    " WHERE" SQLITE_FITS " AND (?6 IS NULL OR webhook_id = ?6)" SQLITE_PAGE;
 /* Ids grow with time, so what comes behind the first that is too young need not be looked at; and
  * they go on growing, for the newest stays. */
 #define PRUNED                                                                      \
@@ -246,12 +244,8 @@ enum err sqlite_delivery_page(struct inbox *i, const struct inbox_filter *f, inb
     struct sqlite_db *db = (struct sqlite_db *)i;
     struct passing p = {fn, ctx};
     sqlite3_stmt *q = sqlite_db_statement(db, page_sql, why);
-    sqlite3_bind_int64(q, 1, f->before_id);
-    sqlite_db_bind_text(q, 2, f->account_id);
-    sqlite_db_bind_text(q, 3, f->product_id);
-    sqlite_db_bind_text(q, 4, f->object_class != NULL ? f->object_class->name : NULL);
-    sqlite_db_bind_text(q, 5, f->webhook_id);
-    sqlite3_bind_int(q, 6, f->limit);
+    sqlite_db_bind_filter(q, f);
+    sqlite_db_bind_text(q, 6, f->webhook_id);
     return sqlite_db_each(db, q, pass_delivery, &p, "read deliveries", why);
 }
 

@@ -15,10 +15,7 @@ static const char get_sql[] = "SELECT " SWEEP_COLUMNS " FROM sweep WHERE id = ?1
 static const char first_sql[] = "SELECT " SWEEP_COLUMNS " FROM sweep"
                                 " WHERE account_id = ?1 AND rank = ?2 AND lease_until_us = 0"
                                 " ORDER BY min(due_us, poll_us) LIMIT 1";
-static const char page_sql[] =
-    "SELECT " SWEEP_COLUMNS " FROM sweep WHERE id < ?4 AND (?1 IS NULL OR account_id = ?1)"
-    " AND (?2 IS NULL OR product_id = ?2) AND (?3 IS NULL OR object_class = ?3)"
-    " ORDER BY id DESC LIMIT ?5";
+static const char page_sql[] = "SELECT " SWEEP_COLUMNS " FROM sweep WHERE" SQLITE_FITS SQLITE_PAGE;
 static const char insert_sql[] =
     "INSERT INTO sweep (due_us, poll_us, called, for_call, started_us, ended_us, covered_us,"
     " failures, error, lease, lease_until_us, lease_owner,"
@@ -31,8 +28,7 @@ static const char update_sql[] =
 
 /* Nothing changes where it is due already, for a call. */
 static const char wake_sql[] = "UPDATE sweep SET due_us = min(due_us, ?4), called = 1"
-                               " WHERE account_id = ?1 AND product_id = ?2 AND object_class = ?3"
-                               "  AND (due_us > ?4 OR called = 0)";
+                               " WHERE" SWEEP_OF_QUEUE " AND (due_us > ?4 OR called = 0)";
 
 static void read_sweep(sqlite3_stmt *row, struct sweep_row *s)
 {
@@ -119,11 +115,7 @@ enum err sqlite_sweep_page(struct inbox *i, const struct inbox_filter *f, sweep_
     struct sqlite_db *d = (struct sqlite_db *)i;
     struct sweep_passing p = {fn, ctx};
     sqlite3_stmt *q = sqlite_db_statement(d, page_sql, why);
-    sqlite_db_bind_text(q, 1, f->account_id);
-    sqlite_db_bind_text(q, 2, f->product_id);
-    sqlite_db_bind_text(q, 3, f->object_class != NULL ? f->object_class->name : NULL);
-    sqlite3_bind_int64(q, 4, f->before_id);
-    sqlite3_bind_int(q, 5, f->limit);
+    sqlite_db_bind_filter(q, f);
     return sqlite_db_each(d, q, pass_sweep, &p, "read sweeps", why);
 }
 

@@ -21,12 +21,9 @@ static const char next_sql[] =
     " WHERE state = 'ready' AND account_id = ?1 AND product_id = ?2 AND object_class = ?3"
     " ORDER BY due_us LIMIT 1";
 static const char page_sql[] =
-    "SELECT " TASK_COLUMNS " FROM task WHERE id < ?4"
-    " AND (?1 IS NULL OR account_id = ?1) AND (?2 IS NULL OR product_id = ?2)"
-    " AND (?3 IS NULL OR object_class = ?3) AND (?5 IS NULL OR object_id = ?5)"
-    " AND (?6 >> CASE state WHEN 'ready' THEN 0 WHEN 'running' THEN 1 WHEN 'done' THEN 2"
-    "  WHEN 'skipped' THEN 3 ELSE 4 END) & 1"
-    " ORDER BY id DESC LIMIT ?7";
+    "SELECT " TASK_COLUMNS " FROM task WHERE" SQLITE_FITS " AND (?6 IS NULL OR object_id = ?6)"
+    " AND (?7 >> CASE state WHEN 'ready' THEN 0 WHEN 'running' THEN 1 WHEN 'done' THEN 2"
+    "  WHEN 'skipped' THEN 3 ELSE 4 END) & 1" SQLITE_PAGE;
 static const char insert_sql[] =
     "INSERT INTO task (due_us, called, again, asked, failures, created_us, updated_us,"
     " started_us, state, fingerprint, result, type, before, after, action, rule, reason,"
@@ -196,13 +193,9 @@ enum err sqlite_task_page(struct inbox *i, const struct inbox_filter *f, task_ro
     struct sqlite_db *d = (struct sqlite_db *)i;
     struct task_passing p = {fn, ctx};
     sqlite3_stmt *q = sqlite_db_statement(d, page_sql, why);
-    sqlite_db_bind_text(q, 1, f->account_id);
-    sqlite_db_bind_text(q, 2, f->product_id);
-    sqlite_db_bind_text(q, 3, f->object_class != NULL ? f->object_class->name : NULL);
-    sqlite3_bind_int64(q, 4, f->before_id);
-    sqlite_db_bind_text(q, 5, f->object_id);
-    sqlite3_bind_int64(q, 6, f->states);
-    sqlite3_bind_int(q, 7, f->limit);
+    sqlite_db_bind_filter(q, f);
+    sqlite_db_bind_text(q, 6, f->object_id);
+    sqlite3_bind_int64(q, 7, f->states);
     return sqlite_db_each(d, q, pass_task, &p, "read tasks", why);
 }
 

@@ -12,21 +12,20 @@ int64_t wall_s(int64_t at_us, int64_t now_us)
     return clk_second(clk_wall_us() - (now_us - at_us));
 }
 
-static int64_t left_ms(const struct task_row *t, int64_t now_us)
+int64_t left_ms(int64_t at_us, int64_t now_us)
 {
-    if ((t->state != TASK_READY && t->state != TASK_SKIPPED) || t->due_us <= now_us)
-        return 0;
-    return (t->due_us - now_us + 999) / 1000;
+    return at_us > now_us ? (at_us - now_us + 999) / 1000 : 0;
 }
 
 struct inbox_task task_of_row(const struct task_row *t, int64_t now_us)
 {
+    bool waits = t->state == TASK_READY || t->state == TASK_SKIPPED;
     struct inbox_task task = {.id = t->id,
                               .lease = lease_of(INBOX_TASK, t->id, &t->lease),
                               .object_class = t->object_class,
                               .state = t->state,
                               .called = t->called,
-                              .due_ms = left_ms(t, now_us),
+                              .due_ms = waits ? left_ms(t->due_us, now_us) : 0,
                               .asked = t->asked,
                               .failures = t->failures,
                               .created_s = wall_s(t->created_us, now_us),

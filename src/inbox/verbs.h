@@ -22,6 +22,8 @@ enum err wait_for_holder(struct inbox *i, uint64_t heard, int64_t until, struct 
 
 /* A time of the backend's clock in UTC, for people. */
 int64_t wall_s(int64_t at_us, int64_t now_us);
+/* ... from now on, rounded up; 0 if it has passed. */
+int64_t left_ms(int64_t at_us, int64_t now_us);
 
 struct inbox_task task_of_row(const struct task_row *t, int64_t now_us);
 struct inbox_lease lease_of(enum inbox_kind kind, int64_t id, const struct lease_row *l);

@@ -17,6 +17,7 @@ base_sources = \
 	src/base/rql_print.c \
 	src/base/rql_priv.h src/base/rql_scan.c src/base/rql_scan.h src/base/rql_value.c \
 	src/base/secret.c src/base/secret.h \
+	src/base/systemd.c src/base/systemd.h \
 	src/base/utf8.c src/base/utf8.h \
 	src/base/yamlx.c src/base/yamlx.h src/base/yamlx_json.c src/base/yamlx_priv.h
 
@@ -116,19 +117,22 @@ processors_sources = \
 	src/processors/validation.c src/processors/validation.h
 
 tasks_sources = \
+	src/tasks/accounts.c src/tasks/accounts.h \
 	src/tasks/backoff.c src/tasks/backoff.h \
 	src/tasks/fingerprint.c src/tasks/fingerprint.h \
+	src/tasks/hold.c src/tasks/hold.h \
 	src/tasks/mark.c src/tasks/mark.h \
 	src/tasks/object_task.c src/tasks/object_task.h \
 	src/tasks/queues.c src/tasks/queues.h \
+	src/tasks/snapshot.c src/tasks/snapshot.h \
 	src/tasks/sweep.c src/tasks/sweep.h \
-	src/tasks/work.c src/tasks/work.h
+	src/tasks/work.c src/tasks/work.h \
+	src/tasks/workers.c src/tasks/workers.h
 
 web_sources = \
 	src/web/answer.c src/web/answer.h \
 	src/web/hook.c src/web/hook.h \
-	src/web/pool.c src/web/pool.h \
-	src/web/snapshot.c src/web/snapshot.h
+	src/web/pool.c src/web/pool.h
 
 noinst_LIBRARIES += libconnect-webhook.a
 libconnect_webhook_a_SOURCES = \
@@ -158,14 +162,20 @@ connect_webhook_SOURCES = \
 	src/cmd/policy_form.c src/cmd/policy_form.h \
 	src/cmd/poll.c \
 	src/cmd/send.c \
+	src/cmd/service.c src/cmd/service.h \
 	src/cmd/signing.c src/cmd/signing.h \
+	src/cmd/summary.c src/cmd/summary.h \
 	src/cmd/table.c src/cmd/table.h \
 	src/cmd/token.c \
-	src/cmd/version.c
+	src/cmd/version.c \
+	src/cmd/worker.c
 connect_webhook_LDADD = $(archive_libs)
 
 sbin_PROGRAMS += connect-webhook.fcgi
-connect_webhook_fcgi_SOURCES = src/cmd/cmd.c src/cmd/cmd.h src/cmd/handler.c
+connect_webhook_fcgi_SOURCES = \
+	src/cmd/cmd.c src/cmd/cmd.h \
+	src/cmd/handler.c \
+	src/cmd/service.c src/cmd/service.h
 connect_webhook_fcgi_LDADD = $(archive_libs)
 
 # Runs the programs that are policies. It needs nothing of the libraries, and links none.

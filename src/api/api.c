@@ -27,6 +27,12 @@ static enum err make_authorization(const struct secret *key, struct secret **ret
     return e == ERR_OK ? e : why_set(why, e, "the API key: %s", err_text(e));
 }
 
+static bool take_share(void *ctx, int64_t per_s, int64_t *ret_turns, int64_t *ret_wait_ms)
+{
+    const struct api *a = ctx;
+    return a->commons->take(a->commons->ctx, a->account_id, per_s, ret_turns, ret_wait_ms);
+}
+
 static enum err fill(struct api *a, const struct conf_account *account,
                      const struct api_limits *limits, struct why *why)
 {
@@ -37,7 +43,7 @@ static enum err fill(struct api *a, const struct conf_account *account,
                                    .answer_max = limits->answer_max};
     a->account_id = strdup(account->id);
     a->url = strdup(account->api_url);
-    a->rate = rate_new(account->rate_limit);
+    a->rate = rate_new(account->rate_limit, a->commons != NULL ? take_share : NULL, a);
     a->backoff_min_ms = limits->backoff_min_ms > 0 ? limits->backoff_min_ms : API_BACKOFF_MIN;
     a->backoff_max_ms = limits->backoff_max_ms > 0 ? limits->backoff_max_ms : API_BACKOFF_MAX;
     if (a->account_id == NULL || a->url == NULL || a->rate == NULL)
@@ -47,12 +53,13 @@ static enum err fill(struct api *a, const struct conf_account *account,
 }
 
 enum err api_new(const struct conf_account *account, const struct api_limits *limits,
-                 struct api **ret, struct why *why)
+                 const struct api_commons *commons, struct api **ret, struct why *why)
 {
     static const struct api_limits usual = {0};
     struct api *a = calloc(1, sizeof *a);
     if (a == NULL)
         return why_no_memory(why);
+    a->commons = commons;
     enum err e = fill(a, account, limits != NULL ? limits : &usual, why);
     if (e != ERR_OK) {
         api_free(a);

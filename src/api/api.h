@@ -42,17 +42,41 @@ struct api_limits {
     size_t answer_max; /* bytes of one answer; HTTP_ANSWER_MAX */
 };
 
-/* The key of the account must be loaded: "SU-...:..." with or without the word ApiKey. `limits` may
- * be NULL. */
+/*
+ * What those who call for an account, in all programs, have in common. Any thread asks and tells,
+ * and may have to wait for it.
+ */
+struct api_commons {
+    void *ctx;
+    /* Of the `per_s` calls of this second, some: *ret_calls, 0 if none is left for *ret_wait_ms.
+     * False: nobody knows. */
+    bool (*take)(void *ctx, const char *account_id, int64_t per_s, int64_t *ret_calls,
+                 int64_t *ret_wait_ms);
+    /* A call has come to: ERR_OK, for an answer that shows that Connect serves the account; why it
+     * does not (ERR_HTTP_AUTH, ERR_HTTP_THROTTLED with what was asked for, ERR_HTTP_SERVER of a
+     * gateway, ERR_NETWORK, ERR_TIMEOUT, ERR_TLS). What says neither is not told. */
+    void (*came_to)(void *ctx, const char *account_id, enum err e, int64_t retry_after_s);
+};
+
+/* The key of the account must be loaded: "SU-...:..." with or without the word ApiKey. `limits` and
+ * `commons` (borrowed) may be NULL. */
 enum err api_new(const struct conf_account *account, const struct api_limits *limits,
-                 struct api **ret, struct why *why);
+                 const struct api_commons *commons, struct api **ret, struct why *why);
 void api_free(struct api *a);
 void api_stop(struct api *a); /* end calls under way with ERR_STOPPED; any thread */
 
-/* One call under one deadline, and what it came to; all but the first two is filled in, whatever
+/* Whether what changes something may still be sent; asked as late as can be. */
+struct api_fence {
+    bool (*holds)(void *ctx);
+    void *ctx;
+};
+
+/* One call under one deadline, and what it came to; all but the first four is filled in, whatever
  * happens. A function's return is `result.err`. */
 struct api_call {
     int64_t deadline;    /* clk_mono_ms */
+    int64_t patience_ms; /* for a halt to end, and for further tries: 0 is up to the deadline */
+    const struct api_fence *fence; /* NULL: there is none. ERR_FENCED: it did not hold */
     struct buf *trace;   /* if not NULL, each request that is sent is noted in it, as far as it
                             has room: {"method":..,"path":..,"status":..,"error_code":..}, ... */
     int status;          /* HTTP status, 0 if there was none */

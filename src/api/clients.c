@@ -19,16 +19,19 @@ struct client {
 };
 
 struct clients {
+    const struct api_commons *commons;
     pthread_mutex_t lock; /* guards what follows */
     struct client *first;
     bool stopped;
 };
 
-struct clients *clients_new(void)
+struct clients *clients_new(const struct api_commons *commons)
 {
     struct clients *c = calloc(1, sizeof *c);
-    if (c != NULL)
-        pthread_mutex_init(&c->lock, NULL);
+    if (c == NULL)
+        return NULL;
+    c->commons = commons;
+    pthread_mutex_init(&c->lock, NULL);
     return c;
 }
 
@@ -92,7 +95,7 @@ static enum err find_or_make(struct clients *c, const struct conf_account *a, st
     struct client *one = calloc(1, sizeof *one);
     if (one == NULL)
         return why_no_memory(why);
-    enum err e = api_new(a, NULL, &one->api, why);
+    enum err e = api_new(a, NULL, c->commons, &one->api, why);
     if (e != ERR_OK) {
         free(one);
         return e;

@@ -18,8 +18,8 @@
 
 struct clients;
 
-/* NULL: out of memory. */
-struct clients *clients_new(void);
+/* `commons` is borrowed; NULL: nobody else calls. NULL: out of memory. */
+struct clients *clients_new(const struct api_commons *commons);
 /* When every client has been given back. NULL is fine. */
 void clients_free(struct clients *c);
 /* End all calls under way, and those to come: for a stop that cannot wait. */

@@ -113,27 +113,48 @@ static void halt_account(struct api *a, int64_t retry_after_s)
     rate_halt(a->rate, clk_mono_ms() + ms);
 }
 
+/* What a call came to says something of the account, unless it is one object's trouble, or ours. */
+static void tell_others(const struct api *a, enum err e, const struct api_call *call)
+{
+    bool is_trouble = e == ERR_NETWORK || e == ERR_TIMEOUT || e == ERR_TLS || e == ERR_HTTP_AUTH ||
+                      e == ERR_HTTP_THROTTLED || (e == ERR_HTTP_SERVER && call->status != 500);
+    if (a->commons == NULL || (!is_trouble && (call->status == 0 || call->status == 500)))
+        return;
+    a->commons->came_to(a->commons->ctx, a->account_id, is_trouble ? e : ERR_OK,
+                        call->result.retry_after_s);
+}
+
+/* The moment that a call which begins now has patience until. */
+static int64_t patience_of(const struct api_call *call)
+{
+    return call->patience_ms > 0 ? clk_earlier(call->deadline, clk_mono_ms() + call->patience_ms)
+                                 : call->deadline;
+}
+
 static enum err wait_for_turn(struct api *a, struct api_call *call, const char *method,
                               const char *path)
 {
     int64_t left_ms = 0;
     int path_len = (int)strcspn(path, "?");
-    enum err e = rate_take(a->rate, call->deadline, &left_ms);
+    enum err e = rate_take(a->rate, call->deadline, patience_of(call), &left_ms);
     if (e == ERR_OK)
         return ERR_OK;
     if (e == ERR_HTTP_THROTTLED)
         call->result.retry_after_s = (left_ms + 999) / 1000;
     return result_set(&call->result, e, "%s %.*s: not sent: %s", method, path_len, path,
                       e == ERR_HTTP_THROTTLED ? "Connect asked us to slow down, for longer than "
-                                                "this call has time"
+                                                "this call waits"
                       : e == ERR_TIMEOUT      ? "no turn within the rate limit before the deadline"
                                               : err_text(e));
 }
 
 void exchange_begin(struct api_call *call)
 {
-    *call = (struct api_call){
-        .deadline = call->deadline, .trace = call->trace, .result = RESULT_NONE};
+    *call = (struct api_call){.deadline = call->deadline,
+                              .patience_ms = call->patience_ms,
+                              .fence = call->fence,
+                              .trace = call->trace,
+                              .result = RESULT_NONE};
 }
 
 static enum err send_request(struct api *a, struct api_call *call, const char *method,
@@ -163,19 +184,26 @@ static enum err send_request(struct api *a, struct api_call *call, const char *m
             .body = body != NULL ? text.data : NULL,
             .body_len = text.len,
             .deadline = call->deadline};
+        if (call->fence != NULL && strcmp(method, "GET") != 0) {
+            r.may_send = call->fence->holds;
+            r.may_send_ctx = call->fence->ctx;
+        }
         call->result.err = e = http_call(a->http, &r, &answer, &call->sent, &call->result.why);
     }
     sodium_memzero(text.data, text.len); /* parameters may be passwords */
     buf_free(&text);
     buf_free(&url);
-    if (e != ERR_OK)
+    if (e != ERR_OK) {
+        tell_others(a, e, call);
         return e;
+    }
 
     call->status = answer.status;
     call->result.retry_after_s = answer.retry_after_s;
     e = map_status(answer.status);
     if (e == ERR_HTTP_THROTTLED)
         halt_account(a, answer.retry_after_s);
+    tell_others(a, e, call);
     if (e == ERR_OK) {
         *ret_answer = answer;
         return ERR_OK;
@@ -269,13 +297,14 @@ static int64_t backoff_ms(const struct api *a, int try)
 enum err exchange_get(struct api *a, struct api_call *call, const char *path,
                       struct http_response *ret_answer)
 {
+    int64_t patience = patience_of(call);
     for (int try = 0;; try++) {
         enum err e = exchange(a, call, "GET", path, NULL, ret_answer);
         if (!of_the_moment(e) || try + 1 == API_GET_TRIES)
             return e;
         /* After a 429 the account is halted, and the next try waits for its turn besides. */
         int64_t again = clk_mono_ms() + backoff_ms(a, try);
-        if (again >= call->deadline)
+        if (again >= patience)
             return e;
         if (rate_sleep(a->rate, again) != ERR_OK)
             return result_set(&call->result, ERR_STOPPED, "GET: %s", err_text(ERR_STOPPED));

@@ -17,6 +17,7 @@ struct api {
     struct secret *authorization; /* the whole header */
     struct http *http;
     struct rate *rate;
+    const struct api_commons *commons; /* NULL: nobody else calls for the account */
     int64_t backoff_min_ms, backoff_max_ms;
 };
 

@@ -13,11 +13,16 @@ struct rate {
     pthread_cond_t changed;
     bool stopped;
     int64_t halted_until;
+    rate_share_fn *share; /* NULL: nobody else calls */
+    void *share_ctx;
+    bool sharing;         /* somebody is at it, for all */
+    int64_t shared;       /* turns that are left */
+    int64_t shared_until; /* ... in a second that ends then */
     size_t n, oldest;
     int64_t turns[]; /* when the last `n` calls began or are to begin, a ring */
 };
 
-struct rate *rate_new(int64_t per_s)
+struct rate *rate_new(int64_t per_s, rate_share_fn *share, void *ctx)
 {
     size_t n = per_s > 0 ? (size_t)per_s : 0;
     if (n > SIZE_MAX / (2 * sizeof(int64_t)))
@@ -26,6 +31,8 @@ struct rate *rate_new(int64_t per_s)
     if (r == NULL)
         return NULL;
     r->n = n;
+    r->share = n > 0 ? share : NULL;
+    r->share_ctx = ctx;
     for (size_t i = 0; i < n; i++)
         r->turns[i] = INT64_MIN / 2;
     clk_cond_init(&r->changed);
@@ -48,14 +55,46 @@ static int64_t next_turn(const struct rate *r, int64_t now)
     int64_t turn = r->halted_until > now ? r->halted_until : now;
     if (r->n > 0 && r->turns[r->oldest] + WINDOW_MS > turn)
         turn = r->turns[r->oldest] + WINDOW_MS;
+    if (r->share != NULL && r->shared == 0 && r->shared_until > turn)
+        turn = r->shared_until;
     return turn;
+}
+
+/* Have turns to take, or a second to wait for the end of. Unlocks meanwhile. */
+static void take_share(struct rate *r)
+{
+    int64_t turns = 0, wait_ms = 0;
+    r->sharing = true;
+    pthread_mutex_unlock(&r->lock);
+    int64_t begun = clk_mono_ms();
+    bool known = r->share(r->share_ctx, (int64_t)r->n, &turns, &wait_ms);
+    pthread_mutex_lock(&r->lock);
+    r->sharing = false;
+    r->shared = known ? turns : (int64_t)r->n;
+    r->shared_until = begun + (known ? wait_ms : WINDOW_MS);
+    pthread_cond_broadcast(&r->changed);
+}
+
+/* Is there a turn of those that are shared? */
+static bool has_share(const struct rate *r, int64_t now)
+{
+    return r->share == NULL || (r->shared > 0 && r->shared_until > now);
+}
+
+static void spend(struct rate *r, int64_t now)
+{
+    if (r->n == 0)
+        return;
+    r->turns[r->oldest] = now;
+    r->oldest = (r->oldest + 1) % r->n;
+    r->shared -= r->share != NULL;
 }
 
 /*
  * Turns are not booked ahead: whoever wakes looks again. So a halt that begins meanwhile holds
  * for all who wait, and who gives up leaves no gap.
  */
-enum err rate_take(struct rate *r, int64_t deadline, int64_t *ret_left_ms)
+enum err rate_take(struct rate *r, int64_t deadline, int64_t patience, int64_t *ret_left_ms)
 {
     enum err e = ERR_OK;
     pthread_mutex_lock(&r->lock);
@@ -63,15 +102,23 @@ enum err rate_take(struct rate *r, int64_t deadline, int64_t *ret_left_ms)
         int64_t now = clk_mono_ms(), turn = next_turn(r, now);
         if (r->stopped) {
             e = ERR_STOPPED;
+        } else if (r->halted_until > clk_earlier(deadline, patience)) {
+            e = ERR_HTTP_THROTTLED;
+            *ret_left_ms = r->halted_until - now;
         } else if (turn > deadline) {
-            e = r->halted_until > deadline ? ERR_HTTP_THROTTLED : ERR_TIMEOUT;
+            e = ERR_TIMEOUT;
             *ret_left_ms = turn - now;
         } else if (turn > now) {
             clk_cond_wait(&r->changed, &r->lock, turn);
             continue;
-        } else if (r->n > 0) {
-            r->turns[r->oldest] = now;
-            r->oldest = (r->oldest + 1) % r->n;
+        } else if (!has_share(r, now)) {
+            if (r->sharing)
+                clk_cond_wait(&r->changed, &r->lock, deadline);
+            else
+                take_share(r);
+            continue;
+        } else {
+            spend(r, now);
         }
         break;
     }

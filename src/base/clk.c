@@ -19,6 +19,13 @@ int64_t clk_mono_ms(void)
     return read_clock(CLOCK_MONOTONIC, 1000);
 }
 
+int64_t clk_boot_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 int64_t clk_wall_s(void)
 {
     return read_clock(CLOCK_REALTIME, 1);

@@ -384,6 +384,32 @@ static void set_request(CURL *easy, const struct http_request *r)
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, get ? 0L : 1L);
 }
 
+/* To connect may take long, and whoever was to send may have lost the right to meanwhile. An older
+ * libcurl cannot ask so late. */
+#if LIBCURL_VERSION_NUM >= 0x075000
+static int on_connected(void *ctx, char *our_ip, char *ip, int our_port, int port)
+{
+    const struct http_request *r = ctx;
+    (void)our_ip;
+    (void)ip;
+    (void)our_port;
+    (void)port;
+    return r->may_send == NULL || r->may_send(r->may_send_ctx) ? CURL_PREREQFUNC_OK
+                                                               : CURL_PREREQFUNC_ABORT;
+}
+#endif
+
+static void set_last_word(CURL *easy, const struct http_request *r)
+{
+#if LIBCURL_VERSION_NUM >= 0x075000
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, (void *)r);
+#else
+    (void)easy;
+    (void)r;
+#endif
+}
+
 static void set_answer(CURL *easy, struct call *c)
 {
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -446,6 +472,8 @@ static enum err map_code(CURLcode code, const struct call *c)
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_CRL_BADFILE:
         return ERR_TLS;
+    case CURLE_ABORTED_BY_CALLBACK:
+        return ERR_FENCED;
     case CURLE_UNSUPPORTED_PROTOCOL: /* the URL was checked: the answer was not HTTP */
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
@@ -482,6 +510,8 @@ static enum err drive(struct http *h, struct slot *s, struct call *c, int64_t de
         return why_set(why, ERR_NETWORK, "the answer broke off in its header");
     if (e == ERR_TOO_BIG)
         return why_set(why, e, "the answer is larger than allowed");
+    if (e == ERR_FENCED)
+        return why_set(why, e, "not sent: %s", err_text(e));
     return e == ERR_OK ? e
                        : why_set(why, e, "%s",
                                  c->trouble[0] != '\0' ? c->trouble : curl_easy_strerror(result));
@@ -505,6 +535,7 @@ static enum err call_on(struct http *h, struct slot *s, const struct http_reques
         return why_no_memory(why);
     set_limits(h, s->easy);
     set_request(s->easy, r);
+    set_last_word(s->easy, r);
     set_answer(s->easy, c);
     curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER, headers);
 
@@ -515,7 +546,7 @@ static enum err call_on(struct http *h, struct slot *s, const struct http_reques
         e = why_set(why, ERR_IO, "%s", curl_multi_strerror(code));
     } else {
         e = drive(h, s, c, own < r->deadline ? own : r->deadline, why);
-        *sent = may_have_been_seen(s->easy);
+        *sent = e != ERR_FENCED && may_have_been_seen(s->easy);
         if (e == ERR_OK) {
             long status = 0;
             curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -538,6 +569,8 @@ enum err http_call(struct http *h, const struct http_request *request,
     enum err e = check_request(request, why);
     if (e == ERR_OK && clk_left_ms(request->deadline) == 0)
         e = why_set(why, ERR_TIMEOUT, "no time left to begin");
+    if (e == ERR_OK && request->may_send != NULL && !request->may_send(request->may_send_ctx))
+        e = why_set(why, ERR_FENCED, "not sent: %s", err_text(ERR_FENCED));
     struct slot *s = NULL;
     if (e == ERR_OK && (s = slot_take(h)) == NULL)
         e = why_no_memory(why);

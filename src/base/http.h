@@ -48,6 +48,10 @@ struct http_request {
     const char *body;                      /* NULL for none */
     size_t body_len;
     int64_t deadline; /* clk_mono_ms; CLK_NEVER for the client's time-out alone */
+    /* Asked at the last moment, when the connection stands: if it says no, nothing is sent. NULL:
+     * send. */
+    bool (*may_send)(void *ctx);
+    void *may_send_ctx;
 };
 
 struct http_response {
@@ -66,6 +70,7 @@ struct http_response {
  *     ERR_TLS      certificate not accepted                   ERR_TOO_BIG  answer over the ceiling
  *     ERR_STOPPED  http_stop()                                ERR_INVALID  URL or header
  *     ERR_HTTP_ANSWER  not HTTP                              ERR_IO  the machine
+ *     ERR_FENCED   may_send() said no
  *
  * *ret_sent (may be NULL) says, also on failure, whether the server may have seen the request:
  * false is a promise that it did not.

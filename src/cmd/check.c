@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "cmd/table.h"
 #include "conf/conf.h"
-#include "web/snapshot.h"
+#include "tasks/snapshot.h"
 
 #define PRINT_MAX (16 * 1024 * 1024) /* bytes of a printed configuration */
 
@@ -68,7 +68,7 @@ static int print_text(const struct cmd *self, const struct conf *conf)
 static enum err bring_to_life(struct conf *conf, struct why *why)
 {
     struct snapshots *snapshots;
-    enum err e = snapshots_new(conf, &snapshots, why);
+    enum err e = snapshots_new(conf, NULL, &snapshots, why);
     if (e == ERR_OK)
         snapshots_free(snapshots);
     return e;

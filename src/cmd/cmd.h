@@ -20,6 +20,7 @@
 /* In the order in which --help shows them. */
 #define CMD_LIST(X) \
     X(check)        \
+    X(worker)       \
     X(poll)         \
     X(policy)       \
     X(token)        \

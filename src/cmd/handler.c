@@ -6,26 +6,17 @@
  * configuration, secrets and rules, and opens the log file again; what does not load changes
  * nothing.
  */
-#include <inttypes.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sodium.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/clk.h"
 #include "base/http.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "cmd/cmd.h"
-#include "conf/conf.h"
-#include "inbox/inbox.h"
-#include "tasks/queues.h"
+#include "cmd/service.h"
 #include "transport/cgi.h"
 #include "transport/fcgi.h"
 #include "web/hook.h"
@@ -35,14 +26,9 @@
 #define UNAVAILABLE_TIMEOUT  30000         /* ms */
 
 struct program {
-    const char *conf_path;
-    struct conf *conf; /* as it was at the start: what a reload cannot change is as it says */
-    struct inbox *inbox;
+    struct service service;
     struct hook *hook;
     struct fcgi *fcgi;
-    sigset_t signals; /* that the signal thread waits for */
-    atomic_bool over; /* for the signal thread: main() is done with it */
-    _Atomic int64_t stop_timeout_ms;
 };
 
 /* One connection costs one descriptor. */
@@ -55,43 +41,13 @@ static void raise_limits(void)
     }
 }
 
-static struct log_options log_options(const struct conf *conf)
-{
-    return (struct log_options){conf->log.level, conf->log.format, conf->log.file};
-}
-
-/* ---------------------------------------------------------------------- stages */
-
-static enum err open_log(const struct conf *conf, struct why *why)
-{
-    const struct log_options o = log_options(conf);
-    return log_open(&o, why);
-}
-
-static enum err open_inbox(const struct conf *conf, struct inbox **ret, struct why *why)
-{
-    const struct inbox_options o = {.url = conf->inbox.url,
-                                    .lock_timeout_ms = conf->inbox.lock_timeout_ms,
-                                    .max_wal = conf->inbox.max_wal};
-    int64_t count = 0;
-    enum err e = inbox_open(&o, ret, why);
-    if (e == ERR_OK)
-        e = inbox_recover(*ret, &count, why);
-    if (count > 0)
-        log_warn("%" PRId64 " sweeps and objects of programs that have died are due again", count);
-    return e;
-}
-
 /* All that stands between the transport and the disk, each on what was opened before it. */
 static enum err open_stages(struct program *p, struct why *why)
 {
-    enum err e = conf_load(p->conf_path, CONF_CHECK, &p->conf, why);
+    struct service *s = &p->service;
+    enum err e = service_open(s, why);
     if (e == ERR_OK)
-        e = open_log(p->conf, why);
-    if (e == ERR_OK)
-        e = open_inbox(p->conf, &p->inbox, why);
-    if (e == ERR_OK)
-        e = hook_new(p->conf, p->inbox, &p->hook, why);
+        e = hook_new(s->conf, s->inbox, s->snapshots, s->need == CONF_FOR_CGI, &p->hook, why);
     return e;
 }
 
@@ -99,8 +55,7 @@ static enum err open_stages(struct program *p, struct why *why)
 static void close_stages(struct program *p)
 {
     hook_free(p->hook);
-    inbox_close(p->inbox);
-    conf_unref(p->conf);
+    service_close(&p->service);
 }
 
 /* ------------------------------------------------------------------------- CGI */
@@ -111,7 +66,8 @@ static int serve_cgi(struct program *p)
     struct why why;
     enum err e = open_stages(p, &why);
     if (e == ERR_OK) {
-        o = (struct cgi_options){(size_t)p->conf->web.max_body, p->conf->web.request_timeout_ms};
+        const struct conf *conf = p->service.conf;
+        o = (struct cgi_options){(size_t)conf->web.max_body, conf->web.request_timeout_ms};
         e = cgi_run(&o, hook_handle, p->hook);
     } else {
         log_error("%s", why.text);
@@ -130,139 +86,72 @@ static struct fcgi_limits limits(const struct conf *conf)
                                 .stop_timeout_ms = conf->web.stop_timeout_ms};
 }
 
-static void warn_of_fixed(const struct program *p, const struct conf *fresh)
+static void on_reload(void *ctx, const struct conf *fresh)
 {
-    struct buf names;
-    buf_init(&names, WHY_MAX);
-    conf_fixed_changes(p->conf, fresh, &names);
-    if (names.len > 0)
-        log_warn("%s: what differs cannot be changed while the program runs, and takes effect when "
-                 "it is started again: %s",
-                 p->conf_path, names.data);
-    buf_free(&names);
+    const struct program *p = ctx;
+    const struct fcgi_limits l = limits(fresh);
+    fcgi_set_limits(p->fcgi, &l);
 }
 
-/* All of it or nothing: what may fail is prepared first, and the last step that may is the hook's.
- */
-static void reload(struct program *p)
+static void on_stop(void *ctx)
 {
-    struct conf *conf = NULL;
-    struct log_sink *sink = NULL;
-    struct why why;
-    enum err e = conf_load(p->conf_path, CONF_CHECK, &conf, &why);
-    if (e == ERR_OK) {
-        const struct log_options o = log_options(conf);
-        e = log_prepare(&o, &sink, &why);
-    }
-    if (e == ERR_OK)
-        e = hook_reload(p->hook, conf, &why);
-    if (e == ERR_OK) {
-        const struct fcgi_limits l = limits(conf);
-        log_use(sink);
-        fcgi_set_limits(p->fcgi, &l);
-        p->stop_timeout_ms = conf->web.stop_timeout_ms;
-        log_info("configuration %s reloaded", p->conf_path);
-        warn_of_fixed(p, conf);
-    } else {
-        struct why rotated;
-        log_discard(sink);
-        if (log_reopen(&rotated) != ERR_OK) /* the file may have been rotated all the same */
-            log_error("%s; the old file stays open", rotated.text);
-        log_error("%s; the old configuration stays", why.text);
-    }
-    conf_unref(conf);
+    const struct program *p = ctx;
+    fcgi_stop(p->fcgi);
 }
 
-/* The next signal, or 0 when the deadline has come first. */
-static int next_signal(const struct program *p, int64_t deadline)
+static enum err open_fcgi(struct program *p, struct why *why)
 {
-    for (;;) {
-        int left = clk_left_ms(deadline);
-        const struct timespec wait = {left / 1000, left % 1000 * 1000000L};
-        int signal = sigtimedwait(&p->signals, NULL, &wait);
-        if (signal > 0)
-            return signal;
-        if (left == 0)
-            return 0;
-    }
+    const struct conf *conf = p->service.conf;
+    const struct fcgi_options o = {
+        .listen = conf->web.listen,
+        .group = conf->web.group,
+        .mode = (unsigned)conf->web.mode,
+        .loops = (int)conf->web.threads,
+        .limits = limits(conf),
+    };
+    enum err e = fcgi_open(&o, &p->fcgi, why);
+    const char *address;
+    for (size_t n = 0; e == ERR_OK && (address = fcgi_address(p->fcgi, n)) != NULL; n++)
+        log_info("connect-webhook %s: listening at %s", PACKAGE_VERSION, address);
+    return e;
 }
 
-/*
- * Waits for signals, so that nothing is ever done inside a signal handler. A stop gives calls three
- * quarters of its time to come to their end; what then still waits for Connect is cut off, so that
- * the last quarter is left to answer it.
- */
-static void *signals_main(void *arg)
-{
-    struct program *p = arg;
-    bool stopping = false;
-    int64_t cut_off = CLK_NEVER;
-    for (;;) {
-        int signal = next_signal(p, cut_off);
-        if (signal == SIGUSR2) { /* anybody may send it; it means something if main() did */
-            if (p->over)
-                return NULL;
-        } else if (signal == SIGHUP) {
-            reload(p);
-        } else if (!stopping) {
-            log_info("stopping: what was begun is answered first");
-            stopping = true;
-            cut_off = clk_mono_ms() + p->stop_timeout_ms * 3 / 4;
-            fcgi_stop(p->fcgi);
-        } else {
-            log_warn("%s: calls under way to Connect are cut off",
-                     signal == 0 ? "the time to stop is nearly over" : "second signal to stop");
-            cut_off = CLK_NEVER;
-            hook_stop(p->hook);
-        }
-    }
-}
-
+/* Until a stop. ERR_TIMEOUT: it was not heeded in time. */
 static enum err run_fcgi(struct program *p, struct why *why)
 {
-    pthread_t signals;
-    int error = pthread_create(&signals, NULL, signals_main, p);
-    if (error != 0)
-        return why_set(why, ERR_NOMEM, "thread: %s", strerror(error));
+    struct service *s = &p->service;
     enum err e = fcgi_run(p->fcgi, hook_handle, p->hook);
     if (e != ERR_OK)
         why_set(why, e, "stop: %s; calls still under way are left to Connect's retry", err_text(e));
-    p->over = true;
-    pthread_kill(signals, SIGUSR2);
-    pthread_join(signals, NULL);
+    workers_stop(s->workers);
+    if (e == ERR_OK && (e = workers_wait(s->workers, s->stop_by)) != ERR_OK)
+        why_set(why, e, "stop: %s; objects still worked on are left to the next start",
+                err_text(e));
     return e;
 }
 
 static int serve_fcgi(struct program *p)
 {
+    struct service *s = &p->service;
     struct why why;
     enum err e = open_stages(p, &why);
+    if (e == ERR_OK)
+        e = open_fcgi(p, &why);
     if (e == ERR_OK) {
-        const struct conf *conf = p->conf;
-        p->stop_timeout_ms = conf->web.stop_timeout_ms;
-        struct fcgi_options o = {
-            .listen = conf->web.listen,
-            .group = conf->web.group,
-            .mode = (unsigned)conf->web.mode,
-            .loops = (int)conf->web.threads,
-            .limits = limits(conf),
-        };
-        e = fcgi_open(&o, &p->fcgi, &why);
+        const struct workers_options o = {.count = -1};
+        e = service_start_workers(s, &o, &why);
     }
-    if (e == ERR_OK) {
-        const char *address;
-        for (size_t n = 0; (address = fcgi_address(p->fcgi, n)) != NULL; n++)
-            log_info("connect-webhook %s: listening at %s", PACKAGE_VERSION, address);
+    if (e == ERR_OK)
+        e = service_listen(s, &why);
+    if (e == ERR_OK)
         e = run_fcgi(p, &why);
-        /* Handlers may still run, and what they use must stay: the process itself must go. */
-        if (e == ERR_TIMEOUT) {
-            log_error("%s", why.text);
-            _exit(EXIT_FAILURE);
-        }
-        fcgi_close(p->fcgi);
-    }
     if (e != ERR_OK)
         log_error("%s", why.text);
+    /* Handlers may still run, and what they use must stay: the process itself must go. */
+    if (e == ERR_TIMEOUT)
+        _exit(EXIT_FAILURE);
+    service_deafen(s);
+    fcgi_close(p->fcgi);
     close_stages(p);
     return e == ERR_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -271,29 +160,18 @@ static int serve_fcgi(struct program *p)
 
 static int serve(const char *config, bool cgi)
 {
-    struct program p = {.conf_path = conf_path(config)};
+    struct program p = {
+        .service = {.conf_path = conf_path(config), .need = cgi ? CONF_FOR_CGI : CONF_FOR_FCGI}};
     struct why why;
-    /* A peer that has gone and a limit on the size of files are errors of write(); SIGUSR1 and,
-     * below, SIGUSR2 mean nothing to us. */
-    static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGUSR1};
-    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
-        signal(ignored[i], SIG_IGN);
+    p.service.on_stop = on_stop;
+    p.service.on_reload = on_reload;
+    p.service.ctx = &p;
+    service_block_signals(cgi);
     raise_limits();
     secret_guard_process();
     if (sodium_init() < 0 || http_global_init(&why) != ERR_OK) {
         log_error("the libraries do not start");
         return EXIT_FAILURE;
-    }
-    if (cgi) {
-        signal(SIGUSR2, SIG_IGN);
-    } else {
-        /* Before any thread exists, so that all of them inherit it. */
-        sigemptyset(&p.signals);
-        sigaddset(&p.signals, SIGTERM);
-        sigaddset(&p.signals, SIGINT);
-        sigaddset(&p.signals, SIGHUP);
-        sigaddset(&p.signals, SIGUSR2);
-        pthread_sigmask(SIG_BLOCK, &p.signals, NULL);
     }
     int status = cgi ? serve_cgi(&p) : serve_fcgi(&p);
     http_global_free();

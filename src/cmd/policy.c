@@ -196,7 +196,7 @@ static enum err load_account(struct setup *s, const struct conf_webhook *w, stru
 {
     if (!w->policy.session || w->account->api_key.value == NULL)
         return ERR_OK;
-    s->clients = clients_new();
+    s->clients = clients_new(NULL);
     return s->clients != NULL ? clients_get(s->clients, w->account, &s->api, why)
                               : why_no_memory(why);
 }

@@ -8,9 +8,11 @@
 
 #include "base/clk.h"
 #include "base/log.h"
+#include "cmd/summary.h"
 #include "cmd/table.h"
 #include "conf/conf.h"
 #include "inbox/inbox.h"
+#include "tasks/accounts.h"
 #include "tasks/work.h"
 
 struct options {
@@ -143,18 +145,16 @@ static void print_summary(const struct round *r, bool dry_run)
 {
     const struct work_summary *sum = &r->sum;
     int64_t objects = work_objects(sum);
+    struct outcomes outcomes;
     fprintf(stderr, "%zu queue%s", r->queues, r->queues == 1 ? "" : "s");
     if (objects == 0)
         fprintf(stderr, "%s\n", r->failed ? ", and not all could be read" : ": nothing to do");
     else
-        fprintf(stderr,
-                ", %" PRId64 " object%s: %" PRId64 " done, %" PRId64 " skipped, %" PRId64
-                " to be asked about again, %" PRId64 " to be tried again, %" PRId64
-                " dead, %" PRId64 " held by others, %" PRId64 " not begun%s\n",
-                objects, objects == 1 ? "" : "s", sum->ended[OUTCOME_DONE],
-                sum->ended[OUTCOME_SKIP], sum->ended[OUTCOME_RESCHEDULE], sum->ended[OUTCOME_RETRY],
-                sum->ended[OUTCOME_REJECT], sum->ended[OUTCOME_BUSY], sum->left,
-                dry_run ? " (dry run: nothing was changed)" : "");
+        fputs(", ", stderr);
+    for (int o = 0; o < OUTCOME__COUNT; o++)
+        outcomes.ended[o] = sum->ended[o];
+    if (objects > 0)
+        outcomes_print(stderr, &outcomes, sum->left, dry_run);
 }
 
 /* ------------------------------------------------------------------------- the round */
@@ -208,8 +208,10 @@ static int poll_with(const struct cmd *self, struct conf *c, const struct option
 {
     const struct inbox_options inbox_options = {.url = c->inbox.url,
                                                 .lock_timeout_ms = c->inbox.lock_timeout_ms,
-                                                .max_wal = c->inbox.max_wal};
+                                                .max_wal = c->inbox.max_wal,
+                                                .max_backlog = c->inbox.max_backlog};
     struct inbox *inbox = NULL;
+    struct accounts *accounts = NULL;
     struct clients *clients = NULL;
     struct spawner *spawner = NULL;
     struct queues *queues = NULL;
@@ -220,7 +222,9 @@ static int poll_with(const struct cmd *self, struct conf *c, const struct option
     enum err e = open_log(c, &why);
     if (e == ERR_OK)
         e = inbox_open(&inbox_options, &inbox, &why);
-    if (e == ERR_OK && ((clients = clients_new()) == NULL || (spawner = spawner_new(NULL)) == NULL))
+    if (e == ERR_OK && ((accounts = accounts_new(inbox, c)) == NULL ||
+                        (clients = clients_new(accounts_commons(accounts))) == NULL ||
+                        (spawner = spawner_new(NULL)) == NULL))
         e = why_no_memory(&why);
     if (e == ERR_OK)
         e = queues_new(c, clients, spawner, &queues, &why);
@@ -228,6 +232,7 @@ static int poll_with(const struct cmd *self, struct conf *c, const struct option
     queues_free(queues);
     clients_free(clients);
     spawner_free(spawner);
+    accounts_free(accounts);
     inbox_close(inbox);
     return status;
 }

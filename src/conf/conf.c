@@ -59,6 +59,11 @@ void conf_unref(struct conf *c)
     free(o);
 }
 
+bool conf_queues(const struct conf *c, bool cgi)
+{
+    return c->processing.mode == MODE_QUEUE || (c->processing.mode == MODE_AUTO && !cgi);
+}
+
 const struct conf_webhook *conf_webhook(const struct conf *c, const char *id)
 {
     for (size_t i = 0; i < c->webhooks_count; i++)

@@ -129,6 +129,9 @@ enum conf_need {
     CONF_CHECK,            /* everything is loaded and checked: secrets, API keys */
     CONF_API_KEYS_AT_HAND, /* keys that cannot be read are left out: their value is NULL */
     CONF_NO_API_KEYS,      /* for a process that must not hold them */
+    CONF_FOR_CGI,  /* as CONF_CHECK, but for API keys that only other processes need: those of
+                      `connect-webhook worker` */
+    CONF_FOR_FCGI, /* ditto */
 };
 
 /* `-c FILE`, else $CONNECT_WEBHOOK_CONFIG, else the installed place. Static or borrowed. */
@@ -144,6 +147,10 @@ enum err conf_load(const char *path, enum conf_need need, struct conf **ret, str
 /* Take and give back a reference; any thread. */
 struct conf *conf_ref(struct conf *c);
 void conf_unref(struct conf *c); /* NULL is fine; wipes secrets with the last one */
+
+/* Are calls answered once they are stored, by a handler that is CGI or FastCGI? Else they are
+ * worked on while they wait. */
+bool conf_queues(const struct conf *c, bool cgi);
 
 /* NULL if there is none. Borrowed from the snapshot. */
 const struct conf_webhook *conf_webhook(const struct conf *c, const char *id);

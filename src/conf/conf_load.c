@@ -13,9 +13,25 @@
 
 /* ------------------------------------------------------------------ accounts */
 
+/* `processing` has been read before. */
+static bool needs_api_keys(const struct load *l)
+{
+    const struct conf *c = l->conf;
+    switch (l->need) {
+    case CONF_CHECK:
+        return true;
+    case CONF_FOR_CGI:
+        return !conf_queues(c, true);
+    case CONF_FOR_FCGI:
+        return !conf_queues(c, false) || c->processing.workers > 0;
+    default:
+        return false;
+    }
+}
+
 static enum err read_api_key(struct load *l, const struct yamlx_node *n, struct conf_secret *ret)
 {
-    enum err e = load_secret(l, n, l->need == CONF_CHECK, ret);
+    enum err e = load_secret(l, n, needs_api_keys(l), ret);
     if (e == ERR_OK && l->need == CONF_API_KEYS_AT_HAND &&
         secret_load(&ret->source, &ret->value, NULL) != ERR_OK)
         return ERR_OK;
@@ -191,7 +207,7 @@ static enum err need_folder(struct load *l, const struct yamlx_node *root, const
     const struct yamlx_node *n = group != NULL ? yamlx_get(group, name) : NULL;
     char folder[LOAD_PATH_MAX];
     struct stat st;
-    if (n == NULL || path[0] != '/' || l->need != CONF_CHECK ||
+    if (n == NULL || path[0] != '/' || !load_is_to_run(l) ||
         load_is_default(key_find(section, name), n))
         return ERR_OK;
     int len = snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path) + 1, path);

@@ -52,16 +52,16 @@ const struct key conf_keys[] = {
      "longest wait for another process"},
     {"inbox", "max_wal", KEY_SIZE, KEY_FIXED, AT(inbox.max_wal), "256MiB", MIB, 64 * GIB,
      "size of the write-ahead log above which calls are not stored"},
-    {"inbox", "max_backlog", KEY_INT, KEY_IDLE, AT(inbox.max_backlog), "1000000", 1, 1000000000,
+    {"inbox", "max_backlog", KEY_INT, KEY_FIXED, AT(inbox.max_backlog), "1000000", 1, 1000000000,
      "tasks above which sweeps make no more"},
     {"inbox", "retention", KEY_DURATION, KEY_IDLE, AT(inbox.retention_ms), "30d", HOURS,
      3650 * DAYS, "how long what is finished is kept"},
 
-    {"processing", "mode", KEY_MODE, 0, AT(processing.mode), "auto", 0, 0, "auto or inline"},
-    {"processing", "workers", KEY_INT, KEY_IDLE, AT(processing.workers), "4", 0, 256,
-     "threads that work on tasks in this process"},
-    {"processing", "poll_interval", KEY_DURATION, KEY_IDLE, AT(processing.poll_interval_ms), "15m",
-     0, 7 * DAYS, "pause between sweeps without a webhook; 0 is never"},
+    {"processing", "mode", KEY_MODE, 0, AT(processing.mode), "auto", 0, 0, "auto, queue or inline"},
+    {"processing", "workers", KEY_INT, 0, AT(processing.workers), "4", 0, 256,
+     "threads of the handler that work on what is due; 0: `connect-webhook worker` does"},
+    {"processing", "poll_interval", KEY_DURATION, 0, AT(processing.poll_interval_ms), "15m", 0,
+     7 * DAYS, "pause between sweeps without a call; 0 is never"},
     {"processing", "inline_deadline", KEY_DURATION, 0, AT(processing.inline_deadline_ms), "30s",
      SECONDS, HOURS, "after it a call begins no new object"},
     {"processing", "lease", KEY_DURATION, 0, AT(processing.lease_ms), "5m", 10 * SECONDS, DAYS,
@@ -384,11 +384,8 @@ enum err key_read(const struct key *k, const char *text, void *base, struct why 
         return ERR_OK;
     case KEY_MODE:
         word = word_index(mode_words, 3, text);
-        if (word == MODE_QUEUE)
-            return why_set(why, ERR_INVALID,
-                           "queue mode is not in this version: leave mode at auto, or say inline");
         if (word < 0)
-            return why_set(why, ERR_INVALID, "auto or inline is needed");
+            return why_set(why, ERR_INVALID, "auto, queue or inline is needed");
         *(enum conf_mode *)at = (enum conf_mode)word;
         return ERR_OK;
     case KEY_LISTEN:

@@ -112,9 +112,14 @@ bool load_is_default(const struct key *k, const struct yamlx_node *value)
            strcmp(text, k->otherwise) == 0;
 }
 
+bool load_is_to_run(const struct load *l)
+{
+    return l->need == CONF_CHECK || l->need == CONF_FOR_CGI || l->need == CONF_FOR_FCGI;
+}
+
 static void warn_if_idle(const struct load *l, const struct key *k, const struct yamlx_node *value)
 {
-    if (l->need == CONF_CHECK && (k->traits & KEY_IDLE) != 0 && !load_is_default(k, value))
+    if (load_is_to_run(l) && (k->traits & KEY_IDLE) != 0 && !load_is_default(k, value))
         log_warn("%s:%d: %s.%s has no effect in this version", l->file, yamlx_line(value),
                  k->section, k->name);
 }

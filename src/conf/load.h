@@ -48,6 +48,8 @@ enum err load_need_id(struct load *l, const char *section, const struct yamlx_no
 enum err load_count(struct load *l, const struct yamlx_node *n, const char *what, size_t max,
                     size_t *ret);
 
+/* Is it loaded by a program that is to run on it, or for one? */
+bool load_is_to_run(const struct load *l);
 /* Give a section's keys their defaults. */
 void load_defaults(const char *section, void *base);
 /* Is the value written as the key's default? */

@@ -16,6 +16,7 @@
 struct inbox {
     const struct inbox_backend *backend;
     struct lease_taker taker; /* of leases that are taken through it */
+    int64_t max_backlog;
 };
 
 /*
@@ -74,14 +75,16 @@ struct inbox_backend {
     enum err (*task_get)(struct inbox *i, int64_t id, struct task_row *ret, struct why *why);
     enum err (*task_put)(struct inbox *i, struct task_row *t, struct why *why);
     /* Of those that are ready, of one account and rank, or of one queue, that which is due first.
-     */
-    enum err (*task_first)(struct inbox *i, const char *account_id, int rank, struct task_row *ret,
-                           struct why *why);
+     * Of an account, what has been ready since `fresh_us` or later is left out. */
+    enum err (*task_first)(struct inbox *i, const char *account_id, int rank, int64_t fresh_us,
+                           struct task_row *ret, struct why *why);
     enum err (*task_next)(struct inbox *i, const struct inbox_queue *q, struct task_row *ret,
                           struct why *why);
     /* As sweep_page(). */
     enum err (*task_page)(struct inbox *i, const struct inbox_filter *f, task_row_fn *fn, void *ctx,
                           struct why *why);
+    /* How many are ready. */
+    enum err (*backlog)(struct inbox *i, int64_t *ret, struct why *why);
     enum err (*attempt_add)(struct inbox *i, const struct attempt_row *a, struct why *why);
     /* The last INBOX_ATTEMPTS_KEPT, the oldest first. */
     enum err (*attempt_each)(struct inbox *i, int64_t task_id, attempt_row_fn *fn, void *ctx,
@@ -90,6 +93,7 @@ struct inbox_backend {
     /* What is held: the ids of sweeps and tasks, `max` of each kind at most, behind `after`. */
     enum err (*held)(struct inbox *i, enum inbox_kind kind, int64_t after, int64_t *ret, size_t max,
                      size_t *ret_count, struct why *why);
+    /* ... of one account, by this program. */
     enum err (*held_count)(struct inbox *i, const char *account_id, int64_t *ret, struct why *why);
 
     /* The first account behind `after`, in the order of ids. A put() makes one that is new. */

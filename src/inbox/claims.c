@@ -1,5 +1,6 @@
 /* claims.c - what is due next, of whom; who waits for it; what nobody holds any more. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/array.h"
 #include "base/clk.h"
@@ -22,8 +23,9 @@ struct candidate {
 };
 
 struct choosing {
-    int64_t workers, lease_ms;
+    const struct inbox_claim_terms *terms;
     bool just_look; /* hold nothing */
+    bool sweeps_wait;
     int64_t now_us;
     struct candidate *list; /* owned */
     size_t count, cap;
@@ -45,28 +47,38 @@ static void consider(struct choosing *c, struct candidate *best, enum inbox_kind
     }
 }
 
+/* Who waits for the call that has told of it goes first. */
+static int64_t sweep_due(const struct choosing *c, const struct sweep_row *s)
+{
+    int64_t due_us = sweep_row_due(s), grace_us = s->failures == 0 ? c->terms->grace_ms * 1000 : 0;
+    if (c->sweeps_wait)
+        return ROW_NEVER;
+    return due_us == s->poll_us || due_us > c->now_us ? due_us : due_us + grace_us;
+}
+
 static enum err look_at_account(struct inbox *i, struct choosing *c, const struct account_row *a,
                                 struct candidate *best, struct why *why)
 {
+    int64_t fresh_us = c->now_us - c->terms->grace_ms * 1000;
     enum err e = i->backend->held_count(i, a->account_id, &best->held, why);
     for (int rank = 0; e == ERR_OK && rank < ROW_RANKS && best->rank == ROW_RANKS; rank++) {
         struct sweep_row s;
         struct task_row t = {.id = 0};
         e = i->backend->sweep_first(i, a->account_id, rank, &s, why);
         if (e == ERR_OK)
-            consider(c, best, INBOX_SWEEP, s.id, rank, sweep_row_due(&s));
+            consider(c, best, INBOX_SWEEP, s.id, rank, sweep_due(c, &s));
         if (e == ERR_OK || e == ERR_NOT_FOUND)
-            e = i->backend->task_first(i, a->account_id, rank, &t, why);
+            e = i->backend->task_first(i, a->account_id, rank, fresh_us, &t, why);
         if (e == ERR_OK)
             consider(c, best, INBOX_TASK, t.id, rank, t.due_us);
         if (e == ERR_NOT_FOUND)
             e = ERR_OK;
     }
-    best->has_work = best->held > 0 || best->rank < ROW_RANKS;
     if (a->halted_until_us > c->now_us && best->rank < ROW_RANKS) {
         c->later_us = clk_earlier(c->later_us, a->halted_until_us);
         best->rank = ROW_RANKS;
     }
+    best->has_work = best->held > 0 || best->rank < ROW_RANKS;
     return e;
 }
 
@@ -95,10 +107,11 @@ static const struct candidate *choose(const struct choosing *c)
     int64_t accounts = 0;
     for (size_t n = 0; n < c->count; n++)
         accounts += c->list[n].has_work;
-    int64_t share = accounts > 0 && c->workers / accounts > 1 ? c->workers / accounts : 1;
+    int64_t workers = c->terms->workers;
+    int64_t share = accounts > 0 && workers / accounts > 1 ? workers / accounts : 1;
     for (size_t n = 0; n < c->count; n++) {
         const struct candidate *one = &c->list[n];
-        if (one->rank == ROW_RANKS || (c->workers > 0 && one->held >= share))
+        if (one->rank == ROW_RANKS || (workers > 0 && one->held >= share))
             continue;
         if (best == NULL || one->rank < best->rank ||
             (one->rank == best->rank && one->due_us < best->due_us))
@@ -107,18 +120,52 @@ static const struct candidate *choose(const struct choosing *c)
     return best;
 }
 
-static enum err hold(struct inbox *i, struct choosing *c, const struct candidate *one,
-                     struct why *why)
+static void take_event(void *ctx, const struct inbox_delivery *d)
+{
+    struct inbox_claimed *claimed = ctx;
+    claimed->event = strndup(d->claims, d->claims_len);
+}
+
+static enum err read_event(struct inbox *i, const struct sweep_row *s, struct inbox_claimed *ret,
+                           struct why *why)
+{
+    const struct inbox_filter last = {.before_id = s->delivery_id + 1,
+                                      .limit = 1,
+                                      .account_id = s->account_id,
+                                      .product_id = s->product_id,
+                                      .object_class = s->object_class};
+    return s->delivery_id > 0 ? i->backend->delivery_page(i, &last, take_event, ret, why) : ERR_OK;
+}
+
+static enum err hold_sweep(struct inbox *i, struct choosing *c, int64_t id, struct why *why)
+{
+    struct sweep_row s;
+    enum err e = i->backend->sweep_get(i, id, &s, why);
+    if (e == ERR_OK)
+        e = sweep_hold(i, &s, c->terms->lease_ms, &c->claimed.sweep, why);
+    return e == ERR_OK && s.for_call ? read_event(i, &s, &c->claimed, why) : e;
+}
+
+static enum err hold_task(struct inbox *i, struct choosing *c, int64_t id, struct why *why)
 {
     struct sweep_row s;
     struct task_row t;
-    c->claimed.kind = one->kind;
-    if (one->kind == INBOX_SWEEP) {
-        enum err e = i->backend->sweep_get(i, one->id, &s, why);
-        return e == ERR_OK ? sweep_hold(i, &s, c->lease_ms, &c->claimed.sweep, why) : e;
-    }
-    enum err e = i->backend->task_get(i, one->id, &t, why);
-    return e == ERR_OK ? task_hold(i, &t, c->lease_ms, &c->claimed.task, why) : e;
+    enum err e = i->backend->task_get(i, id, &t, why);
+    if (e == ERR_OK)
+        e = task_hold(i, &t, c->terms->lease_ms, &c->claimed.task, why);
+    if (e != ERR_OK || !t.called)
+        return e;
+    const struct inbox_queue q = {t.account_id, t.product_id, t.object_class};
+    e = sweep_of_queue(i, &q, &s, why);
+    return e == ERR_OK ? read_event(i, &s, &c->claimed, why) : e;
+}
+
+enum err backlog_full(struct inbox *i, bool *ret, struct why *why)
+{
+    int64_t count = 0;
+    enum err e = i->max_backlog > 0 ? i->backend->backlog(i, &count, why) : ERR_OK;
+    *ret = i->max_backlog > 0 && count >= i->max_backlog;
+    return e;
 }
 
 static enum err claim(struct inbox *i, void *work, struct why *why)
@@ -126,45 +173,69 @@ static enum err claim(struct inbox *i, void *work, struct why *why)
     struct choosing *c = work;
     c->now_us = i->backend->now_us(i);
     c->later_us = ROW_NEVER;
-    enum err e = look_at_all(i, c, why);
+    enum err e = backlog_full(i, &c->sweeps_wait, why);
+    if (e == ERR_OK)
+        e = look_at_all(i, c, why);
     const struct candidate *best = e == ERR_OK ? choose(c) : NULL;
     c->is_due = best != NULL;
-    if (c->is_due && !c->just_look)
-        e = hold(i, c, best, why);
+    if (c->is_due && !c->just_look) {
+        c->claimed.kind = best->kind;
+        e = best->kind == INBOX_SWEEP ? hold_sweep(i, c, best->id, why)
+                                      : hold_task(i, c, best->id, why);
+    }
     free(c->list);
     c->list = NULL;
     c->count = c->cap = 0;
     return e;
 }
 
-enum err inbox_claim(struct inbox *i, int64_t workers, int64_t lease_ms, struct inbox_claimed *ret,
-                     struct why *why)
+enum err inbox_claim(struct inbox *i, const struct inbox_claim_terms *terms,
+                     struct inbox_claimed *ret, struct why *why)
 {
-    struct choosing c = {.workers = workers, .lease_ms = lease_ms};
+    struct choosing c = {.terms = terms};
     enum err e = i->backend->transact(i, claim, &c, why);
-    if (e != ERR_OK)
-        return e;
-    if (!c.is_due)
-        return why_set(why, ERR_NOT_FOUND, "nothing is due");
-    *ret = c.claimed;
-    return ERR_OK;
+    if (e == ERR_OK && !c.is_due)
+        e = why_set(why, ERR_NOT_FOUND, "nothing is due");
+    if (e == ERR_OK)
+        *ret = c.claimed;
+    else
+        free(c.claimed.event);
+    return e;
 }
 
-enum err inbox_wait(struct inbox *i, int64_t workers, int64_t deadline, struct why *why)
+static bool is_stopped(const struct inbox_claim_terms *terms)
 {
-    struct choosing c = {.workers = workers, .just_look = true};
+    return terms->stop != NULL && *terms->stop;
+}
+
+/* Why there is nothing to claim before *ret_until (clk_mono_ms); ERR_OK: there is. */
+static enum err look(struct inbox *i, const struct inbox_claim_terms *terms, int64_t *ret_until,
+                     struct why *why)
+{
+    struct choosing c = {.terms = terms, .just_look = true};
+    enum err e = i->backend->transact(i, claim, &c, why);
+    if (e != ERR_OK || c.is_due)
+        return e;
+    int64_t now = clk_mono_ms();
+    *ret_until = now + LOOK_AGAIN_MS;
+    if (c.later_us != ROW_NEVER)
+        *ret_until = clk_earlier(*ret_until, now + (c.later_us - c.now_us) / 1000 + 1);
+    return ERR_NOT_FOUND;
+}
+
+enum err inbox_wait(struct inbox *i, const struct inbox_claim_terms *terms, int64_t deadline,
+                    struct why *why)
+{
     for (;;) {
         uint64_t heard = i->backend->heard(i);
-        enum err e = i->backend->transact(i, claim, &c, why);
-        if (e != ERR_OK || c.is_due)
+        int64_t until;
+        if (is_stopped(terms))
+            return why_set(why, ERR_STOPPED, "inbox: %s", err_text(ERR_STOPPED));
+        enum err e = look(i, terms, &until, why);
+        if (e != ERR_NOT_FOUND)
             return e;
-        int64_t now = clk_mono_ms(), until = clk_earlier(deadline, now + LOOK_AGAIN_MS);
-        if (c.later_us != ROW_NEVER)
-            until = clk_earlier(until, now + (c.later_us - c.now_us) / 1000 + 1);
-        e = i->backend->wait(i, heard, until);
-        if (e == ERR_TIMEOUT && clk_mono_ms() < deadline)
-            continue;
-        if (e != ERR_OK)
+        e = i->backend->wait(i, heard, clk_earlier(until, deadline));
+        if (e == ERR_STOPPED || (e == ERR_TIMEOUT && clk_mono_ms() >= deadline))
             return why_set(why, e, "inbox: %s", err_text(e));
     }
 }

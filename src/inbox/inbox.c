@@ -43,6 +43,7 @@ enum err inbox_open(const struct inbox_options *options, struct inbox **ret, str
         enum err e = backends[i]->open(options, options->url + len + 1, ret, why);
         if (e == ERR_OK) {
             (*ret)->backend = backends[i];
+            (*ret)->max_backlog = options->max_backlog;
             lease_taker_init(&(*ret)->taker);
         }
         return e;
@@ -114,9 +115,10 @@ enum err transact_with_lease(struct inbox *i, const struct inbox_lease *lease, i
     return e;
 }
 
-struct inbox_lease lease_of(enum inbox_kind kind, int64_t id, const struct lease_row *l)
+struct inbox_lease lease_of(enum inbox_kind kind, int64_t id, const struct lease_row *l,
+                            int64_t until)
 {
-    struct inbox_lease lease = {.kind = kind, .id = id};
+    struct inbox_lease lease = {.kind = kind, .id = id, .until = until};
     memcpy(lease.token, l->token, sizeof lease.token);
     return lease;
 }

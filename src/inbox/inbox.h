@@ -14,6 +14,7 @@
 #ifndef INBOX_INBOX_H
 #define INBOX_INBOX_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,8 +30,9 @@ struct inbox;
 struct inbox_options {
     const char *url;         /* "sqlite:/var/lib/connect-webhook/inbox.db" */
     int64_t lock_timeout_ms; /* longest wait for another process */
-    int64_t max_wal; /* bytes of what was stored and not yet taken over into the database; past
-                        it nothing is appended */
+    int64_t max_wal;     /* bytes of what was stored and not yet taken over into the database; past
+                            it nothing is appended */
+    int64_t max_backlog; /* tasks that are ready, at which sweeps wait; 0: any number */
 };
 
 /* Opens or creates; refuses a schema that is newer than this program. *ret is owned. */
@@ -122,6 +124,7 @@ struct inbox_lease {
     enum inbox_kind kind;
     int64_t id; /* of the sweep or task */
     uint8_t token[INBOX_LEASE_LEN];
+    int64_t until; /* clk_boot_ms: as it was taken, nobody else has it before */
 };
 
 /* Still at work: the lease ends `lease_ms` from now. ERR_FENCED, ERR_STORE. */
@@ -225,8 +228,8 @@ struct inbox_found {
  * What a sweep has found, INBOX_FOUND_MAX at most: new objects are ready, those that have changed
  * are so again, and the others stay what they are. `retry_now`: what failed and
  * waits to be tried again is due, too; if it fails again, that is no failure more, for it came
- * early. `fn` is told what has become of each, in their order. ERR_FENCED, ERR_STORE: nothing was
- * added.
+ * early. `fn` is told what has become of each, in their order. ERR_FENCED, ERR_STORE, ERR_BUSY if
+ * the backlog is full: nothing was added.
  */
 enum err inbox_found(struct inbox *i, const struct inbox_lease *sweep,
                      const struct inbox_found *found, size_t count, bool retry_now,
@@ -243,12 +246,18 @@ enum err inbox_claim_task(struct inbox *i, const struct inbox_queue *q, int64_t 
 enum err inbox_await_task(struct inbox *i, const struct inbox_queue *q, const char *object_id,
                           int64_t deadline, struct inbox_task *ret, struct why *why);
 
+#define INBOX_FREES_MAX 6 /* classes */
+
 struct inbox_task_end {
     enum task_state state; /* any but running */
     int64_t after_ms;      /* ready: when it is due again; skipped: for how long it is so */
     bool failed;           /* counts as a failure */
     const struct inbox_story *story;
     const char *calls; /* what was asked of Connect: JSON, INBOX_CALLS_MAX at most; NULL: nothing */
+    /* Classes, NULL-terminated: this may have freed something in the queues of the same account and
+     * product. Their sweeps are due at once, and again 5 and 30 seconds later, for Connect takes
+     * its time. NULL: none. */
+    const struct object_class *const *frees;
 };
 /* An object that was found to be another while it was held is ready again, whatever it ended with.
  * ERR_FENCED, ERR_STORE. */
@@ -266,19 +275,33 @@ struct inbox_claimed {
     enum inbox_kind kind;
     struct inbox_sweep sweep; /* of a sweep */
     struct inbox_task task;   /* of a task */
+    char *event; /* the claims of the call that has told of the queue last, if one has led to this;
+                    NULL: none. Owned */
+};
+
+/* What may be claimed. */
+struct inbox_claim_terms {
+    int64_t workers; /* of this program, that share: each account with work has as many as there are
+                        for it, at least one; 0: there are no shares */
+    int64_t lease_ms;
+    int64_t grace_ms; /* what a call has just told of, or a sweep found, is left for so long to
+                         whoever works for the call that waits for it */
+    const atomic_bool *stop; /* for inbox_wait(), may be NULL: once it is true, inbox_notify() has
+                                it end with ERR_STOPPED */
 };
 
 /*
  * Hold what is due next of all queues: of tier configurations first, then of fulfillment requests,
  * then of the rest; of these, what has been due for longest. Left out are accounts that are halted,
- * and those that hold their share of `workers` already: as many as there are for each account with
- * work, at least one (0: there are no shares). ERR_NOT_FOUND: nothing.
+ * those that hold their share already, and sweeps while the backlog is full. ERR_NOT_FOUND:
+ * nothing.
  */
-enum err inbox_claim(struct inbox *i, int64_t workers, int64_t lease_ms, struct inbox_claimed *ret,
-                     struct why *why);
+enum err inbox_claim(struct inbox *i, const struct inbox_claim_terms *terms,
+                     struct inbox_claimed *ret, struct why *why);
 /* Wait until inbox_claim() may have something to give, whoever has put it there. ERR_TIMEOUT at
  * `deadline` (clk_mono_ms), ERR_STOPPED, ERR_STORE. */
-enum err inbox_wait(struct inbox *i, int64_t workers, int64_t deadline, struct why *why);
+enum err inbox_wait(struct inbox *i, const struct inbox_claim_terms *terms, int64_t deadline,
+                    struct why *why);
 /* End all waits of all processes, so that they look again. */
 void inbox_notify(struct inbox *i);
 

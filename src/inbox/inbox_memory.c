@@ -299,15 +299,16 @@ static const struct task_row *sooner(const struct task_row *best, const struct t
     return t->state == TASK_READY && (best == NULL || t->due_us < best->due_us) ? t : best;
 }
 
-static enum err task_first(struct inbox *i, const char *account_id, int rank, struct task_row *ret,
-                           struct why *why)
+static enum err task_first(struct inbox *i, const char *account_id, int rank, int64_t fresh_us,
+                           struct task_row *ret, struct why *why)
 {
     const struct table *t = &memory_of(i)->tasks;
     const struct task_row *best = NULL;
     (void)why;
     for (size_t n = 0; n < t->count; n++) {
         const struct task_row *one = t->list[n];
-        if (strcmp(one->account_id, account_id) == 0 && row_rank(one->object_class) == rank)
+        if (strcmp(one->account_id, account_id) == 0 && row_rank(one->object_class) == rank &&
+            !task_row_fresh(one, fresh_us))
             best = sooner(best, one);
     }
     return give_task(best, ret);
@@ -341,6 +342,16 @@ static enum err task_page(struct inbox *i, const struct inbox_filter *f, task_ro
         left--;
         fn(ctx, one);
     }
+    return ERR_OK;
+}
+
+static enum err backlog(struct inbox *i, int64_t *ret, struct why *why)
+{
+    const struct table *t = &memory_of(i)->tasks;
+    (void)why;
+    *ret = 0;
+    for (size_t n = 0; n < t->count; n++)
+        *ret += ((const struct task_row *)t->list[n])->state == TASK_READY;
     return ERR_OK;
 }
 
@@ -421,11 +432,13 @@ static enum err held_count(struct inbox *i, const char *account_id, int64_t *ret
     (void)why;
     for (size_t n = 0; n < m->sweeps.count; n++) {
         const struct sweep_row *s = m->sweeps.list[n];
-        count += lease_held(&s->lease) && strcmp(s->account_id, account_id) == 0;
+        count += lease_held(&s->lease) && strcmp(s->account_id, account_id) == 0 &&
+                 strcmp(s->lease.owner, i->taker.owner) == 0;
     }
     for (size_t n = 0; n < m->tasks.count; n++) {
         const struct task_row *t = m->tasks.list[n];
-        count += lease_held(&t->lease) && strcmp(t->account_id, account_id) == 0;
+        count += lease_held(&t->lease) && strcmp(t->account_id, account_id) == 0 &&
+                 strcmp(t->lease.owner, i->taker.owner) == 0;
     }
     *ret = count;
     return ERR_OK;
@@ -539,14 +552,14 @@ static struct delivery_row *add_delivery(struct memory *m, const struct delivery
     return NULL;
 }
 
-static enum err wake_sweep(struct inbox *i, const struct delivery *d, int64_t at_us,
-                           struct why *why)
+static enum err wake_sweep(struct inbox *i, const struct delivery_row *row, struct why *why)
 {
+    const struct delivery *d = &row->d;
     const struct inbox_queue q = {d->account_id, d->product_id, d->object_class};
     struct sweep_row s;
     if (sweep_find(i, &q, &s, why) != ERR_OK)
         sweep_row_init(&s, &q);
-    sweep_row_wake(&s, at_us);
+    sweep_row_wake(&s, row->id, row->stored_us);
     return sweep_put(i, &s, why);
 }
 
@@ -562,7 +575,7 @@ static enum err store(struct inbox *i, const struct delivery *d, struct inbox_re
     row->stored_us = now_us(i);
     ret->id = row->id;
     ret->seen = row->seen;
-    return d->state == DELIVERY_STORED ? wake_sweep(i, d, row->stored_us, &ret->why) : ERR_OK;
+    return d->state == DELIVERY_STORED ? wake_sweep(i, row, &ret->why) : ERR_OK;
 }
 
 static void append(struct inbox *i, const struct delivery *d, inbox_appended_fn *fn, void *ctx)
@@ -889,6 +902,7 @@ const struct inbox_backend inbox_backend_memory = {
     .task_first = task_first,
     .task_next = task_next,
     .task_page = task_page,
+    .backlog = backlog,
     .attempt_add = attempt_add,
     .attempt_each = attempt_each,
     .held = held,

@@ -28,6 +28,7 @@ const struct inbox_backend inbox_backend_sqlite = {
     .task_first = sqlite_task_first,
     .task_next = sqlite_task_next,
     .task_page = sqlite_task_page,
+    .backlog = sqlite_backlog,
     .attempt_add = sqlite_attempt_add,
     .attempt_each = sqlite_attempt_each,
     .held = sqlite_held,

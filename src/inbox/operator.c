@@ -176,7 +176,7 @@ static enum err replay(struct inbox *i, void *work, struct why *why)
         return why_set(why, e, "inbox: no delivery %lld", (long long)*id);
     if (e != ERR_OK)
         return e;
-    sweep_row_wake(&s, i->backend->now_us(i));
+    sweep_row_wake(&s, *id, i->backend->now_us(i));
     return i->backend->sweep_put(i, &s, why);
 }
 

@@ -25,30 +25,53 @@ int row_rank(const struct object_class *c)
 
 void sweep_row_init(struct sweep_row *s, const struct inbox_queue *q)
 {
-    *s = (struct sweep_row){
-        .object_class = q->object_class, .due_us = ROW_NEVER, .poll_us = ROW_NEVER};
+    *s = (struct sweep_row){.object_class = q->object_class,
+                            .due_us = ROW_NEVER,
+                            .poll_us = ROW_NEVER,
+                            .again_us = ROW_NEVER};
     snprintf(s->account_id, sizeof s->account_id, "%s", q->account_id);
     snprintf(s->product_id, sizeof s->product_id, "%s", q->product_id);
 }
 
 int64_t sweep_row_due(const struct sweep_row *s)
 {
-    return lease_held(&s->lease) ? ROW_NEVER : clk_earlier(s->due_us, s->poll_us);
+    if (lease_held(&s->lease))
+        return ROW_NEVER;
+    return clk_earlier(s->again_us, clk_earlier(s->due_us, s->poll_us));
 }
 
-void sweep_row_wake(struct sweep_row *s, int64_t now_us)
+void sweep_row_wake(struct sweep_row *s, int64_t delivery_id, int64_t now_us)
 {
     s->due_us = clk_earlier(s->due_us, now_us);
     s->called = true;
+    s->delivery_id = delivery_id;
+}
+
+/* Connect takes a while to make others pending: looks that come too early are made up for. */
+static const int64_t looks_ms[] = {0, 5000, 30000};
+
+static int64_t next_look(const struct sweep_row *s, int64_t after_us)
+{
+    for (size_t n = 0; n < sizeof looks_ms / sizeof *looks_ms; n++)
+        if (later(s->freed_us, looks_ms[n]) > after_us)
+            return later(s->freed_us, looks_ms[n]);
+    return ROW_NEVER;
+}
+
+void sweep_row_free(struct sweep_row *s, int64_t now_us)
+{
+    s->freed_us = now_us;
+    s->again_us = now_us;
 }
 
 void sweep_row_begin(struct sweep_row *s, int64_t now_us)
 {
-    s->for_call = s->called;
+    s->for_call = s->called || s->again_us <= now_us;
     s->called = false;
     s->started_us = now_us;
     s->due_us = ROW_NEVER;
     s->poll_us = ROW_NEVER;
+    s->again_us = s->freed_us > 0 ? next_look(s, now_us) : ROW_NEVER;
 }
 
 /* What it was for is not done. */
@@ -84,6 +107,11 @@ void sweep_row_lose(struct sweep_row *s, int64_t now_us)
 }
 
 /* -------------------------------------------------------------------------- tasks */
+
+bool task_row_fresh(const struct task_row *t, int64_t fresh_us)
+{
+    return t->due_us <= t->updated_us && t->due_us > fresh_us;
+}
 
 void task_row_init(struct task_row *t, const struct sweep_row *s, const char *object_id,
                    int64_t now_us)

@@ -20,12 +20,15 @@ struct sweep_row {
     int64_t id; /* 0: not stored yet */
     char account_id[OBJECT_ID_MAX], product_id[OBJECT_ID_MAX];
     const struct object_class *object_class;
-    int64_t due_us;  /* for a call, or after an error */
-    int64_t poll_us; /* for nothing else */
-    bool called;     /* a call is among what it is due for */
-    bool for_call;   /* ... is among what the running one is for */
+    int64_t due_us;   /* for a call, or after an error */
+    int64_t poll_us;  /* for nothing else */
+    int64_t again_us; /* for what may have been freed in it */
+    int64_t freed_us; /* ... when that was */
+    bool called;      /* a call is among what it is due for */
+    bool for_call;    /* ... is among what the running one is for */
     int64_t started_us, ended_us;
-    int64_t covered_us; /* what was stored until then has had its sweep */
+    int64_t covered_us;  /* what was stored until then has had its sweep */
+    int64_t delivery_id; /* the call that made it due last; 0: none */
     int64_t failures;
     char error[WHY_MAX];
     struct lease_row lease;
@@ -61,13 +64,17 @@ struct attempt_row {
 void sweep_row_init(struct sweep_row *s, const struct inbox_queue *q);
 /* When it can be claimed; ROW_NEVER while it is held. */
 int64_t sweep_row_due(const struct sweep_row *s);
-void sweep_row_wake(struct sweep_row *s, int64_t now_us);
+void sweep_row_wake(struct sweep_row *s, int64_t delivery_id, int64_t now_us);
+/* Something may have been freed in it. */
+void sweep_row_free(struct sweep_row *s, int64_t now_us);
 /* It is held, what was due is taken in. The caller takes the lease. */
 void sweep_row_begin(struct sweep_row *s, int64_t now_us);
 void sweep_row_end(struct sweep_row *s, const struct inbox_sweep_end *end, int64_t now_us);
 /* Its runner is gone. */
 void sweep_row_lose(struct sweep_row *s, int64_t now_us);
 
+/* Has it been ready since it was found, and no longer than since `fresh_us`? */
+bool task_row_fresh(const struct task_row *t, int64_t fresh_us);
 void task_row_init(struct task_row *t, const struct sweep_row *s, const char *object_id,
                    int64_t now_us);
 /* A sweep has found it. True: that has changed something. */

@@ -78,7 +78,9 @@ static enum err store(struct sqlite_db *db, struct sqlite_item *item, struct why
     if (e == ERR_NOT_FOUND)
         e = insert(db, a, now_us, why);
     const struct inbox_queue q = {d->account_id, d->product_id, d->object_class};
-    return e == ERR_OK && d->state == DELIVERY_STORED ? sqlite_sweep_wake(db, &q, now_us, why) : e;
+    return e == ERR_OK && d->state == DELIVERY_STORED
+               ? sqlite_sweep_wake(db, &q, a->id, now_us, why)
+               : e;
 }
 
 static void tell_receipt(struct sqlite_item *item)

@@ -150,6 +150,20 @@ static const char *const ladder[] = {
     "  calls TEXT NOT NULL"
     ") STRICT;"
     "CREATE INDEX attempt_task ON attempt (task_id);",
+
+    /* How many tasks are ready is counted as they become so, for it is asked of each claim. */
+    "ALTER TABLE sweep ADD COLUMN again_us INTEGER NOT NULL DEFAULT 9223372036854775807;"
+    "ALTER TABLE sweep ADD COLUMN freed_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sweep ADD COLUMN delivery_id INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE backlog (ready INTEGER NOT NULL) STRICT;"
+    "INSERT INTO backlog SELECT count(*) FROM task WHERE state = 'ready';"
+    "CREATE TRIGGER task_made AFTER INSERT ON task WHEN new.state = 'ready'"
+    " BEGIN UPDATE backlog SET ready = ready + 1; END;"
+    "CREATE TRIGGER task_changed AFTER UPDATE OF state ON task"
+    " WHEN (old.state = 'ready') <> (new.state = 'ready')"
+    " BEGIN UPDATE backlog SET ready = ready + (new.state = 'ready') - (old.state = 'ready'); END;"
+    "CREATE TRIGGER task_forgotten AFTER DELETE ON task WHEN old.state = 'ready'"
+    " BEGIN UPDATE backlog SET ready = ready - 1; END;",
 };
 #define SCHEMA_VERSION ((int)(sizeof ladder / sizeof *ladder))
 

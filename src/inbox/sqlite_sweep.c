@@ -5,29 +5,33 @@
 #include "inbox/sqlite_db.h"
 #include "inbox/sqlite_work.h"
 
-#define SWEEP_COLUMNS                                                              \
-    "id, account_id, product_id, object_class, due_us, poll_us, called, for_call," \
-    " started_us, ended_us, covered_us, failures, error, lease, lease_until_us, lease_owner"
+#define SWEEP_COLUMNS                                                                             \
+    "id, account_id, product_id, object_class, due_us, poll_us, called, for_call,"                \
+    " started_us, ended_us, covered_us, failures, again_us, freed_us, delivery_id, error, lease," \
+    " lease_until_us, lease_owner"
 #define SWEEP_OF_QUEUE " account_id = ?1 AND product_id = ?2 AND object_class = ?3"
 
 static const char find_sql[] = "SELECT " SWEEP_COLUMNS " FROM sweep WHERE" SWEEP_OF_QUEUE;
 static const char get_sql[] = "SELECT " SWEEP_COLUMNS " FROM sweep WHERE id = ?1";
 static const char first_sql[] = "SELECT " SWEEP_COLUMNS " FROM sweep"
                                 " WHERE account_id = ?1 AND rank = ?2 AND lease_until_us = 0"
-                                " ORDER BY min(due_us, poll_us) LIMIT 1";
+                                " ORDER BY min(due_us, poll_us, again_us) LIMIT 1";
 static const char page_sql[] = "SELECT " SWEEP_COLUMNS " FROM sweep WHERE" SQLITE_FITS SQLITE_PAGE;
 static const char insert_sql[] =
     "INSERT INTO sweep (due_us, poll_us, called, for_call, started_us, ended_us, covered_us,"
-    " failures, error, lease, lease_until_us, lease_owner,"
+    " failures, again_us, freed_us, delivery_id, error, lease, lease_until_us, lease_owner,"
     " account_id, product_id, object_class, rank)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
+    "  ?19)";
 static const char update_sql[] =
     "UPDATE sweep SET due_us = ?1, poll_us = ?2, called = ?3, for_call = ?4, started_us = ?5,"
-    " ended_us = ?6, covered_us = ?7, failures = ?8, error = ?9, lease = ?10,"
-    " lease_until_us = ?11, lease_owner = ?12 WHERE id = ?13";
+    " ended_us = ?6, covered_us = ?7, failures = ?8, again_us = ?9, freed_us = ?10,"
+    " delivery_id = ?11, error = ?12, lease = ?13, lease_until_us = ?14, lease_owner = ?15"
+    " WHERE id = ?16";
 
 /* Nothing changes where it is due already, for a call. */
-static const char wake_sql[] = "UPDATE sweep SET due_us = min(due_us, ?4), called = 1"
+static const char wake_sql[] = "UPDATE sweep SET due_us = min(due_us, ?4), called = 1,"
+                               " delivery_id = ?5"
                                " WHERE" SWEEP_OF_QUEUE " AND (due_us > ?4 OR called = 0)";
 
 static void read_sweep(sqlite3_stmt *row, struct sweep_row *s)
@@ -41,11 +45,14 @@ static void read_sweep(sqlite3_stmt *row, struct sweep_row *s)
                             .started_us = sqlite3_column_int64(row, 8),
                             .ended_us = sqlite3_column_int64(row, 9),
                             .covered_us = sqlite3_column_int64(row, 10),
-                            .failures = sqlite3_column_int64(row, 11)};
+                            .failures = sqlite3_column_int64(row, 11),
+                            .again_us = sqlite3_column_int64(row, 12),
+                            .freed_us = sqlite3_column_int64(row, 13),
+                            .delivery_id = sqlite3_column_int64(row, 14)};
     sqlite_db_text(row, 1, s->account_id, sizeof s->account_id);
     sqlite_db_text(row, 2, s->product_id, sizeof s->product_id);
-    sqlite_db_text(row, 12, s->error, sizeof s->error);
-    sqlite_db_lease(row, 13, &s->lease);
+    sqlite_db_text(row, 15, s->error, sizeof s->error);
+    sqlite_db_lease(row, 16, &s->lease);
 }
 
 struct sweep_reading {
@@ -125,23 +132,24 @@ enum err sqlite_sweep_put(struct inbox *i, struct sweep_row *s, struct why *why)
     sqlite3_stmt *q = sqlite_db_statement(d, s->id == 0 ? insert_sql : update_sql, why);
     sqlite_db_awake(d)->transaction = 0; /* it may be held now */
     const int64_t numbers[] = {s->due_us,     s->poll_us,  s->called,     s->for_call,
-                               s->started_us, s->ended_us, s->covered_us, s->failures};
+                               s->started_us, s->ended_us, s->covered_us, s->failures,
+                               s->again_us,   s->freed_us, s->delivery_id};
     sqlite_db_bind_ints(q, 1, numbers, sizeof numbers / sizeof *numbers);
-    sqlite_db_bind_text(q, 9, s->error);
-    sqlite_db_bind_lease(q, 10, &s->lease);
+    sqlite_db_bind_text(q, 12, s->error);
+    sqlite_db_bind_lease(q, 13, &s->lease);
     if (s->id == 0) {
-        sqlite_db_bind_text(q, 13, s->account_id);
-        sqlite_db_bind_text(q, 14, s->product_id);
-        sqlite_db_bind_text(q, 15, s->object_class->name);
-        sqlite3_bind_int(q, 16, row_rank(s->object_class));
+        sqlite_db_bind_text(q, 16, s->account_id);
+        sqlite_db_bind_text(q, 17, s->product_id);
+        sqlite_db_bind_text(q, 18, s->object_class->name);
+        sqlite3_bind_int(q, 19, row_rank(s->object_class));
     } else {
-        sqlite3_bind_int64(q, 13, s->id);
+        sqlite3_bind_int64(q, 16, s->id);
     }
     return sqlite_db_put_row(d, q, &s->id, "keep a sweep", why);
 }
 
-static enum err begin_sweep(struct sqlite_db *d, const struct inbox_queue *queue, int64_t now_us,
-                            struct why *why)
+static enum err begin_sweep(struct sqlite_db *d, const struct inbox_queue *queue,
+                            int64_t delivery_id, int64_t now_us, struct why *why)
 {
     struct inbox *i = (struct inbox *)d;
     struct sweep_row s;
@@ -149,7 +157,7 @@ static enum err begin_sweep(struct sqlite_db *d, const struct inbox_queue *queue
     if (e != ERR_NOT_FOUND)
         return e; /* it is due already */
     sweep_row_init(&s, queue);
-    sweep_row_wake(&s, now_us);
+    sweep_row_wake(&s, delivery_id, now_us);
     sqlite_db_tells(d);
     return sqlite_sweep_put(i, &s, why);
 }
@@ -162,8 +170,8 @@ static bool is_awake(const struct sqlite_awake *a, uint64_t transaction,
 }
 
 /* Many calls of one transaction tell of the same queue. */
-enum err sqlite_sweep_wake(struct sqlite_db *d, const struct inbox_queue *queue, int64_t now_us,
-                           struct why *why)
+enum err sqlite_sweep_wake(struct sqlite_db *d, const struct inbox_queue *queue,
+                           int64_t delivery_id, int64_t now_us, struct why *why)
 {
     uint64_t failures, transaction = sqlite_db_transaction(d, &failures);
     struct sqlite_awake *awake = sqlite_db_awake(d);
@@ -172,9 +180,10 @@ enum err sqlite_sweep_wake(struct sqlite_db *d, const struct inbox_queue *queue,
     sqlite3_stmt *q = sqlite_db_statement(d, wake_sql, why);
     sqlite_db_bind_queue(q, queue);
     sqlite3_bind_int64(q, 4, now_us);
+    sqlite3_bind_int64(q, 5, delivery_id);
     enum err e = sqlite_db_run(d, q, "wake a sweep", why);
     if (e == ERR_OK && sqlite_db_changes(d) == 0)
-        e = begin_sweep(d, queue, now_us, why);
+        e = begin_sweep(d, queue, delivery_id, now_us, why);
     else
         sqlite_db_tells(d);
     awake->transaction = transaction;

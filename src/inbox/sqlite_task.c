@@ -15,7 +15,8 @@ static const char find_sql[] = "SELECT " TASK_COLUMNS " FROM task"
 static const char get_sql[] = "SELECT " TASK_COLUMNS " FROM task WHERE id = ?1";
 static const char first_sql[] =
     "SELECT " TASK_COLUMNS " FROM task"
-    " WHERE state = 'ready' AND account_id = ?1 AND rank = ?2 ORDER BY due_us LIMIT 1";
+    " WHERE state = 'ready' AND account_id = ?1 AND rank = ?2"
+    " AND (due_us > updated_us OR due_us <= ?3) ORDER BY due_us LIMIT 1";
 static const char next_sql[] =
     "SELECT " TASK_COLUMNS " FROM task INDEXED BY task_queue"
     " WHERE state = 'ready' AND account_id = ?1 AND product_id = ?2 AND object_class = ?3"
@@ -124,13 +125,14 @@ enum err sqlite_task_get(struct inbox *i, int64_t id, struct task_row *ret, stru
     return one_task(d, q, ret, why);
 }
 
-enum err sqlite_task_first(struct inbox *i, const char *account_id, int rank, struct task_row *ret,
-                           struct why *why)
+enum err sqlite_task_first(struct inbox *i, const char *account_id, int rank, int64_t fresh_us,
+                           struct task_row *ret, struct why *why)
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, first_sql, why);
     sqlite_db_bind_text(q, 1, account_id);
     sqlite3_bind_int(q, 2, rank);
+    sqlite3_bind_int64(q, 3, fresh_us);
     return one_task(d, q, ret, why);
 }
 
@@ -211,6 +213,15 @@ static const char each_attempt_sql[] =
     "SELECT task_id, started_us, ended_us, result, reason, calls FROM attempt"
     " WHERE task_id = ?1 ORDER BY id";
 
+static const char backlog_sql[] = "SELECT ready FROM backlog";
+
+enum err sqlite_backlog(struct inbox *i, int64_t *ret, struct why *why)
+{
+    struct sqlite_db *d = (struct sqlite_db *)i;
+    return sqlite_db_step(d, sqlite_db_statement(d, backlog_sql, why), ret, 1, "count the backlog",
+                          why);
+}
+
 enum err sqlite_attempt_add(struct inbox *i, const struct attempt_row *a, struct why *why)
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
@@ -264,8 +275,10 @@ static const char held_tasks_sql[] =
     "SELECT id FROM task INDEXED BY task_held WHERE state = 'running' AND id > ?1"
     " ORDER BY id LIMIT ?2";
 static const char held_count_sql[] =
-    "SELECT (SELECT count(*) FROM task WHERE state = 'running' AND account_id = ?1)"
-    " + (SELECT count(*) FROM sweep WHERE lease_until_us <> 0 AND account_id = ?1)";
+    "SELECT (SELECT count(*) FROM task"
+    "  WHERE state = 'running' AND account_id = ?1 AND lease_owner = ?2)"
+    " + (SELECT count(*) FROM sweep"
+    "  WHERE lease_until_us <> 0 AND account_id = ?1 AND lease_owner = ?2)";
 
 struct ids {
     int64_t *list;
@@ -297,5 +310,6 @@ enum err sqlite_held_count(struct inbox *i, const char *account_id, int64_t *ret
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, held_count_sql, why);
     sqlite_db_bind_text(q, 1, account_id);
+    sqlite_db_bind_text(q, 2, i->taker.owner);
     return sqlite_db_step(d, q, ret, 1, "count what is held", why);
 }

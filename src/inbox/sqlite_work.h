@@ -18,19 +18,20 @@ enum err sqlite_sweep_page(struct inbox *i, const struct inbox_filter *f, sweep_
 
 /* For sqlite_delivery.c: a call has told of the queue. Its first one makes the sweep. */
 struct sqlite_db;
-enum err sqlite_sweep_wake(struct sqlite_db *d, const struct inbox_queue *q, int64_t now_us,
-                           struct why *why);
+enum err sqlite_sweep_wake(struct sqlite_db *d, const struct inbox_queue *q, int64_t delivery_id,
+                           int64_t now_us, struct why *why);
 
 enum err sqlite_task_find(struct inbox *i, const struct sweep_row *s, const char *object_id,
                           struct task_row *ret, struct why *why);
 enum err sqlite_task_get(struct inbox *i, int64_t id, struct task_row *ret, struct why *why);
 enum err sqlite_task_put(struct inbox *i, struct task_row *t, struct why *why);
-enum err sqlite_task_first(struct inbox *i, const char *account_id, int rank, struct task_row *ret,
-                           struct why *why);
+enum err sqlite_task_first(struct inbox *i, const char *account_id, int rank, int64_t fresh_us,
+                           struct task_row *ret, struct why *why);
 enum err sqlite_task_next(struct inbox *i, const struct inbox_queue *q, struct task_row *ret,
                           struct why *why);
 enum err sqlite_task_page(struct inbox *i, const struct inbox_filter *f, task_row_fn *fn, void *ctx,
                           struct why *why);
+enum err sqlite_backlog(struct inbox *i, int64_t *ret, struct why *why);
 enum err sqlite_attempt_add(struct inbox *i, const struct attempt_row *a, struct why *why);
 enum err sqlite_attempt_each(struct inbox *i, int64_t task_id, attempt_row_fn *fn, void *ctx,
                              struct why *why);

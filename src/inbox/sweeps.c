@@ -7,9 +7,8 @@
 
 #define LOOK_AGAIN_MS 1000 /* a holder that dies tells nobody */
 
-/* The row of a queue; a new one, not stored yet, where there is none. */
-static enum err find_sweep(struct inbox *i, const struct inbox_queue *q, struct sweep_row *ret,
-                           struct why *why)
+enum err sweep_of_queue(struct inbox *i, const struct inbox_queue *q, struct sweep_row *ret,
+                        struct why *why)
 {
     enum err e = i->backend->sweep_find(i, q, ret, why);
     if (e != ERR_NOT_FOUND)
@@ -34,8 +33,9 @@ enum err sweep_hold(struct inbox *i, struct sweep_row *s, int64_t lease_ms, stru
     int64_t now_us = i->backend->now_us(i);
     sweep_row_begin(s, now_us);
     lease_take(&s->lease, &i->taker, now_us, lease_ms);
+    int64_t until = clk_boot_ms() + lease_ms;
     enum err e = i->backend->sweep_put(i, s, why);
-    *ret = (struct inbox_sweep){.lease = lease_of(INBOX_SWEEP, s->id, &s->lease),
+    *ret = (struct inbox_sweep){.lease = lease_of(INBOX_SWEEP, s->id, &s->lease, until),
                                 .object_class = s->object_class,
                                 .called = s->for_call,
                                 .failures = s->failures};
@@ -57,7 +57,7 @@ static enum err take(struct inbox *i, void *work, struct why *why)
 {
     struct take *t = work;
     struct sweep_row s;
-    enum err e = find_sweep(i, t->queue, &s, why);
+    enum err e = sweep_of_queue(i, t->queue, &s, why);
     if (e != ERR_OK)
         return e;
     int64_t now_us = i->backend->now_us(i);
@@ -130,7 +130,7 @@ static enum err plan_poll(struct inbox *i, void *work, struct why *why)
 {
     const struct plan *p = work;
     struct sweep_row s;
-    enum err e = find_sweep(i, p->queue, &s, why);
+    enum err e = sweep_of_queue(i, p->queue, &s, why);
     if (e != ERR_OK)
         return e;
     s.poll_us = clk_earlier(s.poll_us, i->backend->now_us(i) + p->poll_ms * 1000);

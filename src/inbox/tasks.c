@@ -21,7 +21,7 @@ struct inbox_task task_of_row(const struct task_row *t, int64_t now_us)
 {
     bool waits = t->state == TASK_READY || t->state == TASK_SKIPPED;
     struct inbox_task task = {.id = t->id,
-                              .lease = lease_of(INBOX_TASK, t->id, &t->lease),
+                              .lease = lease_of(INBOX_TASK, t->id, &t->lease, 0),
                               .object_class = t->object_class,
                               .state = t->state,
                               .called = t->called,
@@ -54,6 +54,7 @@ enum err task_hold(struct inbox *i, struct task_row *t, int64_t lease_ms, struct
     task_row_begin(t, now_us);
     lease_take(&t->lease, &i->taker, now_us, lease_ms);
     *ret = task_of_row(t, now_us);
+    ret->lease.until = clk_boot_ms() + lease_ms;
     return i->backend->task_put(i, t, why);
 }
 
@@ -93,11 +94,23 @@ static enum err find_one(struct inbox *i, const struct sweep_row *s, const struc
     return e;
 }
 
+static enum err check_backlog(struct inbox *i, struct why *why)
+{
+    bool full = false;
+    enum err e = backlog_full(i, &full, why);
+    if (e == ERR_OK && full)
+        return why_set(why, ERR_BUSY, "inbox.max_backlog: %lld objects wait already",
+                       (long long)i->max_backlog);
+    return e;
+}
+
 static enum err find_all(struct inbox *i, void *work, struct why *why)
 {
     const struct finding *w = work;
     struct sweep_row s;
     enum err e = sweep_of_lease(i, w->sweep, &s, why);
+    if (e == ERR_OK)
+        e = check_backlog(i, why);
     for (size_t n = 0; e == ERR_OK && n < w->count; n++)
         e = find_one(i, &s, w, &w->found[n], why);
     return e;
@@ -192,6 +205,24 @@ struct ending {
     const struct inbox_task_end *end;
 };
 
+/* Their sweeps are due, whether a call has ever told of them or not. */
+static enum err free_queues(struct inbox *i, const struct task_row *t,
+                            const struct object_class *const *frees, int64_t now_us,
+                            struct why *why)
+{
+    enum err e = ERR_OK;
+    for (; e == ERR_OK && frees != NULL && *frees != NULL; frees++) {
+        const struct inbox_queue q = {t->account_id, t->product_id, *frees};
+        struct sweep_row s;
+        e = sweep_of_queue(i, &q, &s, why);
+        if (e != ERR_OK)
+            return e;
+        sweep_row_free(&s, now_us);
+        e = i->backend->sweep_put(i, &s, why);
+    }
+    return e;
+}
+
 static enum err end_task(struct inbox *i, void *work, struct why *why)
 {
     const struct ending *w = work;
@@ -209,7 +240,9 @@ static enum err end_task(struct inbox *i, void *work, struct why *why)
                                   .calls = w->end->calls != NULL ? w->end->calls : ""};
     task_row_end(&t, w->end, now_us);
     e = i->backend->task_put(i, &t, why);
-    return e == ERR_OK ? i->backend->attempt_add(i, &a, why) : e;
+    if (e == ERR_OK)
+        e = i->backend->attempt_add(i, &a, why);
+    return e == ERR_OK ? free_queues(i, &t, w->end->frees, now_us, why) : e;
 }
 
 enum err inbox_end_task(struct inbox *i, const struct inbox_lease *lease,

@@ -26,15 +26,22 @@ int64_t wall_s(int64_t at_us, int64_t now_us);
 int64_t left_ms(int64_t at_us, int64_t now_us);
 
 struct inbox_task task_of_row(const struct task_row *t, int64_t now_us);
-struct inbox_lease lease_of(enum inbox_kind kind, int64_t id, const struct lease_row *l);
+struct inbox_lease lease_of(enum inbox_kind kind, int64_t id, const struct lease_row *l,
+                            int64_t until);
 
 /* What follows is for an inbox_work_fn. */
+
+/* Are so many tasks ready that sweeps have to wait? */
+enum err backlog_full(struct inbox *i, bool *ret, struct why *why);
 
 /* The row that a lease holds. ERR_FENCED. */
 enum err sweep_of_lease(struct inbox *i, const struct inbox_lease *lease, struct sweep_row *ret,
                         struct why *why);
 enum err task_of_lease(struct inbox *i, const struct inbox_lease *lease, struct task_row *ret,
                        struct why *why);
+/* The row of a queue; a new one, not stored yet, where there is none. */
+enum err sweep_of_queue(struct inbox *i, const struct inbox_queue *q, struct sweep_row *ret,
+                        struct why *why);
 /* Hold a row that nobody holds. */
 enum err sweep_hold(struct inbox *i, struct sweep_row *s, int64_t lease_ms, struct inbox_sweep *ret,
                     struct why *why);

@@ -30,9 +30,18 @@ enum outcome outcome_of_name(const char *name, enum outcome other)
 
 /* ------------------------------------------------------------------------- endings */
 
+struct api_call job_call(const struct job *job, int64_t deadline)
+{
+    return (struct api_call){.deadline = deadline,
+                             .patience_ms = job->patience_ms,
+                             .fence = job->fence,
+                             .trace = job->trace};
+}
+
+/* Who has lost an object has nothing to say of it. */
 enum outcome job_fail(enum err e)
 {
-    return err_passes(e) ? OUTCOME_RETRY : OUTCOME_REJECT;
+    return err_passes(e) || e == ERR_FENCED ? OUTCOME_RETRY : OUTCOME_REJECT;
 }
 
 static enum outcome out_of_memory(struct job *job)
@@ -168,7 +177,7 @@ static bool is_done(const struct job *job, struct json_object *object, struct js
 static enum err recheck(struct job *job, const struct api_call *failed,
                         struct json_object **ret_object)
 {
-    struct api_call call = {.deadline = job->recheck_by, .trace = job->trace};
+    struct api_call call = job_call(job, job->recheck_by);
     *ret_object = NULL;
     if (!failed->sent || failed->status == 429 || failed->status == 401)
         return ERR_HTTP_ANSWER;
@@ -215,7 +224,7 @@ static enum err put_params(struct job *job, struct api_call *call, struct json_o
 static enum outcome write_params(struct job *job, struct json_object *changed,
                                  struct json_object *body)
 {
-    struct api_call call = {.deadline = job->deadline, .trace = job->trace};
+    struct api_call call = job_call(job, job->deadline);
     struct json_object *object;
     if (put_params(job, &call, changed) == ERR_OK)
         return OUTCOME_GO_ON;
@@ -230,7 +239,7 @@ static enum outcome write_params(struct job *job, struct json_object *changed,
 
 static enum outcome send_verb(struct job *job, struct json_object *body)
 {
-    struct api_call call = {.deadline = job->deadline, .trace = job->trace};
+    struct api_call call = job_call(job, job->deadline);
     const struct object_verb *v = job->decision->verb;
     struct json_object *object = NULL;
     if (api_act(job->api, &call, job->object_class, job->object_id, v, body, &object) == ERR_OK) {
@@ -253,7 +262,7 @@ static enum outcome send_verb(struct job *job, struct json_object *body)
 /* A message that does not get through does not change how the job ended, but is told. */
 static void post_message(struct job *job)
 {
-    struct api_call call = {.deadline = job->recheck_by, .trace = job->trace};
+    struct api_call call = job_call(job, job->recheck_by);
     const char *text = job->decision->message;
     bool posted;
     if (text == NULL || api_message(job->api, &call, job->object_id, text, &posted) == ERR_OK)

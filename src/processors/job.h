@@ -55,6 +55,8 @@ struct job {
     int64_t deadline;                /* clk_mono_ms: for what reads and changes */
     int64_t recheck_by;              /* later: for reading what became of a change */
     struct buf *trace;               /* of what is asked of Connect, as struct api_call has it */
+    int64_t patience_ms;             /* ditto */
+    const struct api_fence *fence;   /* ditto */
 
     /* Filled in. */
     char state[32];       /* the object's afterwards, "" if not known */
@@ -64,6 +66,9 @@ struct job {
 
 /* Never OUTCOME_GO_ON. */
 enum outcome job_carry_out(struct job *job);
+
+/* A call to Connect, until then (clk_mono_ms). */
+struct api_call job_call(const struct job *job, int64_t deadline);
 
 /* End a step whose story is told: transient failures are tried again, others are for a person. */
 enum outcome job_fail(enum err e);

@@ -40,7 +40,7 @@ static enum outcome list_them(struct job *job, const char *scope, const char *ty
             *ret = lists->kinds[i].list;
             return OUTCOME_GO_ON;
         }
-    struct api_call call = {.deadline = job->deadline, .trace = job->trace};
+    struct api_call call = job_call(job, job->deadline);
     struct json_object *list;
     if (lists->count == TEMPLATE_KINDS_MAX)
         return job_fail(result_set(&job->result, ERR_INVALID, "more than %d kinds of templates",

@@ -21,6 +21,7 @@ struct task {
     struct json_object *object; /* owned; NULL until it has been read */
     struct decision decision;   /* without an action until there is one */
     struct job job;
+    struct hold hold;
     struct buf trace; /* of what is asked of Connect */
     char type[24];
     char before[32];
@@ -110,7 +111,7 @@ static void report(struct task *t, enum outcome o, object_report_fn *fn, void *c
 static enum outcome read_object(struct task *t)
 {
     const struct conf_webhook *w = t->queue->webhook;
-    struct api_call call = {.deadline = t->job.deadline, .trace = &t->trace};
+    struct api_call call = job_call(&t->job, t->job.deadline);
     enum err e = api_get(t->queue->api, &call, w->object_class, t->held->object_id, &t->object);
     t->job.result = call.result;
     if (e == ERR_HTTP_NOT_FOUND) {
@@ -159,11 +160,19 @@ static enum outcome refuse_poison(struct task *t)
                                (int)failures, t->held->story.reason));
 }
 
+/* Nothing was asked or sent yet: it may as well be done after the next start. */
+static bool is_stopping(const struct task *t)
+{
+    return t->terms->stop != NULL && *t->terms->stop;
+}
+
 static enum outcome run(struct task *t)
 {
     enum outcome o = refuse_poison(t);
     if (o == OUTCOME_GO_ON)
         o = read_object(t);
+    if (o == OUTCOME_GO_ON && is_stopping(t))
+        o = job_fail(result_set(&t->job.result, ERR_STOPPED, "%s", err_text(ERR_STOPPED)));
     if (o == OUTCOME_GO_ON)
         o = ask_policy(t);
     return o == OUTCOME_GO_ON ? job_carry_out(&t->job) : o;
@@ -174,7 +183,7 @@ static enum outcome run(struct task *t)
 /* Is the fault the object's, or its policy's? Else trying it again says nothing of them. */
 static bool is_its_own(enum err e)
 {
-    return e != ERR_STOPPED && e != ERR_HTTP_AUTH && e != ERR_HTTP_THROTTLED;
+    return e != ERR_STOPPED && e != ERR_HTTP_AUTH && e != ERR_HTTP_THROTTLED && e != ERR_FENCED;
 }
 
 /* One that has failed too often is for a person. */
@@ -204,10 +213,13 @@ static struct inbox_story story_of(const struct task *t, enum outcome o)
 static struct inbox_task_end end_of(const struct task *t, enum outcome o)
 {
     const struct conf *conf = t->queue->conf;
+    const struct backoff backoff = backoff_of(conf);
     const struct result *r = &t->job.result;
+    bool at_once = r->err == ERR_STOPPED || r->err == ERR_FENCED;
     switch (o) {
     case OUTCOME_DONE:
-        return (struct inbox_task_end){.state = TASK_DONE};
+        return (struct inbox_task_end){.state = TASK_DONE,
+                                       .frees = t->terms->dry_run ? NULL : t->queue->frees};
     case OUTCOME_SKIP:
         return (struct inbox_task_end){.state = TASK_SKIPPED,
                                        .after_ms = conf->processing.skip_for_ms};
@@ -216,9 +228,7 @@ static struct inbox_task_end end_of(const struct task *t, enum outcome o)
     case OUTCOME_RETRY:
         return (struct inbox_task_end){
             .state = TASK_READY,
-            .after_ms = r->err == ERR_STOPPED
-                            ? 0
-                            : backoff_ms(conf, t->held->failures, r->retry_after_s),
+            .after_ms = at_once ? 0 : backoff_ms(&backoff, t->held->failures, r->retry_after_s),
             .failed = is_its_own(r->err)};
     default:
         return (struct inbox_task_end){.state = TASK_DEAD, .failed = true};
@@ -244,8 +254,16 @@ static enum err settle(const struct task *t, enum outcome o, struct why *why)
     return mark_settle(t->queue, t->inbox, t->held->object_id, created_us, why);
 }
 
+/* A stop came before there was a decision: as if it had not been begun. */
+static bool was_not_asked(const struct task *t, enum outcome o)
+{
+    return o == OUTCOME_RETRY && t->job.result.err == ERR_STOPPED && t->decision.action == NULL;
+}
+
 static enum err keep(const struct task *t, enum outcome o, struct why *why)
 {
+    if (was_not_asked(t, o))
+        return inbox_give_back(t->inbox, &t->held->lease, 0, why);
     const struct inbox_story story = story_of(t, o);
     struct inbox_task_end end = end_of(t, o);
     char calls[INBOX_CALLS_MAX + 1];
@@ -280,12 +298,16 @@ enum err object_task_run(const struct queue *q, struct inbox *inbox, const struc
                          .deadline = now + terms->object_ms * 3 / 4,
                          .recheck_by = now + terms->object_ms,
                          .trace = &t.trace,
+                         .patience_ms = terms->patience_ms,
+                         .fence = &t.hold.fence,
                          .result = RESULT_NONE};
     snprintf(t.type, sizeof t.type, "%s", held->story.type);
     snprintf(t.before, sizeof t.before, "%s", held->story.before);
+    hold_begin(&t.hold, terms->holds, &held->lease, q->conf->processing.lease_ms);
     enum outcome o = give_up_if_hopeless(&t, run(&t));
     hide_passwords(&t);
     enum err e = keep(&t, o, why);
+    hold_end(&t.hold);
     if (e != ERR_OK) {
         log_error("%s: %s, but that could not be kept: %s", held->object_id, outcome_name(o),
                   why->text);

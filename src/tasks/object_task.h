@@ -5,6 +5,7 @@
 #ifndef TASKS_OBJECT_TASK_H
 #define TASKS_OBJECT_TASK_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,6 +14,7 @@
 #include "base/err.h"
 #include "inbox/inbox.h"
 #include "processors/job.h"
+#include "tasks/hold.h"
 #include "tasks/queues.h"
 
 #define OBJECT_TASK_MS                                                          \
@@ -24,6 +26,9 @@ struct task_terms {
     struct json_object *claims; /* of the event, NULL when polling; borrowed */
     int64_t object_ms;          /* what one object may take */
     bool dry_run;
+    int64_t patience_ms;     /* as struct api_call has it */
+    struct holds *holds;     /* among which its lease is kept; NULL: it is not */
+    const atomic_bool *stop; /* NULL, or: once it is true nothing further is begun */
 };
 
 /* What became of one object. */
@@ -51,7 +56,8 @@ void object_report_log(const struct object_report *r);
 /* Called once for each object as it ends; everything is borrowed for the call. */
 typedef void object_report_fn(void *ctx, const struct object_report *r);
 
-/* How long a task that is claimed with these terms has to be held: nothing is sent later. */
+/* How long a task that is claimed with these terms has to be held, if its lease is not kept:
+ * nothing is sent later. */
 int64_t object_task_lease_ms(const struct queue *q, const struct task_terms *terms);
 
 /*

@@ -54,6 +54,15 @@ static enum err fill(struct queues *q, struct queue *one, struct why *why)
     return e;
 }
 
+static void fill_frees(const struct queues *q, struct queue *one)
+{
+    size_t count = 0;
+    const struct object_class *const *f = one->webhook->object_class->frees;
+    for (; *f != NULL && count < INBOX_FREES_MAX; f++)
+        if (queues_beside(q, one, *f) != NULL)
+            one->frees[count++] = *f;
+}
+
 enum err queues_new(const struct conf *conf, struct clients *clients, struct spawner *spawner,
                     struct queues **ret, struct why *why)
 {
@@ -73,6 +82,8 @@ enum err queues_new(const struct conf *conf, struct clients *clients, struct spa
             return e;
         }
     }
+    for (size_t i = 0; i < q->count; i++)
+        fill_frees(q, &q->list[i]);
     *ret = q;
     return ERR_OK;
 }
@@ -130,14 +141,27 @@ struct policy_question queue_question(const struct queue *q)
     return question;
 }
 
-const struct queue *queues_beside(const struct queues *q, const struct queue *one,
-                                  const struct object_class *c)
+const struct queue *queues_named(const struct queues *q, const struct inbox_queue *name)
 {
     for (size_t i = 0; i < q->count; i++) {
         const struct conf_webhook *w = q->list[i].webhook;
-        if (w->type == TYPE_EVENT && w->object_class == c && w->account == one->webhook->account &&
-            strcmp(w->product, one->webhook->product) == 0)
+        if (w->type == TYPE_EVENT && w->object_class == name->object_class &&
+            strcmp(w->account->id, name->account_id) == 0 &&
+            strcmp(w->product, name->product_id) == 0)
             return &q->list[i];
     }
     return NULL;
+}
+
+const struct queue *queues_beside(const struct queues *q, const struct queue *one,
+                                  const struct object_class *c)
+{
+    struct inbox_queue name = queue_in_inbox(one);
+    name.object_class = c;
+    return queues_named(q, &name);
+}
+
+bool queue_has_work(const struct queue *q)
+{
+    return q->webhook->object_class->state == NULL || q->webhook->states[0] != NULL;
 }

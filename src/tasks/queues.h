@@ -24,6 +24,9 @@ struct queue {
     struct api *api; /* NULL in a process that must not hold the account's key, and of a validator
                         whose policy cannot ask for it */
     struct policy *policy;
+    /* Classes, NULL-terminated, that have a queue beside this one, in which what is decided here
+     * may free something; perhaps its own. */
+    const struct object_class *frees[INBOX_FREES_MAX + 1];
 };
 
 /* As the inbox knows it. */
@@ -49,6 +52,14 @@ enum err queues_find(const struct queues *q, const char *webhook_id, const struc
  * of the configuration tells of it. Borrowed. */
 const struct queue *queues_beside(const struct queues *q, const struct queue *one,
                                   const struct object_class *c);
+
+/* The queue that the inbox names. NULL if no event webhook of the configuration tells of it.
+ * Borrowed.
+ */
+const struct queue *queues_named(const struct queues *q, const struct inbox_queue *name);
+
+/* Our side may have no work in its class at all. */
+bool queue_has_work(const struct queue *q);
 
 /* A validator of the configuration, which has a policy and no objects. Borrowed. */
 const struct queue *queues_validator(const struct queues *q, const struct conf_webhook *w);

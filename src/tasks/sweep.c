@@ -2,6 +2,7 @@
 #include "tasks/sweep.h"
 
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "tasks/mark.h"
 
 #define SWEEP_SLACK_MS 10000 /* for what comes after the list */
+#define POLL_JITTER    10    /* this part of the interval, earlier or later */
 
 struct sweep {
     const struct queue *queue;
@@ -116,7 +118,8 @@ static enum err read_list(struct sweep *s, struct result *result)
     const struct api_filter filter = {.product_id = w->product,
                                       .states = w->states,
                                       .since_us = s->mark != NULL ? mark_since(s->mark) : 0};
-    struct api_call call = {.deadline = clk_earlier(s->terms->deadline, patience)};
+    struct api_call call = {.deadline = clk_earlier(s->terms->deadline, patience),
+                            .patience_ms = s->terms->patience_ms};
     enum err e = api_list(s->queue->api, &call, w->object_class, &filter, on_element, s);
     *result = call.result;
     return s->out_of_memory ? result_no_memory(result) : e;
@@ -205,18 +208,42 @@ int64_t sweep_lease_ms(const struct queue *q)
     return lease > SWEEP_MS + SWEEP_SLACK_MS ? lease : SWEEP_MS + SWEEP_SLACK_MS;
 }
 
+int64_t sweep_poll_ms(const struct conf *c)
+{
+    int64_t interval = c->processing.poll_interval_ms;
+    int64_t jitter = clk_earlier(interval / POLL_JITTER, UINT32_MAX / 2 - 1);
+    if (interval == 0)
+        return -1;
+    return interval - jitter + (int64_t)randombytes_uniform((uint32_t)jitter * 2 + 1);
+}
+
+/* What is full is no failure, and what stops us is over with the next start. */
+static int64_t retry_ms(const struct queue *q, const struct inbox_sweep *held,
+                        const struct result *result)
+{
+    const struct backoff backoff = backoff_of(q->conf);
+    if (result->err == ERR_STOPPED)
+        return 0;
+    return backoff_ms(&backoff, result->err == ERR_BUSY ? 0 : held->failures,
+                      result->retry_after_s);
+}
+
 enum err sweep_queue(const struct queue *q, struct inbox *inbox, const struct inbox_sweep *held,
                      const struct sweep_terms *terms, struct sweep_list *ret,
                      struct result *ret_result)
 {
     struct sweep s = {.queue = q, .inbox = inbox, .held = held, .terms = terms, .found = ret};
-    struct inbox_sweep_end end = {.poll_ms = -1};
+    struct inbox_sweep_end end = {.poll_ms = sweep_poll_ms(q->conf)};
+    struct hold hold;
     struct why why;
     *ret_result = RESULT_NONE;
-    ret_result->err = make(&s, ret_result);
+    hold_begin(&hold, terms->holds, &held->lease, q->conf->processing.lease_ms);
+    if (queue_has_work(q))
+        ret_result->err = make(&s, ret_result);
+    hold_end(&hold);
     if (ret_result->err != ERR_OK) {
         end.error = ret_result->why.text;
-        end.retry_ms = backoff_ms(q->conf, held->failures, ret_result->retry_after_s);
+        end.retry_ms = retry_ms(q, held, ret_result);
     }
     enum err e = inbox_end_sweep(inbox, &held->lease, &end, &why);
     if (ret_result->err == ERR_OK && e != ERR_OK)

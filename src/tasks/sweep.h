@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "inbox/inbox.h"
+#include "tasks/hold.h"
 #include "tasks/queues.h"
 
 #define SWEEP_MS 400000 /* a list that takes longer is none */
@@ -21,8 +22,10 @@ struct sweep_terms {
     struct json_object
         *claims; /* of the call that tells of the queue, NULL when polling; borrowed */
     bool dry_run;
-    bool retry_now;   /* what waits to be tried again is due, too */
-    int64_t deadline; /* clk_mono_ms */
+    bool retry_now;      /* what waits to be tried again is due, too */
+    int64_t deadline;    /* clk_mono_ms */
+    int64_t patience_ms; /* as struct api_call has it */
+    struct holds *holds; /* among which its lease is kept; NULL: it is not */
 };
 
 /* An object as it was listed. */
@@ -42,7 +45,12 @@ struct sweep_list {
 };
 void sweep_list_free(struct sweep_list *l);
 
-int64_t sweep_lease_ms(const struct queue *q); /* how long a sweep has to be held */
+/* How long a sweep has to be held whose lease is not kept. */
+int64_t sweep_lease_ms(const struct queue *q);
+
+/* When a queue that has just been swept is polled, give or take a tenth of
+ * processing.poll_interval; -1: never. */
+int64_t sweep_poll_ms(const struct conf *c);
 
 /*
  * Make the sweep of a queue that is held: its pending objects become tasks, and the lease is given

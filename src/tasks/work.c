@@ -66,11 +66,17 @@ static void on_report(void *ctx, const struct object_report *o)
 
 /* ------------------------------------------------------------- what is not asked about */
 
-static void tell_unusable(struct run *r, const struct swept *s)
+static void tell_of_unusable(void *ctx, const struct object_report *o)
+{
+    tell_report(ctx, o);
+}
+
+void work_report_unusable(const struct queue *q, const struct swept *s, object_report_fn *fn,
+                          void *ctx)
 {
     struct result result = RESULT_NONE;
     result_set(&result, ERR_INVALID, "%s", s->unusable);
-    const struct object_report o = {.webhook = r->queue->webhook,
+    const struct object_report o = {.webhook = q->webhook,
                                     .id = s->id,
                                     .type = s->type,
                                     .before = s->state,
@@ -81,7 +87,7 @@ static void tell_unusable(struct run *r, const struct swept *s)
                                     .result = &result,
                                     .retry_after_s = -1};
     object_report_log(&o);
-    tell_report(r, &o);
+    fn(ctx, &o);
 }
 
 /* With what it ended with when it was last asked about. */
@@ -128,7 +134,7 @@ static void tell_what_is_known(struct run *r, const struct sweep_list *l)
         if (is_told(r, s->id) || (r->passes > 0 && s->unusable != NULL))
             continue; /* one that is known by its place alone would be told of again */
         if (s->unusable != NULL)
-            tell_unusable(r, s);
+            work_report_unusable(r->queue, s, tell_of_unusable, r);
         else if (s->known != NULL && s->known->state != TASK_RUNNING)
             tell_known(r, s->known);
     }
@@ -200,12 +206,6 @@ static void tell_of_the_rest(struct run *r, const struct sweep_list *l)
 }
 
 /* ------------------------------------------------------------------------- the run */
-
-/* Our side may have no work in this class at all. */
-static bool has_work(const struct conf_webhook *w)
-{
-    return w->object_class->state == NULL || w->states[0] != NULL;
-}
 
 /* May one that has been decided make others of its own class pending? */
 static bool frees_its_own(const struct object_class *c)
@@ -296,7 +296,7 @@ enum err work_queue(const struct queue *q, struct inbox *inbox, const struct tas
     if (q->api == NULL)
         result_set(&r.summary.result, ERR_CONFIG, "account %s: its API key is not loaded",
                    w->account->id);
-    else if (has_work(w))
+    else if (queue_has_work(q))
         run(&r);
     *ret = r.summary;
     return r.summary.result.err;

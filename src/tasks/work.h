@@ -13,6 +13,7 @@
 #include "inbox/inbox.h"
 #include "tasks/object_task.h"
 #include "tasks/queues.h"
+#include "tasks/sweep.h"
 
 #define WORK_WAIT_MS 30000 /* longest wait for another sweep of the same queue */
 #define WORK_BUSY_MS 1000  /* ... for objects that others hold, before they are told of as busy */
@@ -47,6 +48,10 @@ int64_t work_objects(const struct work_summary *s); /* all of them */
 enum err work_queue(const struct queue *q, struct inbox *inbox, const struct task_terms *terms,
                     struct work_waits *waits, int64_t deadline, object_report_fn *fn, void *ctx,
                     struct work_summary *ret);
+
+/* Report what stands in a list and is no use, to the log and to `fn`. */
+void work_report_unusable(const struct queue *q, const struct swept *s, object_report_fn *fn,
+                          void *ctx);
 
 /* Add one queue's to the sum of several; the last error counts. */
 void work_add_up(struct work_summary *sum, const struct work_summary *one);

@@ -12,11 +12,12 @@
 #include "base/log.h"
 #include "policy/policy.h"
 #include "processors/validation.h"
+#include "tasks/snapshot.h"
 #include "tasks/work.h"
 #include "web/answer.h"
 #include "web/pool.h"
-#include "web/snapshot.h"
 
+#define STATUS_ACCEPTED 202   /* stored, and nothing done about it yet */
 #define ADMIN_PATH      "/-/" /* answered on the admin listener only */
 #define ANSWERING_SHARE 10    /* this part of a validation's time is for writing the answer */
 #define INLINE_PATIENCE_MS                                                                     \
@@ -26,6 +27,7 @@
 struct hook {
     struct inbox *inbox;
     struct snapshots *snapshots;
+    bool cgi;                     /* how it was started */
     struct pool *inline_pool;     /* for sweeps */
     struct work_waits waits;      /* of its threads */
     struct pool *validation_pool; /* for forms, of which a customer waits */
@@ -157,12 +159,11 @@ static enum step refuse(struct call *c, enum err e)
     return reply_problem(c, answer_status(e), NULL);
 }
 
-/* {"status": ..., "delivery": ..., `key`: and what end_reply() is to end. */
-static struct buf *begin_reply(struct call *c, const char *status, const char *key)
+/* {"status": ..., "delivery": ...; and what end_reply() is to end. */
+static struct buf *begin_reply(struct call *c, int http_status, const char *status)
 {
-    response_init(&c->reply, answer_status(ERR_OK), ANSWER_JSON);
-    buf_printf(&c->reply.body, "{\"status\":\"%s\",\"delivery\":%" PRId64 ",\"%s\":", status,
-               c->receipt.id, key);
+    response_init(&c->reply, http_status, ANSWER_JSON);
+    buf_printf(&c->reply.body, "{\"status\":\"%s\",\"delivery\":%" PRId64, status, c->receipt.id);
     return &c->reply.body;
 }
 
@@ -322,7 +323,13 @@ static enum step acknowledge(struct call *c)
     if (c->ignored != NULL) {
         log_warn("webhook %s: delivery %" PRId64 " ignored: %s", c->event.webhook_id, r->id,
                  c->ignored);
-        jsonx_print_text(begin_reply(c, "ignored", "reason"), c->ignored);
+        struct buf *b = begin_reply(c, answer_status(ERR_OK), "ignored");
+        buf_addstr(b, ",\"reason\":");
+        jsonx_print_text(b, c->ignored);
+        return end_reply(c);
+    }
+    if (conf_queues(c->snapshot->conf, c->hook->cgi)) {
+        begin_reply(c, STATUS_ACCEPTED, r->seen > 1 ? "duplicate" : "accepted");
         return end_reply(c);
     }
     leave_for(c, STEP_WORK);
@@ -356,7 +363,10 @@ static enum step work(struct call *c)
                                       .started = c->started};
     work_for_call(c->snapshot->queues, c->hook->inbox, &call, &objects, &c->result);
     if (c->result.err == ERR_OK) {
-        jsonx_print(begin_reply(c, c->receipt.seen > 1 ? "duplicate" : "done", "objects"), objects);
+        struct buf *b = begin_reply(c, answer_status(ERR_OK),
+                                    c->receipt.seen > 1 ? "duplicate" : "done");
+        buf_addstr(b, ",\"objects\":");
+        jsonx_print(b, objects);
         json_object_put(objects);
         return end_reply(c);
     }
@@ -495,17 +505,18 @@ void hook_unavailable(void *ctx, struct request *r)
     answer_without_call(r, ERR_CONFIG);
 }
 
-enum err hook_new(struct conf *conf, struct inbox *inbox, struct hook **ret, struct why *why)
+enum err hook_new(const struct conf *conf, struct inbox *inbox, struct snapshots *snapshots,
+                  bool cgi, struct hook **ret, struct why *why)
 {
     static const struct pool_patience patience = {INLINE_PATIENCE_MS, on_late};
     struct hook *h = calloc(1, sizeof *h);
     if (h == NULL)
         return why_no_memory(why);
     h->inbox = inbox;
+    h->snapshots = snapshots;
+    h->cgi = cgi;
     h->waits.max = conf->web.inline_threads > 1 ? (int)conf->web.inline_threads / 2 : 1;
-    enum err e = snapshots_new(conf, &h->snapshots, why);
-    if (e == ERR_OK)
-        e = pool_new((int)conf->web.inline_threads, &patience, &h->inline_pool, why);
+    enum err e = pool_new((int)conf->web.inline_threads, &patience, &h->inline_pool, why);
     if (e == ERR_OK)
         e = pool_new((int)conf->web.validation_threads, NULL, &h->validation_pool, why);
     if (e != ERR_OK) {
@@ -516,23 +527,11 @@ enum err hook_new(struct conf *conf, struct inbox *inbox, struct hook **ret, str
     return ERR_OK;
 }
 
-enum err hook_reload(struct hook *h, struct conf *conf, struct why *why)
-{
-    return snapshots_replace(h->snapshots, conf, why);
-}
-
-void hook_stop(struct hook *h)
-{
-    snapshots_stop(h->snapshots);
-    inbox_stop(h->inbox);
-}
-
 void hook_free(struct hook *h)
 {
     if (h == NULL)
         return;
     pool_free(h->inline_pool);
     pool_free(h->validation_pool);
-    snapshots_free(h->snapshots);
     free(h);
 }

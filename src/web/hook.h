@@ -12,17 +12,16 @@
 #include "conf/conf.h"
 #include "event/event.h"
 #include "inbox/inbox.h"
+#include "tasks/snapshot.h"
 #include "transport/request.h"
 
 struct hook;
 
-/* Borrows `inbox`. *ret is owned: hook_free(). */
-enum err hook_new(struct conf *conf, struct inbox *inbox, struct hook **ret, struct why *why);
-/* Serve later calls by another configuration; on failure the old one stays. Any thread. */
-enum err hook_reload(struct hook *h, struct conf *conf, struct why *why);
-/* End every wait (for the API, its rate, a lock) and refuse later ones, for a stop that cannot
- * wait. Any thread. */
-void hook_stop(struct hook *h);
+/* Borrows `inbox` and `snapshots`; how many threads there are for what takes time, `conf` says.
+ * `cgi`: how the program was started, which decides what processing.mode auto is. *ret is owned:
+ * hook_free(). */
+enum err hook_new(const struct conf *conf, struct inbox *inbox, struct snapshots *snapshots,
+                  bool cgi, struct hook **ret, struct why *why);
 /* When every call has been answered. NULL is fine. */
 void hook_free(struct hook *h);
 

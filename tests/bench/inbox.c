@@ -230,10 +230,12 @@ static double claim(struct inbox *i)
 {
     static const struct inbox_story story = {.result = "done"};
     const struct inbox_task_end end = {.state = TASK_READY, .after_ms = LEASE_MS, .story = &story};
+    const struct inbox_claim_terms terms = {.lease_ms = LEASE_MS};
     int64_t begun_us = now_us();
     for (int n = 0; n < CLAIMS; n++) {
         struct inbox_claimed c;
-        check(inbox_claim(i, 0, LEASE_MS, &c, NULL) == ERR_OK && c.kind == INBOX_TASK, "claim");
+        check(inbox_claim(i, &terms, &c, NULL) == ERR_OK && c.kind == INBOX_TASK, "claim");
+        free(c.event);
         check(inbox_end_task(i, &c.task.lease, &end, NULL) == ERR_OK, "end a task");
     }
     return CLAIMS / ((double)(now_us() - begun_us) / 1e6);

@@ -152,6 +152,14 @@ def handler(build, tmp, running):
 
 
 @pytest.fixture
+def worker(build, tmp, running):
+    """worker(configuration, *options): connect-webhook worker."""
+    def start(conf, *options, **kwargs):
+        return running.enter_context(servers.Worker(build, tmp, conf, *options, **kwargs))
+    return start
+
+
+@pytest.fixture
 def nginx(tmp, running):
     """nginx(handler): nginx in front of a handler (or of any socket's path)."""
     def start(backend):

@@ -202,6 +202,21 @@ class Handler(Server):
         return status
 
 
+class Worker(Server):
+    """connect-webhook worker, beside a handler of the same configuration."""
+
+    def __init__(self, build, tmp, configuration, *options, expect=0, name="worker", **popen):
+        self.expect = expect
+        super().__init__([build / "connect-webhook", "worker", "-c", configuration.path, *options],
+                         tmp / f"{name}.log", **popen)
+
+    def stop(self):
+        status = super().stop()
+        check_log(self.log)
+        assert status == self.expect, self.log
+        return status
+
+
 def substituted(source, target, replacements):
     text = source.read_text()
     for old, new in replacements.items():

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 import urllib.parse
 
 import calls
@@ -19,6 +20,8 @@ class Connect(http_server.Server):
         self.messages = []
         self.done = []
         self.reads = []  # ids of requests that were read by themselves
+        self.lists = 0  # how often the requests were listed
+        self.times = []  # of all calls, by the machine's clock
         self.lost = set()  # verbs that take effect and then answer 500
         self.status_of = {}  # "GET /requests/PR-1": the status instead of an answer
         self.complaint = "no"  # what such an answer says
@@ -28,6 +31,7 @@ class Connect(http_server.Server):
         self.lock = threading.Lock()
         self.over = threading.Event()
         self.hung = threading.Event()
+        self.stuck = []  # calls that hang, or hung
 
     def __exit__(self, *details):
         self.over.set()
@@ -80,8 +84,10 @@ class Handler(http_server.Handler):
 
     def meets_trouble(self):
         """Is this call not to be served like any other?"""
-        what = f"{self.command} {self.path.removeprefix('/public/v1')}"
+        self.server.times.append(time.time())
+        what = f"{self.command} {self.path.removeprefix('/public/v1').partition('?')[0]}"
         if what in self.server.hanging:
+            self.server.stuck.append(what)
             self.server.hung.set()
             self.server.over.wait()
             self.close_connection = True
@@ -101,6 +107,7 @@ class Handler(http_server.Handler):
             if self.headers["Authorization"] != "ApiKey test-key":
                 self.reply_json(401, {"error_code": "AUTH_001", "errors": ["unauthorized"]})
             elif path == "/requests":
+                connect.lists += 1
                 self.page([*connect.odd, *(r for r in connect.requests.values()
                                            if r["status"] in ("pending", "revoking"))])
             elif path.endswith("/templates"):

@@ -181,12 +181,12 @@ def test_rules_for_events_answer_no_forms(check, conf):
 
 
 def test_a_setting_without_effect_is_warned_of(check, conf):
-    conf.document["processing"]["workers"] = 2
+    conf.document["web"]["admin_listen"] = "tcp:127.0.0.1:9"
     conf.document["inbox"]["retention"] = "7d"
     conf.save()
     ran = check("-c", conf.path)
     assert ran.returncode == 0
-    for name in ("processing.workers", "inbox.retention"):
+    for name in ("web.admin_listen", "inbox.retention"):
         assert re.search(re.escape(str(conf.path)) + rf":\d+: {name} has no effect in this version", ran.stderr)
     assert len(ran.stderr.splitlines()) == 2
 

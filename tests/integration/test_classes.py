@@ -4,6 +4,7 @@ the same by polling. Rules are those of contrib/."""
 import json
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -43,8 +44,8 @@ WANTED = {
 @pytest.fixture
 def conf(sim, api, configuration):
     """conf(*webhooks): a configuration with these, or all, of the webhooks of the seed."""
-    def make(*ids, **more):
-        made = configuration(sim)
+    def make(*ids, processing=None, **more):
+        made = configuration(sim, processing=processing or {})
         key = {"file": str(made.folder / "api.key")}
         made.document["accounts"] = [{"id": a, "api_url": sim.url, "api_key": key, "rate_limit": 0}
                                      for a in (calls.ACCOUNT, calls.DISTRIBUTOR)]
@@ -113,6 +114,38 @@ def test_trigger_now_brings_each_class_to_its_end(api, conf, handler, nginx, tri
     assert all(o["result"] == "skip" or o["action"] in ("complete", "close") for o in again["objects"])
 
 
+QUEUE = {"mode": "queue", "workers": 4, "poll_interval": 0}
+
+
+def have_ended(api, wanted):
+    now = states(api)
+    return all(now[i] == after for i, (_, after) in wanted.items())
+
+
+@pytest.mark.parametrize("webhook", WANTED)
+def test_a_stored_call_brings_each_class_to_its_end(api, conf, handler, nginx, trigger, webhook):
+    own = [webhook, "WH-623-978-334"] if webhook == "WH-415-806-227" else [webhook]
+    runs = handler(conf(*own, processing=QUEUE))
+    server = nginx(runs)
+    assert trigger(server.url, webhook)["status"] == "accepted"
+    runs.wait_until(lambda: have_ended(api, WANTED[webhook]))
+    assert api.webhook(webhook)["last_success"]["status_code"] == 202
+    assert all(f"{i}: {action}: " in runs.log for i, (action, _) in WANTED[webhook].items() if action != "skip")
+    sent = changes(api)
+    assert len(sent) == len(set(sent))
+
+
+def test_polling_brings_everything_to_its_end(api, conf, handler):
+    """No call at all: what waits for others, and what others make of it, needs several rounds."""
+    runs = handler(conf(processing={**QUEUE, "poll_interval": "2s"}))
+    ends = {i: after for wanted in WANTED.values() for i, (_, after) in wanted.items()}
+    ends.update({"UF-2026-11-0001-0007": "closed", "UF-2026-11-0002-0014": "closed",
+                 "UF-2026-11-0004-0028": "closed", "LSTR-308-918-054-001": "completed"})
+    runs.wait_until(lambda: {i: state for i, state in states(api).items() if i in ends} == ends)
+    sent = changes(api)
+    assert len(sent) == len(set(sent))
+
+
 def test_one_poll_brings_everything_to_its_end(api, conf, poll):
     objects = poll(conf())
     for webhook, wanted in WANTED.items():
@@ -141,6 +174,23 @@ def test_one_call_decides_a_purchase_that_waits_for_both_tiers(api, conf, handle
     assert [c for c in changes(api) if c in ORDER] == ORDER
 
 
+def lists(api, path):
+    return sum(c["method"] == "GET" and c["path"] == path for c in api.received())
+
+
+def test_one_stored_call_decides_a_purchase_that_waits_for_both_tiers(api, conf, handler, nginx, trigger):
+    """And looks again 5 seconds later, for Connect may take its time."""
+    runs = handler(conf("WH-415-806-227", "WH-623-978-334", processing=QUEUE))
+    server = nginx(runs)
+    trigger(server.url, "WH-415-806-227")
+    runs.wait_until(lambda: api.get(f"/requests/{PURCHASE}")["status"] == "approved")
+    assert [c for c in changes(api) if c in ORDER] == ORDER
+    before = [lists(api, path) for path in ("/requests", TCR)]
+    began = time.monotonic()
+    runs.wait_until(lambda: lists(api, "/requests") > before[0] and lists(api, TCR) > before[1])
+    assert 2 < time.monotonic() - began < 20
+
+
 def test_one_poll_decides_a_purchase_that_waits_for_both_tiers(api, conf, poll):
     poll(conf())
     assert [c for c in changes(api) if c in ORDER] == ORDER
@@ -162,7 +212,7 @@ def test_the_time_of_a_call_holds_for_all_its_queues(api, conf, handler, nginx, 
     """The list of what was freed takes longer than the call may: the next one goes on."""
     api.plan({"method": "GET", "path": "/requests", "delay_ms": 2500})
     own = conf("WH-415-806-227", "WH-623-978-334")
-    own.document["processing"] = {"inline_deadline": "2s"}
+    own.document["processing"].update({"inline_deadline": "2s"})
     own.save()
     server = nginx(handler(own))
     answer = trigger(server.url, "WH-415-806-227")
@@ -176,7 +226,7 @@ def test_a_dry_run_goes_nowhere(api, conf, handler, nginx, trigger, poll):
     own = conf()
     before = states(api)
     assert {o["result"] for o in poll(own, "--dry-run")} == {"skip"}
-    own.document["processing"] = {"dry_run": True}
+    own.document["processing"].update({"dry_run": True})
     own.save()
     server = nginx(handler(own))
     for hook in HOOKS:

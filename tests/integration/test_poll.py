@@ -121,7 +121,7 @@ def test_changes_nothing_in_a_dry_run(poll, conf, small_connect):
         assert rows(result)[request]["result"] == "skip"
         assert rows(result)[request]["reason"] == "dry run: would change 1 parameter and approve"
         assert small_connect.done == []
-        conf.document["processing"] = {"dry_run": True}
+        conf.document["processing"].update({"dry_run": True})
         conf.save()
 
 

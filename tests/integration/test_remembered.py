@@ -143,7 +143,7 @@ def test_hanging_products_of_one_account_leave_the_others_alone(small_connect, c
     request = small_connect.add("purchase")
     with socket.create_server(("127.0.0.1", 0)) as silent, concurrent.futures.ThreadPoolExecutor() as threads:
         account["api_url"] = f"http://127.0.0.1:{silent.getsockname()[1]}/public/v1"
-        conf.document["processing"] = {"inline_deadline": "6s"}
+        conf.document["processing"].update({"inline_deadline": "6s"})
         conf.save()
         url = nginx(handler(conf)).url
         begun = time.monotonic()

@@ -31,7 +31,7 @@ void fake_api_connect(struct fake_api *f, size_t answer_max)
     const struct api_limits limits = {1, 1, answer_max};
     api_free(f->api);
     f->api = NULL;
-    assert_err(api_new(&f->account, &limits, &f->api, NULL), ERR_OK);
+    assert_err(api_new(&f->account, &limits, NULL, &f->api, NULL), ERR_OK);
 }
 
 void fake_api_answer(struct fake_api *f, int status, const char *text)

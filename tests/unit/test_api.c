@@ -144,7 +144,7 @@ static void refuses_a_key_that_cannot_be_one(void **state)
         assert_err(secret_from_bytes(keys[i], strlen(keys[i]), &s), ERR_OK);
         const struct conf_account o = {
             .id = "VA-1", .api_url = fake_url(fake), .api_key = {.value = s}};
-        assert_err(api_new(&o, NULL, &a, &why), ERR_INVALID);
+        assert_err(api_new(&o, NULL, NULL, &a, &why), ERR_INVALID);
         assert_memory_equal(why.text, "account VA-1: ", 14);
         secret_free(s);
     }

@@ -15,7 +15,7 @@ static int set_up(void **state)
 {
     (void)state;
     fake_api_start(&connect);
-    clients = clients_new();
+    clients = clients_new(NULL);
     return 0;
 }
 

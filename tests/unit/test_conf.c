@@ -252,9 +252,7 @@ static void refuses_a_wrong_line_and_says_where(void **state)
         {11, "web: { mode: \"1660\" }", ERR_TYPE, "11:14", "rights like \"0660\""},
         {11, "processing: { dry_run: yes }", ERR_TYPE, "11:24",
          "processing.dry_run: true or false is needed"},
-        {11, "processing: { mode: queue }", ERR_INVALID, "11:21",
-         "queue mode is not in this version: leave mode at auto, or say inline"},
-        {11, "processing: { mode: fast }", ERR_INVALID, "11:21", "auto or inline is needed"},
+        {11, "processing: { mode: fast }", ERR_INVALID, "11:21", "auto, queue or inline is needed"},
         {11, "log: { level: loud }", ERR_INVALID, "11:15", "error, warn, info or debug is needed"},
         {11, "log: { format: xml }", ERR_INVALID, "11:16", "logfmt or json is needed"},
         /* places */

@@ -77,6 +77,7 @@ static struct exchange post(const char *token_header)
 static struct fake_api connect;
 static struct fake_inbox inbox;
 static struct conf *conf;
+static struct snapshots *snapshots;
 static struct hook *hook;
 
 static struct secret *secret(const char *text)
@@ -96,6 +97,13 @@ static struct conf_webhook webhook(const char *id, enum webhook_type type)
                                  .secrets = {{.value = secret(SECRET)}},
                                  .secrets_count = 1,
                                  .states = {"pending"}};
+}
+
+/* Ends every wait, as the program does that cannot wait. */
+static void stop(void)
+{
+    snapshots_stop(snapshots);
+    inbox_stop(inbox.inbox);
 }
 
 /* WH-1-1 is an event's webhook, WH-2-2 a validator. */
@@ -119,7 +127,8 @@ static int set_up(void **state)
     conf->web.inline_threads = 1;
     conf->web.validation_threads = 1;
     conf->web.validation_deadline_ms = SOON_MS;
-    assert_err(hook_new(conf, inbox.inbox, &hook, NULL), ERR_OK);
+    assert_err(snapshots_new(conf, NULL, &snapshots, NULL), ERR_OK);
+    assert_err(hook_new(conf, inbox.inbox, snapshots, true, &hook, NULL), ERR_OK);
     return 0;
 }
 
@@ -127,6 +136,7 @@ static int tear_down(void **state)
 {
     (void)state;
     hook_free(hook);
+    snapshots_free(snapshots);
     conf_unref(conf);
     fake_inbox_close(&inbox);
     fake_api_stop(&connect);
@@ -341,7 +351,7 @@ static void serves_by_another_configuration_after_a_reload(void **state)
     struct conf *fresh = &conf_owner_new()->conf;
     inbox.held = true;
     hook_handle(hook, &x.request);
-    assert_err(hook_reload(hook, fresh, NULL), ERR_OK);
+    assert_err(snapshots_replace(snapshots, fresh, NULL), ERR_OK);
     conf_unref(fresh);
     struct exchange later = post(token(EVENT));
     assert_int_equal(handle(&later), 401);
@@ -353,11 +363,29 @@ static void serves_by_another_configuration_after_a_reload(void **state)
     forget(&x);
 }
 
+/* In queue mode nobody works while a call waits. */
+static void acknowledges_what_is_queued(void **state)
+{
+    (void)state;
+    struct exchange x = post(token(EVENT)), again = post(token(EVENT));
+    conf->processing.mode = MODE_QUEUE;
+    inbox.receipt.id = 7;
+    assert_int_equal(handle(&x), 202);
+    assert_string_equal(jsonx_str(x.body, "status", ""), "accepted");
+    assert_int_equal(jsonx_int(x.body, "delivery", 0), 7);
+    inbox.receipt.seen = 2;
+    assert_int_equal(handle(&again), 202);
+    assert_string_equal(jsonx_str(again.body, "status", ""), "duplicate");
+    assert_int_equal(fake_requests(connect.server), 0);
+    forget(&x);
+    forget(&again);
+}
+
 static void waits_for_nothing_once_it_is_stopped(void **state)
 {
     (void)state;
     struct exchange x = post(token(EVENT));
-    hook_stop(hook);
+    stop();
     assert_int_equal(handle(&x), 503);
     assert_int_equal(fake_requests(connect.server), 0);
     forget(&x);
@@ -445,7 +473,7 @@ static void answers_forms_beside_a_sweep_that_hangs(void **state)
     assert_int_equal(handle(&form), 200);
     assert_int_equal(event.answers, 0);
     forget(&form);
-    hook_stop(hook);
+    stop();
     await(&event);
     forget(&event);
 }
@@ -484,6 +512,7 @@ int main(void)
         TEST(tells_no_path_of_what_stopped_it),
         TEST(waits_for_the_disk_in_nobodys_thread),
         TEST(serves_by_another_configuration_after_a_reload),
+        TEST(acknowledges_what_is_queued),
         TEST(waits_for_nothing_once_it_is_stopped),
         TEST(refuses_what_is_no_form),
         TEST(refuses_to_take_another_s_call_for_a_form),

@@ -308,11 +308,31 @@ static void looks_at_one_page_of_what_is_wanted(void **state)
 
 /* --------------------------------------------------------------------------- sweeps */
 
+static struct inbox_claim_terms share_of(int64_t workers)
+{
+    return (struct inbox_claim_terms){.workers = workers, .lease_ms = LEASE_MS};
+}
+
+static enum err try_claim(const struct inbox_claim_terms *terms, struct inbox_claimed *ret)
+{
+    enum err e = inbox_claim(inbox, terms, ret, NULL);
+    if (e == ERR_OK)
+        free(ret->event);
+    return e;
+}
+
 static struct inbox_claimed claim(int64_t workers)
 {
+    const struct inbox_claim_terms terms = share_of(workers);
     struct inbox_claimed c;
-    assert_err(inbox_claim(inbox, workers, LEASE_MS, &c, NULL), ERR_OK);
+    assert_err(try_claim(&terms, &c), ERR_OK);
     return c;
+}
+
+static enum err wait_for_work(int64_t workers, int64_t until)
+{
+    const struct inbox_claim_terms terms = share_of(workers);
+    return inbox_wait(inbox, &terms, until, NULL);
 }
 
 static struct inbox_sweep claim_sweep(void)
@@ -324,8 +344,9 @@ static struct inbox_sweep claim_sweep(void)
 
 static void assert_nothing_due(int64_t workers)
 {
+    const struct inbox_claim_terms terms = share_of(workers);
     struct inbox_claimed c;
-    assert_err(inbox_claim(inbox, workers, LEASE_MS, &c, NULL), ERR_NOT_FOUND);
+    assert_err(try_claim(&terms, &c), ERR_NOT_FOUND);
 }
 
 static void a_call_wakes_its_queue_once(void **state)
@@ -885,7 +906,7 @@ static void a_lease_that_has_ended_is_taken_over(void **state)
     assert_string_equal(sweep_finds(&purchases, 2, 1), "PR-1 running; PR-2 done; ");
 
     tell_of(&files);
-    assert_err(inbox_claim(inbox, 0, 0, &c, NULL), ERR_OK);
+    assert_err(try_claim(&(struct inbox_claim_terms){.lease_ms = 0}, &c), ERR_OK);
     assert_err(inbox_heartbeat(inbox, &c.sweep.lease, 0, NULL), ERR_OK);
     assert_int_equal(recover(), 1);
     assert_err(inbox_heartbeat(inbox, &c.sweep.lease, 0, NULL), ERR_FENCED);
@@ -962,7 +983,7 @@ static void a_halted_account_is_left_out(void **state)
     sweep_finds(&more_files, 1, 1);
     assert_err(inbox_halt(inbox, VENDOR, 20, NULL), ERR_OK);
     assert_nothing_due(0);
-    assert_err(inbox_wait(inbox, 0, clk_mono_ms() + LONG_MS, NULL), ERR_OK); /* it is over */
+    assert_err(wait_for_work(0, clk_mono_ms() + LONG_MS), ERR_OK); /* it is over */
     assert_int_equal(claim(0).kind, INBOX_TASK);
 }
 
@@ -981,7 +1002,7 @@ static void an_account_has_its_share_of_the_workers(void **state)
     assert_err(end_task(&first[0], TASK_DONE, 0, false), ERR_OK);
     assert_err(end_task(&first[1], TASK_DONE, 0, false), ERR_OK);
     assert_nothing_due(4); /* two of each */
-    assert_err(inbox_wait(inbox, 4, clk_mono_ms() + 20, NULL), ERR_TIMEOUT);
+    assert_err(wait_for_work(4, clk_mono_ms() + 20), ERR_TIMEOUT);
     assert_err(end_task(&first[2], TASK_DONE, 0, false), ERR_OK);
     assert_string_equal(claim(4).task.account_id, VENDOR);
     assert_nothing_due(1); /* one each at least */
@@ -1022,21 +1043,21 @@ static void who_waits_is_told(void **state)
 {
     (void)state;
     pthread_t thread;
-    assert_err(inbox_wait(inbox, 0, clk_mono_ms() + 20, NULL), ERR_TIMEOUT);
+    assert_err(wait_for_work(0, clk_mono_ms() + 20), ERR_TIMEOUT);
     int64_t start = clk_mono_ms();
     assert_int_equal(pthread_create(&thread, NULL, append_soon, (void *)&files), 0);
-    assert_err(inbox_wait(inbox, 0, start + LONG_MS, NULL), ERR_OK);
+    assert_err(wait_for_work(0, start + LONG_MS), ERR_OK);
     pthread_join(thread, NULL);
     struct inbox_sweep s = claim_sweep();
     const struct inbox_sweep_end soon = {.poll_ms = 30};
     assert_err(inbox_end_sweep(inbox, &s.lease, &soon, NULL), ERR_OK);
-    assert_err(inbox_wait(inbox, 0, start + LONG_MS, NULL), ERR_OK); /* due by itself */
+    assert_err(wait_for_work(0, start + LONG_MS), ERR_OK); /* due by itself */
     assert_false(claim_sweep().called);
     assert_true(clk_mono_ms() - start < LONG_MS);
 
     struct inbox *other = open_inbox();
     assert_int_equal(pthread_create(&thread, NULL, stop_soon, inbox), 0);
-    assert_err(inbox_wait(inbox, 0, start + 2 * LONG_MS, NULL), ERR_STOPPED);
+    assert_err(wait_for_work(0, start + 2 * LONG_MS), ERR_STOPPED);
     pthread_join(thread, NULL);
     struct inbox_sweep held;
     assert_err(inbox_take_sweep(inbox, &files, LEASE_MS, start + 2 * LONG_MS, &held, NULL),
@@ -1052,9 +1073,10 @@ static void who_waits_is_told(void **state)
 /* Everything that is due, until nothing is. */
 static int work_off(int64_t *ids)
 {
+    const struct inbox_claim_terms terms = share_of(0);
     struct inbox_claimed c;
     int count = 0;
-    while (inbox_claim(inbox, 0, LEASE_MS, &c, NULL) == ERR_OK) {
+    while (try_claim(&terms, &c) == ERR_OK) {
         assert_int_equal(c.kind, INBOX_TASK);
         ids[count++] = c.task.id;
         assert_err(end_task(&c.task, TASK_DONE, 0, false), ERR_OK);
@@ -1188,7 +1210,7 @@ static void another_process_wakes_and_leaves_what_it_held(void **state)
     pid = fork();
     if (pid == 0) {
         inbox = open_inbox();
-        inbox_wait(inbox, 0, 0, NULL);
+        wait_for_work(0, 0);
         uint64_t heard = inbox->backend->heard(inbox);
         if (write(ready[1], "", 1) != 1)
             _exit(1);

@@ -159,7 +159,9 @@ static void takes_over_the_file_of_the_first_version(void **state)
     sqlite3_close(db);
     struct inbox *i = open_inbox();
     struct inbox_claimed due;
-    assert_err(inbox_claim(i, 0, 60000, &due, NULL), ERR_OK); /* what it has stored is to be done */
+    const struct inbox_claim_terms terms = {.lease_ms = 60000};
+    assert_err(inbox_claim(i, &terms, &due, NULL), ERR_OK); /* what it has stored is to be done */
+    free(due.event);
     assert_int_equal(due.kind, INBOX_SWEEP);
     assert_true(due.sweep.called && due.sweep.object_class == &class_usage_file);
     struct inbox_mark m = {.from_us = 5};

@@ -65,7 +65,7 @@ static int set_up(void **state)
         .accounts = accounts, .accounts_count = 2, .webhooks = webhooks, .webhooks_count = 4};
     conf.processing.max_attempts = 12;
     fake_inbox_open(&inbox);
-    clients = clients_new();
+    clients = clients_new(NULL);
     queues = NULL;
     return 0;
 }

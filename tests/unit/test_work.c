@@ -849,7 +849,7 @@ static void tells_a_call_what_became_of_each(void **state)
     struct json_object *objects;
     struct conf one = {.webhooks = &webhook, .webhooks_count = 1};
     one.processing = conf.processing;
-    struct clients *clients = clients_new();
+    struct clients *clients = clients_new(NULL);
     struct queues *queues;
     struct result r;
     webhook.policy.kind = CONF_POLICY_NONE;

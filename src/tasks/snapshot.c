@@ -1,5 +1,5 @@
 /* snapshot.c - everything that one version of the configuration decides about a call. */
-#include "web/snapshot.h"
+#include "tasks/snapshot.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -43,13 +43,14 @@ static enum err make(struct snapshots *among, struct conf *conf, struct snapshot
     return e;
 }
 
-enum err snapshots_new(struct conf *conf, struct snapshots **ret, struct why *why)
+enum err snapshots_new(struct conf *conf, const struct api_commons *commons, struct snapshots **ret,
+                       struct why *why)
 {
     struct snapshots *s = calloc(1, sizeof *s);
     if (s == NULL)
         return why_no_memory(why);
     pthread_mutex_init(&s->lock, NULL);
-    s->clients = clients_new();
+    s->clients = clients_new(commons);
     s->spawner = spawner_new(NULL);
     enum err e = s->clients != NULL && s->spawner != NULL ? snapshots_replace(s, conf, why)
                                                           : why_no_memory(why);

@@ -1,12 +1,13 @@
 /*
- * snapshot.h - everything that one version of the configuration decides about a call.
+ * snapshot.h - everything that one version of the configuration decides about a call, and about the
+ * work that it leads to.
  *
- * A call takes the current snapshot when it begins, and keeps it to its end; a reload makes
- * another. A snapshot is immutable but for its counters. What outlives it, the API clients
- * and what runs programs, is shared by all of them.
+ * A call, and a worker for each piece of work, takes the current snapshot when it begins, and keeps
+ * it to its end; a reload makes another. A snapshot is immutable but for its counters. What
+ * outlives it, the API clients and what runs programs, is shared by all of them.
  */
-#ifndef WEB_SNAPSHOT_H
-#define WEB_SNAPSHOT_H
+#ifndef TASKS_SNAPSHOT_H
+#define TASKS_SNAPSHOT_H
 
 #include <stddef.h>
 
@@ -28,8 +29,10 @@ struct snapshot {
     size_t users;
 };
 
-/* Keeps a reference to `conf`. *ret is owned: snapshots_free(). */
-enum err snapshots_new(struct conf *conf, struct snapshots **ret, struct why *why);
+/* Keeps a reference to `conf`. `commons` is borrowed, and may be NULL (api/clients.h). *ret is
+ * owned: snapshots_free(). */
+enum err snapshots_new(struct conf *conf, const struct api_commons *commons, struct snapshots **ret,
+                       struct why *why);
 /* When all that were taken have been released. NULL is fine. */
 void snapshots_free(struct snapshots *s);
 

@@ -1,0 +1,253 @@
+/* service.c - what programs that run on have in common. */
+#include "cmd/service.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/clk.h"
+#include "base/log.h"
+#include "base/systemd.h"
+
+/* That a service waits for. SIGUSR2 means something if service_deafen() sends it. */
+static const int waited_for[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
+
+static sigset_t signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof waited_for / sizeof *waited_for; i++)
+        sigaddset(&set, waited_for[i]);
+    return set;
+}
+
+void service_block_signals(bool cgi)
+{
+    /* A peer that has gone and a limit on the size of files are errors of write(). */
+    static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGUSR1};
+    const sigset_t set = signals();
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+        signal(ignored[i], SIG_IGN);
+    if (cgi)
+        signal(SIGUSR2, SIG_IGN);
+    else
+        pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+/* ---------------------------------------------------------------------- stages */
+
+static struct log_options log_options(const struct conf *conf)
+{
+    return (struct log_options){conf->log.level, conf->log.format, conf->log.file};
+}
+
+static enum err open_log(const struct conf *conf, struct why *why)
+{
+    const struct log_options o = log_options(conf);
+    return log_open(&o, why);
+}
+
+static enum err open_inbox(const struct conf *conf, struct inbox **ret, struct why *why)
+{
+    const struct inbox_options o = {.url = conf->inbox.url,
+                                    .lock_timeout_ms = conf->inbox.lock_timeout_ms,
+                                    .max_wal = conf->inbox.max_wal,
+                                    .max_backlog = conf->inbox.max_backlog};
+    int64_t count = 0;
+    enum err e = inbox_open(&o, ret, why);
+    if (e == ERR_OK)
+        e = inbox_recover(*ret, &count, why);
+    if (count > 0)
+        log_warn("%" PRId64 " sweeps and objects of programs that have died are due again", count);
+    return e;
+}
+
+enum err service_open(struct service *s, struct why *why)
+{
+    s->stop_by = CLK_NEVER;
+    enum err e = conf_load(s->conf_path, s->need, &s->conf, why);
+    if (e == ERR_OK)
+        e = open_log(s->conf, why);
+    if (e == ERR_OK)
+        e = open_inbox(s->conf, &s->inbox, why);
+    if (e == ERR_OK && (s->accounts = accounts_new(s->inbox, s->conf)) == NULL)
+        e = why_no_memory(why);
+    if (e == ERR_OK)
+        e = snapshots_new(s->conf, accounts_commons(s->accounts), &s->snapshots, why);
+    return e;
+}
+
+enum err service_start_workers(struct service *s, const struct workers_options *options,
+                               struct why *why)
+{
+    struct workers_options o = *options;
+    o.inbox = s->inbox;
+    o.accounts = s->accounts;
+    o.snapshots = s->snapshots;
+    return workers_new(&o, &s->workers, why);
+}
+
+/* In the other order, as far as it was opened. */
+void service_close(struct service *s)
+{
+    workers_free(s->workers);
+    snapshots_free(s->snapshots);
+    accounts_free(s->accounts);
+    inbox_close(s->inbox);
+    conf_unref(s->conf);
+}
+
+/* ---------------------------------------------------------------------- reload */
+
+static void warn_of_fixed(const struct service *s, const struct conf *fresh)
+{
+    struct buf names;
+    buf_init(&names, WHY_MAX);
+    conf_fixed_changes(s->conf, fresh, &names);
+    if (names.len > 0)
+        log_warn("%s: what differs cannot be changed while the program runs, and takes effect when "
+                 "it is started again: %s",
+                 s->conf_path, names.data);
+    buf_free(&names);
+}
+
+static void adopt(struct service *s, const struct conf *fresh)
+{
+    if (s->on_reload != NULL)
+        s->on_reload(s->ctx, fresh);
+    if (s->workers != NULL)
+        workers_reload(s->workers);
+    log_info("configuration %s reloaded", s->conf_path);
+    warn_of_fixed(s, fresh);
+}
+
+/* All of it or nothing: what may fail is prepared first, and the last step that may is the
+ * snapshot's. */
+static void reload(struct service *s)
+{
+    struct conf *conf = NULL;
+    struct log_sink *sink = NULL;
+    struct why why;
+    systemd_notify_reloading();
+    enum err e = conf_load(s->conf_path, s->need, &conf, &why);
+    if (e == ERR_OK) {
+        const struct log_options o = log_options(conf);
+        e = log_prepare(&o, &sink, &why);
+    }
+    if (e == ERR_OK)
+        e = snapshots_replace(s->snapshots, conf, &why);
+    if (e == ERR_OK) {
+        log_use(sink);
+        adopt(s, conf);
+    } else {
+        struct why rotated;
+        log_discard(sink);
+        if (log_reopen(&rotated) != ERR_OK) /* the file may have been rotated all the same */
+            log_error("%s; the old file stays open", rotated.text);
+        log_error("%s; the old configuration stays", why.text);
+    }
+    conf_unref(conf);
+    systemd_notify("READY=1");
+}
+
+/* --------------------------------------------------------------------- signals */
+
+/* The next signal, or 0 when the deadline has come first. */
+static int next_signal(int64_t deadline)
+{
+    const sigset_t set = signals();
+    for (;;) {
+        int left = clk_left_ms(deadline);
+        const struct timespec wait = {left / 1000, left % 1000 * 1000000L};
+        int signal = sigtimedwait(&set, NULL, &wait);
+        if (signal > 0)
+            return signal;
+        if (left == 0)
+            return 0;
+    }
+}
+
+static int64_t stop_timeout_ms(const struct service *s)
+{
+    struct snapshot *now = snapshots_take(s->snapshots);
+    int64_t ms = now->conf->web.stop_timeout_ms;
+    snapshot_release(now);
+    return ms;
+}
+
+/* Returns when waits are to be cut off. */
+static int64_t begin_to_stop(struct service *s)
+{
+    int64_t now = clk_mono_ms(), timeout_ms = stop_timeout_ms(s);
+    log_info("stopping: what was begun is brought to its end first");
+    systemd_notify("STOPPING=1");
+    s->stop_by = now + timeout_ms;
+    if (s->workers != NULL)
+        workers_stop(s->workers);
+    if (s->on_stop != NULL)
+        s->on_stop(s->ctx);
+    return now + timeout_ms * 3 / 4;
+}
+
+static void cut_off(const struct service *s, int signal)
+{
+    log_warn("%s: calls under way to Connect are cut off",
+             signal == 0 ? "the time to stop is nearly over" : "second signal to stop");
+    snapshots_stop(s->snapshots);
+    inbox_stop(s->inbox);
+}
+
+static bool is_alive(const struct service *s)
+{
+    return s->workers == NULL || workers_alive(s->workers);
+}
+
+/* Waits for signals, so that nothing is ever done inside a signal handler. */
+static void *listener_main(void *arg)
+{
+    struct service *s = arg;
+    bool stopping = false;
+    int64_t cut_off_at = CLK_NEVER, every_ms = systemd_watchdog_ms();
+    int64_t ping_at = every_ms > 0 ? 0 : CLK_NEVER;
+    for (;;) {
+        int signal = next_signal(clk_earlier(cut_off_at, ping_at));
+        if (clk_mono_ms() >= ping_at) {
+            if (is_alive(s))
+                systemd_notify("WATCHDOG=1");
+            ping_at = clk_mono_ms() + every_ms;
+        }
+        if (signal == SIGUSR2) { /* anybody may send it; it means something if main() did */
+            if (s->over)
+                return NULL;
+        } else if (signal == SIGHUP) {
+            reload(s);
+        } else if (signal != 0 && !stopping) {
+            stopping = true;
+            cut_off_at = begin_to_stop(s);
+        } else if (signal != 0 || clk_mono_ms() >= cut_off_at) {
+            cut_off_at = CLK_NEVER;
+            cut_off(s, signal);
+        }
+    }
+}
+
+enum err service_listen(struct service *s, struct why *why)
+{
+    int error = pthread_create(&s->listener, NULL, listener_main, s);
+    if (error != 0)
+        return why_set(why, ERR_NOMEM, "thread: %s", strerror(error));
+    s->listens = true;
+    systemd_notify("READY=1");
+    return ERR_OK;
+}
+
+void service_deafen(struct service *s)
+{
+    if (!s->listens)
+        return;
+    s->over = true;
+    pthread_kill(s->listener, SIGUSR2);
+    pthread_join(s->listener, NULL);
+    s->listens = false;
+}

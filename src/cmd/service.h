@@ -1,0 +1,63 @@
+/*
+ * service.h - what the handler and `connect-webhook worker` have in common: what they stand on, how
+ * they are loaded again, and the signals that tell them to.
+ *
+ * SIGTERM and SIGINT stop, SIGHUP loads the configuration again, and opens the log file again;
+ * what does not load changes nothing. A stop gives what was begun three quarters of
+ * web.stop_timeout; then, and at a second signal, every wait is ended. The service manager is told
+ * of all that, and that the program is alive.
+ */
+#ifndef CMD_SERVICE_H
+#define CMD_SERVICE_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "conf/conf.h"
+#include "inbox/inbox.h"
+#include "tasks/accounts.h"
+#include "tasks/snapshot.h"
+#include "tasks/workers.h"
+
+struct service {
+    const char *conf_path;
+    enum conf_need need;
+    struct conf *conf; /* as it was at the start: what a reload cannot change is as it says */
+    struct inbox *inbox;
+    struct accounts *accounts;
+    struct snapshots *snapshots;
+    struct workers *workers; /* NULL: none */
+
+    /* What else is to be done, in the thread of the signals; may be NULL. */
+    void (*on_stop)(void *ctx);
+    void (*on_reload)(void *ctx, const struct conf *fresh);
+    void *ctx;
+
+    pthread_t listener;
+    bool listens;
+    atomic_bool over;        /* for the listener: main() is done with it */
+    _Atomic int64_t stop_by; /* clk_mono_ms: once it stops, everything has to be over then */
+};
+
+/* First in main(), before any thread is made: the signals of a service are blocked, so that all
+ * threads inherit it; or, as CGI, those that mean nothing are ignored. */
+void service_block_signals(bool cgi);
+
+/* Configuration, log, inbox, accounts, snapshots: all that stands between the program and the disk.
+ * `s` is zeroed but for conf_path and need; service_close() it in any case. */
+enum err service_open(struct service *s, struct why *why);
+/* `options` without inbox, accounts and snapshots. */
+enum err service_start_workers(struct service *s, const struct workers_options *options,
+                               struct why *why);
+void service_close(struct service *s);
+
+/* Begin to act on signals, and tell that the program is ready. */
+enum err service_listen(struct service *s, struct why *why);
+/* No more; when all is over. */
+void service_deafen(struct service *s);
+
+#endif

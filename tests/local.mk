@@ -34,6 +34,7 @@ auth_tests = \
 inbox_tests = \
 	tests/unit/test_inbox \
 	tests/unit/test_inbox_sqlite \
+	tests/unit/test_rows \
 	tests/unit/test_sqlite_db
 
 api_tests = \
@@ -58,6 +59,7 @@ processors_tests = \
 
 tasks_tests = \
 	tests/unit/test_fingerprint \
+	tests/unit/test_hold \
 	tests/unit/test_mark \
 	tests/unit/test_queues \
 	tests/unit/test_work
@@ -140,6 +142,7 @@ integration_tests = \
 	tests/integration/test_classes.py \
 	tests/integration/test_contrib.py \
 	tests/integration/test_costs.py \
+	tests/integration/test_crash.py \
 	tests/integration/test_end_to_end.py \
 	tests/integration/test_fcgi.py \
 	tests/integration/test_fcgi_nginx.py \
@@ -167,7 +170,9 @@ integration_tests = \
 	tests/integration/test_tls.py \
 	tests/integration/test_token.py \
 	tests/integration/test_validation.py \
-	tests/integration/test_verbs.py
+	tests/integration/test_verbs.py \
+	tests/integration/test_workers.py \
+	tests/integration/test_workers_trouble.py
 
 # What they share, and what they talk to.
 integration_helpers = \
@@ -273,6 +278,7 @@ contrib_files = \
 	contrib/rules/tier-form.rules.yaml \
 	contrib/rules/usage.rules.yaml \
 	contrib/systemd/connect-webhook.service \
+	contrib/systemd/connect-webhook-worker.service \
 	contrib/systemd/connect-webhook.socket \
 	contrib/systemd/connect-webhook.sysusers.conf
 EXTRA_DIST += $(contrib_files)

@@ -40,7 +40,7 @@ const struct cmd cmd_poll = {
         "several webhooks watch is swept once. The queues are taken in Connect's order: tier\n"
         "configurations first, for fulfillment requests wait for them.\n"
         "\n"
-        "  --once               one round (needed: polling on a timer is not built in yet)\n"
+        "  --once               one round (needed: polling on a timer is the workers' business)\n"
         "  -c FILE              the configuration\n"
         "  --webhook ID         only this webhook's queue; may be given several times\n"
         "  --dry-run            ask and show what would be done, and change nothing\n"
@@ -264,7 +264,9 @@ static int run(const struct cmd *self, void *options, char **arguments)
     const struct options *o = options;
     (void)arguments;
     if (!o->once)
-        return cmd_usage(self, "only --once is built in so far; use a timer of the system's");
+        return cmd_usage(
+            self,
+            "only --once: the handler's workers, and `connect-webhook worker`, poll on a timer");
     return poll_once(self, o);
 }
 

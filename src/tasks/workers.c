@@ -395,7 +395,7 @@ static void *overseer_main(void *arg)
         if (over)
             return NULL;
         w->looked = clk_mono_ms();
-        if (reload)
+        if (reload && w->wanted > 0)
             adopt(w);
         holds_beat(w->holds);
         int64_t count;

@@ -203,13 +203,15 @@ class Configuration:
     secret     of the webhook, if there is no sim
     webhooks   lists of what the file says, for other than the one
     accounts
+    rate_limit of the account: calls a second; 0 is no limit
     mode       of processing; inline has no workers beside the calls, unless `processing` says so
     Other keywords are sections that replace or extend the ones written here, key by key:
     configuration(sim, processing={"dry_run": True})
     """
 
     def __init__(self, tmp, sim=None, rules=None, secret=None, api_url="http://127.0.0.1:9/public/v1",
-                 api_key="test-key", accounts=None, webhooks=None, mode="inline", **sections):
+                 api_key="test-key", accounts=None, webhooks=None, mode="inline", rate_limit=0,
+                 **sections):
         self.folder = tmp / "conf"
         self.folder.mkdir(exist_ok=True)
         self.state = tmp / "state"
@@ -227,7 +229,8 @@ class Configuration:
             policy = {"rules": str(self.write("test.rules.yaml", rules))}
         self.document = {
             "log": {"level": "debug"},
-            "accounts": accounts or [{"id": ACCOUNT, "api_url": api_url, "api_key": {"file": str(key)}}],
+            "accounts": accounts or [{"id": ACCOUNT, "api_url": api_url, "api_key": {"file": str(key)},
+                                       "rate_limit": rate_limit}],
             "inbox": {"url": f"sqlite:{self.state}/inbox.db"},
             "processing": {"mode": "inline", "workers": 0} if mode == "inline" else {"mode": mode},
             "web": {"listen": f"unix:{self.socket}", "group": web_group()},

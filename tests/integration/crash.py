@@ -75,9 +75,10 @@ class Ledger:
     """Calls a webhook as Connect does, and counts for each token the 2xx it was answered with:
     promises that the inbox must have kept. For any number of threads."""
 
-    def __init__(self, url, configuration):
+    def __init__(self, url, configuration, webhook=calls.WEBHOOK):
         self.url = url
         self.configuration = configuration
+        self.webhook = webhook
         self.promised = collections.Counter()
         self.signed = 0
         self.lock = threading.Lock()
@@ -87,13 +88,13 @@ class Ledger:
         with self.lock:
             self.signed += 1
             number = self.signed
-        claims = calls.claims_of(self.configuration, data={"call": number})
-        return calls.sign(claims, self.configuration.secrets[calls.WEBHOOK])
+        claims = calls.claims_of(self.configuration, self.webhook, data={"call": number})
+        return calls.sign(claims, self.configuration.secrets[self.webhook])
 
     def call(self, token):
         """Was it accepted? No answer at all is no."""
         try:
-            accepted = calls.connect(self.url, self.configuration, token=token).status // 100 == 2
+            accepted = calls.connect(self.url, self.configuration, self.webhook, token=token).status // 100 == 2
         except (OSError, http.client.HTTPException):
             return False
         with self.lock:

@@ -18,17 +18,22 @@ def run(*arguments, **kwargs):
                           stdin=subprocess.DEVNULL, **kwargs)
 
 
+PROGRAMS = {servers.HANDLER: "/bin/true", "/usr/local/bin/connect-webhook": "/bin/true"}
+
+
 def test_systemd_accepts_the_units(tmp, need):
     verify = need("systemd-analyze")
-    for name in ("connect-webhook.service", "connect-webhook.socket"):
-        servers.substituted(CONTRIB / "systemd" / name, tmp / name, {servers.HANDLER: "/bin/true"})
-    ran = run(verify, "verify", "--man=no", tmp / "connect-webhook.service", tmp / "connect-webhook.socket")
+    names = ("connect-webhook.service", "connect-webhook.socket", "connect-webhook-worker.service")
+    for name in names:
+        servers.substituted(CONTRIB / "systemd" / name, tmp / name, PROGRAMS)
+    ran = run(verify, "verify", "--man=no", *(tmp / name for name in names))
     assert ran.returncode == 0 and str(tmp) not in ran.stderr, ran.stderr
 
 
-def test_the_unit_is_well_confined(tmp, need):
-    unit = tmp / "connect-webhook.service"
-    servers.substituted(CONTRIB / "systemd/connect-webhook.service", unit, {servers.HANDLER: "/bin/true"})
+@pytest.mark.parametrize("name", ["connect-webhook.service", "connect-webhook-worker.service"])
+def test_the_unit_is_well_confined(tmp, need, name):
+    unit = tmp / name
+    servers.substituted(CONTRIB / "systemd" / name, unit, PROGRAMS)
     ran = run(need("systemd-analyze"), "security", "--offline=true", "--threshold=20", unit)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 

@@ -79,7 +79,6 @@ def deliveries(conf):
 @pytest.fixture
 def conf(sim, configuration, handler):
     conf = configuration(sim, rules=ONE_RULE, web={"threads": THREADS, "max_body": 65536})
-    conf.document["accounts"][0]["rate_limit"] = 0
     conf.save()
     handler(conf)
     return conf

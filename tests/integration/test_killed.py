@@ -41,7 +41,6 @@ def configure(conf):
     conf.document["webhooks"][0]["policy"] = asks
     conf.add_webhook(SESSION, asks, "validator")
     conf.add_webhook(ONCE, {"exec": [once], "cwd": str(conf.folder)}, "validator")
-    conf.document["accounts"][0]["rate_limit"] = 0
     conf.save()
     return conf
 

@@ -37,6 +37,8 @@ SNIPPETS = {
     # from the source's folder; the second by a handler behind nginx
     "connect-webhook policy test --kind validate --rules contrib/rules/form.rules.yaml --class fulfillment_request "
     "--object contrib/fixtures/validator.json": "validate_a_form",
+    # with a configuration of its own, until it is told to stop
+    "connect-webhook worker": "run_until_stopped",
     # in place of the policy of the configuration above, with a program of that name
     "policy: { exec: [ /usr/local/bin/decide ], session: true, timeout: 30s }": "check_program",
     # from a copy that every user can read, as it is not root who runs it
@@ -51,6 +53,8 @@ INLINE = {
     "connect-webhook policy test": "shows_help",  # ask_rules runs it
     "connect-webhook policy actions": "run_without_configuration",
     "processing: { dry_run: true }": "add_to_configuration",
+    "processing: { workers: 4 }": "add_to_configuration",
+    "processing: { workers: 0 }": "add_to_configuration",
     "processing.mode: inline": "is_printed",
     "make bench": "measure_shortly",
     "man connect-webhook.fcgi": "open_manual",
@@ -205,13 +209,19 @@ class Reader:
     def add_to_configuration(self, text):
         conf = self.save(configuration_of(servers.SOURCE / "README.md") + text + "\n")
         shown = self.run(self.build / "connect-webhook", "check", "-c", conf, "--print")
-        assert re.search(r"^\s+dry_run:\s+true$", shown, re.M)
+        key, value = re.fullmatch(r"\w+: \{ (\w+): (\w+) \}", text).groups()
+        assert re.search(rf"^\s+{key}:\s+{value}$", shown, re.M)
 
     def is_printed(self, text):
         section, key, value = re.fullmatch(r"(\w+)\.(\w+): (\w+)", text).groups()
         conf = self.save(f"{configuration_of(servers.SOURCE / 'README.md')}{section}: {{ {key}: {value} }}\n")
         shown = self.run(self.build / "connect-webhook", "check", "-c", conf, "--print")
         assert re.search(rf"^\s+{key}:\s+{value}$", shown, re.M)
+
+    def run_until_stopped(self, text):
+        conf = calls.Configuration(self.tmp, mode="queue", log={"level": "info"})
+        with servers.Worker(self.build, self.tmp, conf) as worker:
+            worker.wait_until(lambda: [*conf.state.glob("inbox.db.wake.*")])
 
     def check_program(self, text):
         program = self.tmp / "decide"

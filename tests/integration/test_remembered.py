@@ -23,7 +23,6 @@ def hook(small_connect, configuration, handler, nginx):
     """hook(rules, **sections): (configuration, running handler, address)."""
     def start(rules=SKIP_OLD, **sections):
         conf = configuration(api_url=small_connect.url, rules=rules, **sections)
-        conf.document["accounts"][0]["rate_limit"] = 0
         conf.save()
         runs = handler(conf)
         return conf, runs, nginx(runs).url

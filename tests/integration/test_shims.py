@@ -53,14 +53,6 @@ def sql(build, tmp):
     return run
 
 
-def unhurried(configuration, sim, **sections):
-    """A configuration without the pauses that the account's rate limit makes."""
-    conf = configuration(sim, **sections)
-    conf.document["accounts"][0]["rate_limit"] = 0
-    conf.save()
-    return conf
-
-
 def rows(path, query):
     db = sqlite3.connect(path)
     try:
@@ -150,7 +142,7 @@ def ends_what_was_begun(api, answer):
 def test_the_handler_dies(sim, api, configuration, handler, nginx, connect, dying,
                           step, status, stored, sent):
     """What its caller, its inbox and Connect then know."""
-    conf = unhurried(configuration, sim, rules=END_RULES, processing={"mode": "inline"})
+    conf = configuration(sim, rules=END_RULES, processing={"mode": "inline"})
     before = ended(api)
     running = handler(conf, expect=KILLED, env=dying(step))
     url = nginx(running).url
@@ -176,7 +168,7 @@ def test_finds_an_answer_of_any_size(dying, size):
 
 def test_what_was_killed_is_started_again_and_keeps_its_promises(
         sim, configuration, build, tmp, nginx, dying):
-    conf = unhurried(configuration, sim)
+    conf = configuration(sim)
     arguments = [build / "connect-webhook.fcgi", "-c", conf.path]
     env = dying("before:answer:3", once=tmp / "died")
     with crash.Restarted(arguments, tmp / "handler.log", env) as handler:
@@ -188,7 +180,7 @@ def test_what_was_killed_is_started_again_and_keeps_its_promises(
 
 
 def test_a_broken_promise_is_found(sim, configuration, handler, nginx):
-    conf = unhurried(configuration, sim)
+    conf = configuration(sim)
     with handler(conf) as running:
         ledger = crash.Ledger(nginx(running).url, conf)
         kept, lost, less = tokens = [ledger.token() for _ in range(3)]
@@ -319,7 +311,7 @@ def test_sqlite_without_it_loses_commits(build, tmp):
 def test_the_handlers_promises_outlive_the_loss_of_power(
         sim, configuration, build, handler, nginx, dying, step):
     """Both shims at once: dead at a step, and nothing kept but what was synced."""
-    conf = unhurried(configuration, sim)
+    conf = configuration(sim)
     env = crash.together(dying(step), powerloss.environment(build, conf.state))
     running = handler(conf, expect=KILLED, env=env)
     ledger = crash.Ledger(nginx(running).url, conf)
@@ -333,7 +325,7 @@ def test_the_handlers_promises_outlive_the_loss_of_power(
 @pytest.mark.parametrize("step", ["after:claim:3", "before:finish:3", "after:finish:3", "before:commit:9"])
 def test_what_was_begun_outlives_the_loss_of_power(
         sim, api, configuration, build, handler, nginx, connect, dying, step):
-    conf = unhurried(configuration, sim, rules=END_RULES)
+    conf = configuration(sim, rules=END_RULES)
     env = crash.together(dying(step), powerloss.environment(build, conf.state))
     running = handler(conf, expect=KILLED, env=env)
     url = nginx(running).url

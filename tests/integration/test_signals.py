@@ -54,7 +54,6 @@ class Load:
 def unhurried(configuration, sim):
     """A configuration without the pauses that the account's rate limit makes."""
     conf = configuration(sim, rules=ONE_RULE)
-    conf.document["accounts"][0]["rate_limit"] = 0
     conf.save()
     return conf
 
@@ -150,7 +149,7 @@ def stop_while_the_api_is_slow(sim, running, configuration, handler, nginx, stop
     call began with a configuration that has been replaced since."""
     gate = running.enter_context(Gate(sim)).listen()
     conf = configuration(sim, rules=ONE_RULE, web={"stop_timeout": stop_timeout})
-    conf.document["accounts"][0].update(api_url=gate.url, rate_limit=0)
+    conf.document["accounts"][0].update(api_url=gate.url)
     conf.save()
     program = handler(conf)
     url = nginx(program).url

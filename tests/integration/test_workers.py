@@ -29,12 +29,10 @@ KILLED = -signal.SIGKILL
 
 @pytest.fixture
 def configure(small_connect, configuration):
-    """configure(rules, **processing): a configuration in queue mode, without a limit of the rate."""
+    """configure(rules, **processing): a configuration in queue mode."""
     def make(rules=FAIL, rate_limit=0, **processing):
-        conf = configuration(api_url=small_connect.url, rules=rules, mode="queue", processing={**QUEUE, **processing})
-        conf.document["accounts"][0]["rate_limit"] = rate_limit
-        conf.save()
-        return conf
+        return configuration(api_url=small_connect.url, rules=rules, mode="queue", rate_limit=rate_limit,
+                             processing={**QUEUE, **processing})
     return make
 
 

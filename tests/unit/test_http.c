@@ -1,6 +1,7 @@
 /* test_http.c - nasty servers, and a client that neither hangs, nor swells, nor repeats itself. */
 #include "unit.h"
 
+#include <curl/curl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -286,6 +287,32 @@ static void uses_the_proxy_it_is_given_whatever_no_proxy_says(void **state)
     http_free(proxied);
 }
 
+/* The right to send is lost while it connects. */
+static bool is_first_question(void *ctx)
+{
+    int *asked = ctx;
+    return ++*asked == 1;
+}
+
+static void sends_nothing_that_may_not_be_sent(void **state)
+{
+    (void)state;
+    int asked = 0;
+    if (curl_version_info(CURLVERSION_NOW)->version_num < 0x075000)
+        skip(); /* it cannot ask so late */
+    struct http_request r = {.method = "POST",
+                             .url = url,
+                             .deadline = CLK_NEVER,
+                             .may_send = is_first_question,
+                             .may_send_ctx = &asked};
+    assert_err(http_call(client, &r, &answer, &sent, &why), ERR_FENCED);
+    assert_false(sent);
+    assert_int_equal(asked, 2);
+    assert_int_equal(fake_requests(fake), 0);
+    assert_err(http_call(client, &r, &answer, &sent, &why), ERR_FENCED); /* not even tried */
+    assert_int_equal(asked, 3);
+}
+
 static void sends_what_it_is_given_and_little_else(void **state)
 {
     (void)state;
@@ -423,6 +450,7 @@ int main(void)
         test(follows_no_redirect),
         test(asks_the_environment_for_no_proxy),
         test(uses_the_proxy_it_is_given_whatever_no_proxy_says),
+        test(sends_nothing_that_may_not_be_sent),
         test(sends_what_it_is_given_and_little_else),
         test(keeps_connections),
         test(repeats_a_get_whose_kept_connection_was_dead),

@@ -23,6 +23,7 @@
 static const char *scheme;
 static char folder[64], url[128];
 static struct inbox *inbox;
+static int64_t max_backlog;
 
 /* The machine's time of day, which may step. (The C library's is not called by any name.) */
 static _Atomic int64_t step_s;
@@ -37,7 +38,8 @@ int clock_gettime(clockid_t id, struct timespec *ret)
 
 static struct inbox *open_inbox(void)
 {
-    const struct inbox_options o = {.url = url, .lock_timeout_ms = 20000, .max_wal = 1 << 28};
+    const struct inbox_options o = {
+        .url = url, .lock_timeout_ms = 20000, .max_wal = 1 << 28, .max_backlog = max_backlog};
     struct inbox *i = NULL;
     assert_err(inbox_open(&o, &i, NULL), ERR_OK);
     return i;
@@ -47,6 +49,7 @@ static int set_up(void **state)
 {
     scheme = *state;
     step_s = 0;
+    max_backlog = 0;
     snprintf(folder, sizeof folder, "/tmp/test_inbox.XXXXXX");
     assert_non_null(mkdtemp(folder));
     snprintf(url, sizeof url, "%s:%s/inbox.db", scheme, folder);
@@ -987,6 +990,95 @@ static void a_halted_account_is_left_out(void **state)
     assert_int_equal(claim(0).kind, INBOX_TASK);
 }
 
+/* What calls tell of, and sweeps find, is first theirs who work for the call that waits. */
+static void who_works_for_a_call_goes_first(void **state)
+{
+    (void)state;
+    const struct inbox_claim_terms late = {.lease_ms = LEASE_MS, .grace_ms = LONG_MS};
+    struct inbox_claimed c;
+    tell_of(&purchases);
+    assert_err(try_claim(&late, &c), ERR_NOT_FOUND);
+    assert_string_equal(sweep_finds(&purchases, 2, 1), "PR-1 ready; PR-2 ready; ");
+    assert_err(try_claim(&late, &c), ERR_NOT_FOUND);
+    struct inbox_task first = next(&purchases);
+    assert_err(end_task(&first, TASK_READY, 0, true), ERR_OK); /* not the call's any more */
+    usleep(2000);
+    assert_err(inbox_plan_poll(inbox, &files, 0, NULL), ERR_OK); /* nobody waits for a poll */
+    assert_err(try_claim(&late, &c), ERR_OK);
+    assert_int_equal(c.kind, INBOX_SWEEP);
+    assert_int_equal(claim(0).kind, INBOX_TASK);
+}
+
+/* With what they were told of last, though the next one has not come to a sweep yet. */
+static void what_a_call_claims_goes_with_what_it_leads_to(void **state)
+{
+    (void)state;
+    const struct inbox_claim_terms terms = share_of(0);
+    struct inbox_claimed c;
+    tell_of(&purchases);
+    struct delivery d = delivery(&files);
+    d.claims = "{\"b\":2}";
+    assert_err(append(&d).err, ERR_OK);
+    assert_err(inbox_claim(inbox, &terms, &c, NULL), ERR_OK);
+    assert_string_equal(c.event, "{\"a\":1}");
+    free(c.event);
+    const struct inbox_found found = {.object_id = "PR-1"};
+    assert_err(inbox_found(inbox, &c.sweep.lease, &found, 1, false, tell_task, NULL, NULL), ERR_OK);
+    assert_err(end(&c.sweep), ERR_OK);
+    assert_err(inbox_claim(inbox, &terms, &c, NULL), ERR_OK);
+    assert_int_equal(c.kind, INBOX_TASK);
+    assert_string_equal(c.event, "{\"a\":1}");
+    free(c.event);
+    assert_err(inbox_claim(inbox, &terms, &c, NULL), ERR_OK);
+    assert_string_equal(c.event, "{\"b\":2}");
+    free(c.event);
+    assert_err(inbox_plan_poll(inbox, &others, 0, NULL), ERR_OK);
+    assert_err(inbox_claim(inbox, &terms, &c, NULL), ERR_OK);
+    assert_null(c.event); /* nobody has called */
+}
+
+static void a_full_backlog_holds_sweeps_back(void **state)
+{
+    (void)state;
+    inbox_close(inbox);
+    max_backlog = 3;
+    inbox = open_inbox();
+    sweep_finds(&purchases, 2, 1);
+    tell_of(&purchases);
+    struct inbox_sweep s = take(&purchases);
+    static const struct inbox_found more[] = {{.object_id = "PR-8"}, {.object_id = "PR-9"}};
+    assert_err(inbox_found(inbox, &s.lease, more, 2, false, tell_task, NULL, NULL), ERR_OK);
+    assert_err(inbox_found(inbox, &s.lease, more, 2, false, tell_task, NULL, NULL), ERR_BUSY);
+    assert_err(end(&s), ERR_OK);
+    tell_of(&tiers); /* stored all the same, and would come first */
+    reopen();
+    struct inbox_claimed c = claim(0);
+    assert_int_equal(c.kind, INBOX_TASK);
+    assert_err(end_task(&c.task, TASK_DONE, 0, false), ERR_OK);
+    assert_int_equal(claim(0).kind, INBOX_TASK); /* three are ready still; one of them now runs */
+    assert_int_equal(claim(0).kind, INBOX_SWEEP);
+}
+
+static void what_is_decided_wakes_what_it_may_have_freed(void **state)
+{
+    (void)state;
+    const struct object_class *const frees[] = {&class_tier_config_request,
+                                                &class_fulfillment_request, NULL};
+    const struct inbox_task_end freeing = {.state = TASK_DONE, .story = &story, .frees = frees};
+    sweep_finds(&tiers, 1, 1);
+    struct inbox_task t = claim(0).task;
+    assert_err(inbox_end_task(inbox, &t.lease, &freeing, NULL), ERR_OK);
+    reopen();
+    struct inbox_sweep s = claim_sweep();
+    assert_ptr_equal(s.object_class, &class_tier_config_request);
+    assert_true(s.called); /* no poll has to find it */
+    s = claim_sweep();
+    assert_ptr_equal(s.object_class, &class_fulfillment_request);
+    assert_string_equal(s.product_id, tiers.product_id);
+    assert_nothing_due(0);
+    assert_err(inbox_end_task(inbox, &t.lease, &freeing, NULL), ERR_FENCED);
+}
+
 static void an_account_has_its_share_of_the_workers(void **state)
 {
     (void)state;
@@ -1325,6 +1417,10 @@ static void counts_calls(void **state)
     X(no_step_of_the_clock_breaks_a_lease)           \
     X(what_others_wait_for_comes_first)              \
     X(a_halted_account_is_left_out)                  \
+    X(who_works_for_a_call_goes_first)               \
+    X(what_a_call_claims_goes_with_what_it_leads_to) \
+    X(a_full_backlog_holds_sweeps_back)              \
+    X(what_is_decided_wakes_what_it_may_have_freed)  \
     X(an_account_has_its_share_of_the_workers)       \
     X(rates_are_shared)                              \
     X(who_waits_is_told)                             \

@@ -210,6 +210,7 @@ static void *listener_main(void *arg)
     bool stopping = false;
     int64_t cut_off_at = CLK_NEVER, every_ms = systemd_watchdog_ms();
     int64_t ping_at = every_ms > 0 ? 0 : CLK_NEVER;
+    systemd_notify("READY=1");
     for (;;) {
         int signal = next_signal(clk_earlier(cut_off_at, ping_at));
         if (clk_mono_ms() >= ping_at) {
@@ -238,7 +239,6 @@ enum err service_listen(struct service *s, struct why *why)
     if (error != 0)
         return why_set(why, ERR_NOMEM, "thread: %s", strerror(error));
     s->listens = true;
-    systemd_notify("READY=1");
     return ERR_OK;
 }
 

@@ -30,7 +30,7 @@ struct runner {
     struct workers *all;
     pthread_t thread;
     bool is_there, has_ended; /* is_there: to be joined */
-    int64_t busy_since;       /* clk_mono_ms; 0: it is not */
+    int64_t busy_since;       /* clk_mono_ms: at one thing; 0: at none */
     /* Its own: the templates of the product that it worked for last. */
     struct template_lists templates;
     char product_id[OBJECT_ID_MAX], account_id[OBJECT_ID_MAX];
@@ -181,11 +181,20 @@ static void run(struct runner *r, const struct snapshot *s, const struct inbox_c
 
 /* ----------------------------------------------------------------------- runners */
 
+static void note_begun(struct runner *r)
+{
+    struct workers *w = r->all;
+    pthread_mutex_lock(&w->lock);
+    r->busy_since = clk_mono_ms();
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* Is it looking for something, or at it? */
 static void note_busy(struct runner *r, bool busy)
 {
     struct workers *w = r->all;
     pthread_mutex_lock(&w->lock);
-    r->busy_since = busy ? clk_mono_ms() : 0;
+    r->busy_since = 0;
     w->busy += busy ? 1 : -1;
     if (w->options.once) /* for wait_for_others() */
         pthread_cond_broadcast(&w->changed);
@@ -211,6 +220,7 @@ static enum err work_once(struct runner *r, struct why *why)
     note_busy(r, true);
     enum err e = inbox_claim(w->options.inbox, &terms, &c, why);
     if (e == ERR_OK) {
+        note_begun(r);
         run(r, s, &c);
         free(c.event);
     }
@@ -259,12 +269,15 @@ static void wait_for_others(struct workers *w)
     pthread_mutex_unlock(&w->lock);
 }
 
-static void pause_for(struct workers *w, int64_t ms)
+/* The inbox fails: later, or not at all. */
+static void pause_or_end(struct workers *w)
 {
-    int64_t until = clk_mono_ms() + ms;
+    int64_t until = clk_mono_ms() + PAUSE_MS;
+    w->left_something = true;
     pthread_mutex_lock(&w->lock);
+    w->stop = w->stop || w->options.once;
     while (!w->stop && clk_mono_ms() < until)
-        clk_cond_wait(&w->work, &w->lock, until);
+        clk_cond_wait(&w->changed, &w->lock, until);
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -299,8 +312,7 @@ static void *runner_main(void *arg)
         if (e == ERR_OK || e == ERR_STOPPED)
             continue;
         log_warn("no work can be claimed: %s", why.text);
-        w->left_something = true;
-        pause_for(w, PAUSE_MS);
+        pause_or_end(w);
     } while (!retire(r));
     forget_templates(r);
     return NULL;

@@ -10,6 +10,8 @@ and what is measured share one machine, whose speed a ratio does not depend on.
     hello      our transport alone: decoded, and answered with a word
     refused    the signature is good, the token has expired
     stored     verified, and on stable storage before it is answered (the event is of another product)
+    woken      the same of an event that wakes its queue, and nobody who works: processing.workers is 0
+    idle       the same beside four workers who have nothing to do, for their account's API is down
 """
 
 import argparse
@@ -74,7 +76,7 @@ def start(stack, build, tmp, name):
     """The programs of one build, or the least responder, with a web server before each: their kinds."""
     folder = tmp / (name.strip() or "ours")
     folder.mkdir()
-    conf = calls.Configuration(folder, log={"level": "info"})
+    conf = calls.Configuration(folder, mode="queue", log={"level": "info"}, processing={"workers": 0})
     claims = calls.claims_of(conf)
 
     def behind_nginx(program, socket):
@@ -89,11 +91,16 @@ def start(stack, build, tmp, name):
 
     if name == LEAST:
         return [Kind(LEAST, *transport(build / "tests/bench/least"), claims)]
+    def handler(conf, folder):
+        return behind_nginx(stack.enter_context(servers.Handler(build, folder, conf)), conf.socket)
+
     pid, url = transport(build / "tests/integration/responder", "--group", calls.web_group(), "--listen")
-    handler = stack.enter_context(servers.Handler(build, folder, conf))
-    ours = behind_nginx(handler, conf.socket)
+    (folder / "workers").mkdir()
+    working = calls.Configuration(folder / "workers", mode="queue", log={"level": "info"}, processing={"workers": 4})
+    ours, idle = handler(conf, folder), handler(working, folder / "workers")
     kinds = [Kind("hello", pid, url + "?hello", claims), Kind("refused", *ours, claims, -calls.PROCESSING_TIMEOUT),
-             Kind("stored", *ours, {**claims, "product_id": "PRD-000-000-000"})]
+             Kind("stored", *ours, {**claims, "product_id": "PRD-000-000-000"}), Kind("woken", *ours, claims),
+             Kind("idle", *idle, claims)]
     for kind in kinds:
         kind.name += name
     return kinds
@@ -138,19 +145,21 @@ def results(kinds):
     table = {}
     for kind in kinds:
         for connections in CONNECTIONS:
-            rate, p99 = (kind.median(connections, w) / kinds[0].median(connections, w) for w in ("rate", "p99_us"))
+            rate, p50, p99 = (kind.median(connections, w) / kinds[0].median(connections, w)
+                              for w in ("rate", "p50_us", "p99_us"))
             table.setdefault(kind.name, {})[connections] = {
                 "rate": round(kind.median(connections, "rate")), "ratio": round(rate, 2),
-                "cpu_us": round(kind.median(connections, "cpu_us"), 1), "p99_ratio": round(p99, 1),
+                "cpu_us": round(kind.median(connections, "cpu_us"), 1), "p50_ratio": round(p50, 1),
+                "p99_ratio": round(p99, 1),
                 "p99_us": kind.median(connections, "p99_us")}
     return table
 
 
 def print_table(table):
-    print(f"{'':16}" + "".join(f"{f'{c} connections':^36}" for c in CONNECTIONS))
-    print(f"{'':16}" + f"{'calls/s':>9}{'ratio':>7}{'cpu us':>8}{'p99':>7}     " * len(CONNECTIONS))
+    print(f"{'':16}" + "".join(f"{f'{c} connections':^43}" for c in CONNECTIONS))
+    print(f"{'':16}" + f"{'calls/s':>9}{'ratio':>7}{'cpu us':>8}{'p50':>7}{'p99':>7}     " * len(CONNECTIONS))
     for name, by_connections in table.items():
-        print(f"{name:16}" + "".join(f"{r['rate']:9}{r['ratio']:7.2f}{r['cpu_us']:8.1f}{r['p99_ratio']:7.1f}     "
+        print(f"{name:16}" + "".join(f"{r['rate']:9}{r['ratio']:7.2f}{r['cpu_us']:8.1f}{r['p50_ratio']:7.1f}{r['p99_ratio']:7.1f}     "
                                      for r in by_connections.values()))
 
 

@@ -22,7 +22,6 @@ import crash
 import powerloss
 import servers
 
-pytestmark = pytest.mark.usefixtures("no_sanitizer")
 SECONDS = int(os.environ.get("CW_SECONDS", 10))
 CALLERS = 4
 PAUSE_MAX = 0.5  # seconds between two deaths
@@ -237,6 +236,7 @@ def goes_on(build, tmp, api, conf, ledger):
     assert ledger.broken() == {}
 
 
+@pytest.mark.usefixtures("no_sanitizer")
 @pytest.mark.parametrize("step", STEPS)
 def test_a_worker_that_dies_at_a_step_is_gone_on_with(build, tmp, stored, step):
     api, conf, ledger = stored
@@ -244,6 +244,7 @@ def test_a_worker_that_dies_at_a_step_is_gone_on_with(build, tmp, stored, step):
     goes_on(build, tmp, api, conf, ledger)
 
 
+@pytest.mark.usefixtures("no_sanitizer")
 @pytest.mark.parametrize("step", ["after:claim:2", "before:finish:2", "after:finish:2", "before:commit:9"])
 def test_what_a_worker_has_done_outlives_the_loss_of_power(build, tmp, stored, step):
     api, conf, ledger = stored

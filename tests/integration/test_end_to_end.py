@@ -1,6 +1,8 @@
 """The same call, with the same result, whatever carries it: CGI, nginx, Apache's three ways."""
 
+import concurrent.futures
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -180,3 +182,31 @@ def test_answers_a_form(sim, configuration, front, name):
         "domain": "must be a domain name, like example.com", "seats": "from 1 to 100"}
     assert answer.body[:100000] == body.encode()[:100000]
     assert server.call("GET", [("Authentication", f"Bearer {token}")], None).status == 400
+
+
+# ------------------------------------------------------------------------- queue mode
+
+@pytest.mark.parametrize("name", ["nginx", "mod_fcgid"])
+def test_what_is_stored_ends_as_what_is_worked_on_at_once(start_sim, tmp, build, configuration, front, running, name):
+    """Behind mod_fcgid several processes store, and one of another program works."""
+    first, second = start_sim(), start_sim()
+    conf = configuration(first, rules=RULES.read_text(), mode="auto")
+    assert deliver(front("program", conf), conf).status == 200
+    wanted = statuses(calls.Api(first.url, first.api_key))
+    conf = configuration(second, rules=RULES.read_text(), mode="auto",
+                         processing={"workers": 4 if name == "nginx" else 0, "poll_interval": 0})
+    for file in conf.state.iterdir():
+        file.unlink()
+    server = front(name, conf)
+    with concurrent.futures.ThreadPoolExecutor(8) as callers:
+        answers = [*callers.map(lambda n: deliver(server, conf, data={"call": n}), range(32))]
+    assert {a.status for a in answers} == {202} and len({a.json()["delivery"] for a in answers}) == 32
+    if name == "mod_fcgid":
+        (tmp / "bin").mkdir()
+        shutil.copy(build / "connect-webhook", tmp / "bin")
+        user = {"user": servers.APACHE_USER, "group": servers.APACHE_USER} if os.geteuid() == 0 else {}
+        running.enter_context(servers.Worker(tmp / "bin", tmp, conf, **user))
+    api = calls.Api(second.url, second.api_key)
+    servers.wait_for(lambda: statuses(api) == wanted)
+    changed = [c["path"] for c in api.received() if c["effect"]]
+    assert len(changed) == len(set(changed)) > 5

@@ -246,7 +246,7 @@ class Reader:
         alone = {k: v for k, v in os.environ.items() if "MAKE" not in k}  # not as part of make check
         said = self.run(*text.split(), "ROUNDS=1", "BENCH=--json --no-peers --seconds 1", cwd=self.build, env=alone)
         table = json.loads(said.splitlines()[-1])
-        assert [*table] == ["least", "hello", "refused", "stored"]
+        assert [*table] == ["least", "hello", "refused", "stored", "woken", "idle"]
         assert all(row["rate"] > 0 and row["cpu_us"] > 0 for kind in table.values() for row in kind.values())
 
     def open_manual(self, text):

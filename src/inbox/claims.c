@@ -228,7 +228,7 @@ enum err inbox_wait(struct inbox *i, const struct inbox_claim_terms *terms, int6
 {
     for (;;) {
         uint64_t heard = i->backend->heard(i);
-        int64_t until;
+        int64_t until = deadline;
         if (is_stopped(terms))
             return why_set(why, ERR_STOPPED, "inbox: %s", err_text(ERR_STOPPED));
         enum err e = look(i, terms, &until, why);

@@ -338,7 +338,8 @@ struct inbox_sweep_status {
     const struct object_class *object_class;
     bool running;               /* somebody holds it */
     bool called;                /* a call is among what it is due for */
-    int64_t due_ms;             /* from now, for a call or after an error; -1: never */
+    int64_t due_ms;             /* from now, for a call, for what may have been freed, or after an
+                                   error; -1: never */
     int64_t poll_ms;            /* from now, without one; -1: never */
     int64_t started_s, ended_s; /* UTC, when it was last; 0: it never was */
     int64_t failures;           /* in a row */

@@ -43,7 +43,7 @@ static void pass_sweep(void *ctx, const struct sweep_row *s)
         .object_class = s->object_class,
         .running = lease_held(&s->lease),
         .called = s->called,
-        .due_ms = left_ms_or_never(s->due_us, l->now_us),
+        .due_ms = left_ms_or_never(clk_earlier(s->due_us, s->again_us), l->now_us),
         .poll_ms = left_ms_or_never(s->poll_us, l->now_us),
         .started_s = s->started_us != 0 ? wall_s(s->started_us, l->now_us) : 0,
         .ended_s = s->ended_us != 0 ? wall_s(s->ended_us, l->now_us) : 0,

@@ -210,6 +210,13 @@ static struct inbox_story story_of(const struct task *t, enum outcome o)
     return s;
 }
 
+/* Queues in which others may wait for it: it is dealt with, by us, or by whoever was here before.
+ */
+static const struct object_class *const *frees_of(const struct task *t)
+{
+    return t->terms->dry_run ? NULL : t->queue->frees;
+}
+
 static struct inbox_task_end end_of(const struct task *t, enum outcome o)
 {
     const struct conf *conf = t->queue->conf;
@@ -218,11 +225,11 @@ static struct inbox_task_end end_of(const struct task *t, enum outcome o)
     bool at_once = r->err == ERR_STOPPED || r->err == ERR_FENCED;
     switch (o) {
     case OUTCOME_DONE:
-        return (struct inbox_task_end){.state = TASK_DONE,
-                                       .frees = t->terms->dry_run ? NULL : t->queue->frees};
+        return (struct inbox_task_end){.state = TASK_DONE, .frees = frees_of(t)};
     case OUTCOME_SKIP:
         return (struct inbox_task_end){.state = TASK_SKIPPED,
-                                       .after_ms = conf->processing.skip_for_ms};
+                                       .after_ms = conf->processing.skip_for_ms,
+                                       .frees = t->decision.action == NULL ? frees_of(t) : NULL};
     case OUTCOME_RESCHEDULE:
         return (struct inbox_task_end){.state = TASK_READY, .after_ms = t->decision.after_s * 1000};
     case OUTCOME_RETRY:

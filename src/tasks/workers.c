@@ -15,16 +15,14 @@
 #include "tasks/sweep.h"
 #include "tasks/work.h"
 
-#define OVERSEE_MS 1000 /* between two looks of the overseer's */
-#define ALIVE_MS                                                                     \
-    120000 /* it looks at least as often, though an inbox that is locked holds it up \
-            */
-#define PAUSE_MS        1000 /* after the inbox failed */
-#define PATIENCE_MS     2000 /* of calls to Connect: for a halt to end, and for further tries */
-#define UNKNOWN_MS      60000 /* until what no queue of the configuration is for is looked at again */
-#define FIRST_POLL_PART 10    /* this part of poll_interval ... */
-#define FIRST_POLL_MAX  5000  /* ms, at most: in which all queues are polled after a start */
-#define TEMPLATES_MS    10000 /* how long a product's templates are believed to stay as they are */
+#define OVERSEE_MS      1000   /* between two looks of the overseer's */
+#define ALIVE_MS        120000 /* within which it looks again, though the inbox be locked */
+#define PAUSE_MS        1000   /* after the inbox failed */
+#define PATIENCE_MS     2000   /* of calls to Connect: for a halt to end, and for further tries */
+#define LEFT_MS         60000  /* until what is not for us is looked at again */
+#define FIRST_POLL_PART 10     /* this part of poll_interval ... */
+#define FIRST_POLL_MAX  5000   /* ms, at most: in which all queues are polled after a start */
+#define TEMPLATES_MS    10000  /* how long a product's templates are believed to stay as they are */
 
 struct runner {
     struct workers *all;
@@ -73,9 +71,6 @@ static void on_report(void *ctx, const struct object_report *o)
 
 /* ------------------------------------------------------------------------ one thing */
 
-/* What calls have told of may be another program's business, whose configuration is newer. */
-static const char unknown[] = "no event webhook of the configuration tells of this queue";
-
 static struct inbox_queue queue_of(const struct inbox_claimed *c)
 {
     if (c->kind == INBOX_SWEEP)
@@ -84,14 +79,15 @@ static struct inbox_queue queue_of(const struct inbox_claimed *c)
     return (struct inbox_queue){c->task.account_id, c->task.product_id, c->task.object_class};
 }
 
-static void leave_unknown(struct inbox *inbox, const struct inbox_claimed *c)
+/* It may be another program's business, whose configuration is newer. */
+static void leave(struct inbox *inbox, const struct inbox_claimed *c, const char *reason)
 {
     const struct inbox_queue q = queue_of(c);
-    const struct inbox_sweep_end end = {.error = unknown, .retry_ms = UNKNOWN_MS, .poll_ms = -1};
+    const struct inbox_sweep_end end = {.error = reason, .retry_ms = LEFT_MS, .poll_ms = -1};
     struct why why;
-    log_warn("queue of %s, %s, %s: %s", q.account_id, q.product_id, q.object_class->name, unknown);
+    log_warn("queue of %s, %s, %s: %s", q.account_id, q.product_id, q.object_class->name, reason);
     enum err e = c->kind == INBOX_SWEEP ? inbox_end_sweep(inbox, &c->sweep.lease, &end, &why)
-                                        : inbox_give_back(inbox, &c->task.lease, UNKNOWN_MS, &why);
+                                        : inbox_give_back(inbox, &c->task.lease, LEFT_MS, &why);
     if (e != ERR_OK)
         log_warn("%s", why.text);
 }
@@ -167,7 +163,9 @@ static void run(struct runner *r, const struct snapshot *s, const struct inbox_c
     const struct queue *q = queues_named(s->queues, &name);
     struct json_object *claims = NULL;
     if (q == NULL || q->api == NULL) {
-        leave_unknown(r->all->options.inbox, c);
+        leave(r->all->options.inbox, c,
+              q == NULL ? "no event webhook of the configuration tells of this queue"
+                        : "the account's API key is not loaded");
         return;
     }
     if (c->event != NULL)

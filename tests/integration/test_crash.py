@@ -25,7 +25,7 @@ import servers
 SECONDS = int(os.environ.get("CW_SECONDS", 10))
 CALLERS = 4
 PAUSE_MAX = 0.5  # seconds between two deaths
-CLONES = 3 + SECONDS  # of each object that is pending
+CLONES = 15  # of each object that is pending
 KILLED = -signal.SIGKILL
 LONG = 60 + SECONDS  # seconds, until all is worked off
 
@@ -44,6 +44,9 @@ RULES = {
 CLONED = {"requests": "PR-7957-9623-8221-001", "tier_config_requests": "TCR-448-719-877-002",
           "tier_account_requests": "TAR-6458-9737-0065-003-001", "listing_requests": "LSTR-308-918-054-001",
           "usage_files": ("UF-2026-11-0001-0007", "UF-2026-11-0004-0028", "UF-2026-11-0006-0042")}
+ORDER = {"type": "purchase", "asset": {"external_id": "EX-1", "product": {"id": calls.PRODUCT},
+                                       "connection": {"id": "CT-1"}, "params": [],
+                                       "items": [{"id": f"{calls.PRODUCT}-0001", "quantity": "5"}]}}
 PENDING = {"pending", "revoking", "tiers_setup", "reviewing", "deploying", "ready", "uploaded"}
 
 
@@ -88,9 +91,10 @@ def pending(api):
     """Of our product: others have no webhook."""
     found = set()
     for path in {*PATHS} - {"/subscriptions/requests"}:
-        for o in api.get(f"{path}?limit=10000"):
+        state = "state" if path == "/listing-requests" else "status"
+        for o in api.get(f"{path}?in({state},({','.join(PENDING)}))&limit=1000"):
             product = o.get("product") or (o.get("asset") or o.get("configuration") or o["listing"])["product"]
-            if o.get("state", o.get("status")) in PENDING and product["id"] == calls.PRODUCT:
+            if product["id"] == calls.PRODUCT:
                 found.add(o["id"])
     return found
 
@@ -139,7 +143,7 @@ class Load:
     def __init__(self, api, conf, url):
         self.api = api
         self.ledgers = [crash.Ledger(url, conf, hook.id) for hook in HOOKS]
-        self.billed = set()
+        self.billed, self.ordered = set(), set()
         self.threads = [Loop(self.call) for _ in range(CALLERS)] + [Loop(self.create)]
 
     def call(self):
@@ -151,6 +155,7 @@ class Load:
         made = self.api.post("/subscriptions/requests", {"type": "provider", "asset": {"id": "AS-6990-1715-4170"},
                                                          "items": []})
         self.billed.add(made["id"])
+        self.ordered.add(self.api.post("/requests", ORDER)["id"])
         time.sleep(0.3)
 
     def __enter__(self):
@@ -183,7 +188,7 @@ def test_killed_at_random_nothing_is_lost_and_nothing_done_twice(build, tmp, run
             random.choice([handler, worker]).server.process.kill()
     worker.server.wait_until(lambda: is_over(api, conf, load.billed), timeout=LONG)
     print(f"deaths: handler {handler.deaths}, worker {worker.deaths}; promised: "
-          f"{sum(sum(one.promised.values()) for one in load.ledgers)}; objects: {len(begun)} + {len(load.billed)}")
+          f"{sum(sum(one.promised.values()) for one in load.ledgers)}; objects: {len(begun)} + {len(load.billed | load.ordered)}")
     assert handler.deaths > 0 and worker.deaths > 0
     handler.stop()
     worker.stop()
@@ -191,7 +196,7 @@ def test_killed_at_random_nothing_is_lost_and_nothing_done_twice(build, tmp, run
     assert [one.broken() for one in load.ledgers if one.broken()] == []
     acted = effects(api)
     assert set(acted.values()) == {1}
-    assert {i for path in acted for i in path.split("/")} >= begun | load.billed
+    assert {i for path in acted for i in path.split("/")} >= begun | load.billed | load.ordered
     assert {state for state, in rows(conf, "SELECT DISTINCT state FROM task")} <= {"done", "skipped"}
 
 

@@ -365,4 +365,4 @@ def test_a_worker_that_was_stopped_past_its_lease_changes_nothing(small_connect,
     slow.wait_until(lambda: f"{wanted}: " in slow.log)
     assert small_connect.done == [(wanted, "fail")]
     assert f"{wanted}: fail: busy" in slow.log and "the lease is no longer ours" in slow.log
-    assert rows(conf, "SELECT state, result FROM task") == [("done", "done")]
+    other.wait_until(lambda: rows(conf, "SELECT state, result FROM task") == [("done", "done")])

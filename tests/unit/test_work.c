@@ -260,6 +260,49 @@ static void leaves_what_was_dealt_with_elsewhere(void **state)
     assert_non_null(strstr(reported, "PR-2 purchase pending>  skip [] is no longer there"));
 }
 
+static void note_due(void *ctx, const struct inbox_sweep_status *s)
+{
+    int *due = ctx;
+    *due += s->object_class == &class_usage_file && s->due_ms == 0;
+}
+
+/* How many sweeps are due of a queue that ours may free something in; none is from then on. */
+static int freed(void)
+{
+    const struct inbox_filter all = {.limit = 0};
+    const struct inbox_queue beside = {connect.account.id, PRODUCT, &class_usage_file};
+    const struct inbox_sweep_end end = {.poll_ms = -1};
+    struct inbox_sweep s;
+    int due = 0;
+    assert_err(inbox_each_sweep(inbox.inbox, &all, note_due, &due, NULL), ERR_OK);
+    assert_err(inbox_take_sweep(inbox.inbox, &beside, SOON_MS, 0, &s, NULL), ERR_OK);
+    assert_err(inbox_end_sweep(inbox.inbox, &s.lease, &end, NULL), ERR_OK);
+    return due;
+}
+
+/* Whoever has dealt with it: he may have died before he could tell of it. */
+static void wakes_what_may_have_been_freed(void **state)
+{
+    (void)state;
+    queue.frees[0] = &class_usage_file;
+    list(2);
+    object(1, "pending", "{'action':'skip'}");
+    object(2, "pending", "{'action':'skip'}");
+    assert_err(run(), ERR_OK);
+    assert_int_equal(freed(), 0);
+    list(3);
+    object(3, "approved", APPROVE);
+    assert_err(run(), ERR_OK);
+    assert_result("objects 3: 3 skip");
+    assert_int_equal(freed(), 1);
+    list(4);
+    object(4, "pending", APPROVE);
+    object(4, "approved", "");
+    assert_err(run(), ERR_OK);
+    assert_result("objects 4: 1 done 3 skip");
+    assert_int_equal(freed(), 1);
+}
+
 static void ignores_objects_of_another_product(void **state)
 {
     (void)state;
@@ -895,6 +938,7 @@ int main(void)
         TEST(has_nothing_to_do_with_an_empty_list),
         TEST(lists_first_then_reads_each_again_and_acts),
         TEST(leaves_what_was_dealt_with_elsewhere),
+        TEST(wakes_what_may_have_been_freed),
         TEST(ignores_objects_of_another_product),
         TEST(reports_what_is_listed_and_no_use),
         TEST(goes_on_after_what_is_forbidden),

@@ -8,6 +8,7 @@ import hmac
 import http.client as http_client
 import json
 import os
+import sqlite3
 import time
 import urllib.parse
 
@@ -190,6 +191,19 @@ def connect(url, configuration, webhook=WEBHOOK, method="POST", header="Authenti
     return http(method, url, body, [*pairs, *headers])
 
 
+class Caller:
+    """Calls webhooks, each time with another token: a call of its own, and not one that is repeated."""
+
+    def __init__(self):
+        self.number = 0
+
+    def __call__(self, url, configuration, status=202, **options):
+        self.number += 1
+        answer = connect(url, configuration, claims={"data": {"call": self.number}}, **options)
+        assert answer.status == status, answer
+        return answer.json()
+
+
 def web_group():
     """The group that a web server's workers are in: those of contrib/, if root starts it."""
     return "www-data" if os.geteuid() == 0 else grp.getgrgid(os.getgid()).gr_name
@@ -258,6 +272,30 @@ class Configuration:
         self.document["webhooks"].append({
             "id": webhook, "account": ACCOUNT, "product": PRODUCT, "object_class": object_class, "type": type_,
             "secrets": [self.add_secret(webhook, secret)], "policy": policy})
+
+    def serve(self, api, hooks, policy, **more):
+        """Have these webhooks of connect-sim's, with its accounts and without a limit of their rate; `policy` gives
+        a Hook's, `more` is what each webhook has besides."""
+        key = {"file": str(self.folder / "api.key")}
+        self.document["accounts"] = [{"id": a, "api_url": api.url, "api_key": key, "rate_limit": 0}
+                                     for a in (ACCOUNT, DISTRIBUTOR)]
+        self.document["webhooks"] = [
+            {"id": hook.id, "account": hook.account, "product": PRODUCT, "object_class": hook.object_class,
+             "secrets": [self.add_secret(hook.id, api.webhook(hook.id)["jwt_secret"])], "policy": policy(hook), **more}
+            for hook in hooks]
+        self.save()
+
+    def rows(self, query):
+        """What the inbox has, as SQL tells it."""
+        db = sqlite3.connect(self.state / "inbox.db", timeout=TIMEOUT)
+        try:
+            return db.execute(query).fetchall()
+        finally:
+            db.close()
+
+    def tasks(self):
+        """{object: (state, reason)} of what the inbox knows of objects."""
+        return {i: (state, reason) for i, state, reason in self.rows("SELECT object_id, state, reason FROM task")}
 
     def save(self):
         """Write the file (JSON is YAML); call it again after changing `document`."""

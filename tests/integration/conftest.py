@@ -195,6 +195,12 @@ def connect():
 
 
 @pytest.fixture
+def call():
+    """call(url, configuration, status=202): a call of its own, and its answer; see calls.Caller."""
+    return calls.Caller()
+
+
+@pytest.fixture
 def small_connect():
     with Connect() as connect:
         yield connect

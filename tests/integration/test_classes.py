@@ -46,15 +46,8 @@ def conf(sim, api, configuration):
     """conf(*webhooks): a configuration with these, or all, of the webhooks of the seed."""
     def make(*ids, processing=None, **more):
         made = configuration(sim, processing=processing or {})
-        key = {"file": str(made.folder / "api.key")}
-        made.document["accounts"] = [{"id": a, "api_url": sim.url, "api_key": key, "rate_limit": 0}
-                                     for a in (calls.ACCOUNT, calls.DISTRIBUTOR)]
-        made.document["webhooks"] = [
-            {"id": hook.id, "account": hook.account, "product": calls.PRODUCT, "object_class": hook.object_class,
-             "secrets": [made.add_secret(hook.id, api.webhook(hook.id)["jwt_secret"])],
-             "policy": {"rules": str(RULES / f"{hook.rules}.rules.yaml")}, **more}
-            for hook in HOOKS if not ids or hook.id in ids]
-        made.save()
+        made.serve(api, [hook for hook in HOOKS if not ids or hook.id in ids],
+                   lambda hook: {"rules": str(RULES / f"{hook.rules}.rules.yaml")}, **more)
         return made
     return make
 

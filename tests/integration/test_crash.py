@@ -11,7 +11,6 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import threading
 import time
 
@@ -71,15 +70,8 @@ def crowd(tmp, start_sim, configuration):
     api = calls.Api(sim.url, sim.api_key)
     conf = configuration(sim, mode="queue", processing={"poll_interval": "3s", "backoff_min": "1s", "backoff_max": "2s",
                                                         "max_attempts": 100})
-    key = {"file": str(conf.folder / "api.key")}
-    conf.document["accounts"] = [{"id": a, "api_url": sim.url, "api_key": key, "rate_limit": 200}
-                                 for a in (calls.ACCOUNT, calls.DISTRIBUTOR)]
-    conf.document["webhooks"] = [
-        {"id": hook.id, "account": hook.account, "product": calls.PRODUCT, "object_class": hook.object_class,
-         "secrets": [conf.add_secret(hook.id, api.webhook(hook.id)["jwt_secret"])],
-         "policy": {"rules": str(conf.write(f"{hook.object_class}.rules.yaml", RULES[hook.object_class]))}}
-        for hook in HOOKS]
-    conf.save()
+    conf.serve(api, HOOKS, lambda hook: {"rules": str(conf.write(f"{hook.object_class}.rules.yaml",
+                                                                 RULES[hook.object_class]))})
     return api, conf
 
 
@@ -106,18 +98,10 @@ def effects(api):
                                c["path"].count("/") > 2 or c["effect"] and c["method"] == "PUT")
 
 
-def rows(conf, query):
-    db = sqlite3.connect(conf.state / "inbox.db", timeout=30)
-    try:
-        return db.execute(query).fetchall()
-    finally:
-        db.close()
-
-
 def is_over(api, conf, billed):
     """Nothing is pending, and nothing waits to be worked on."""
-    return (not pending(api) and rows(conf, "SELECT count(*) FROM task WHERE state IN ('ready', 'running')") == [(0,)]
-            and billed <= {i for i, in rows(conf, "SELECT object_id FROM task WHERE state = 'done'")})
+    return (not pending(api) and conf.rows("SELECT count(*) FROM task WHERE state IN ('ready', 'running')") == [(0,)]
+            and billed <= {i for i, in conf.rows("SELECT object_id FROM task WHERE state = 'done'")})
 
 
 class Loop(threading.Thread):
@@ -187,8 +171,9 @@ def test_killed_at_random_nothing_is_lost_and_nothing_done_twice(build, tmp, run
             time.sleep(random.uniform(0, PAUSE_MAX))
             random.choice([handler, worker]).server.process.kill()
     worker.server.wait_until(lambda: is_over(api, conf, load.billed), timeout=LONG)
-    print(f"deaths: handler {handler.deaths}, worker {worker.deaths}; promised: "
-          f"{sum(sum(one.promised.values()) for one in load.ledgers)}; objects: {len(begun)} + {len(load.billed | load.ordered)}")
+    promised = sum(sum(one.promised.values()) for one in load.ledgers)
+    print(f"deaths: handler {handler.deaths}, worker {worker.deaths}; promised: {promised}; objects: "
+          f"{len(begun)} + {len(load.billed | load.ordered)}")
     assert handler.deaths > 0 and worker.deaths > 0
     handler.stop()
     worker.stop()
@@ -197,7 +182,7 @@ def test_killed_at_random_nothing_is_lost_and_nothing_done_twice(build, tmp, run
     acted = effects(api)
     assert set(acted.values()) == {1}
     assert {i for path in acted for i in path.split("/")} >= begun | load.billed | load.ordered
-    assert {state for state, in rows(conf, "SELECT DISTINCT state FROM task")} <= {"done", "skipped"}
+    assert {state for state, in conf.rows("SELECT DISTINCT state FROM task")} <= {"done", "skipped"}
 
 
 # --------------------------------------------------------------------------- at one step

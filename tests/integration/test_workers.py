@@ -1,21 +1,17 @@
 """Queue mode: calls are stored, and workers do what they ask for: in the handler, or beside it."""
 
 import collections
-import fcntl
 import json
-import os
 import signal
 import socket
 import sqlite3
 import subprocess
-import threading
 import time
 
 import pytest
 
 import calls
 import servers
-from small_connect import Connect
 
 FAIL = "- then: { action: fail, reason: not today }\n"
 SKIP_OLD = """\
@@ -44,37 +40,6 @@ def queue(configure, handler, nginx):
         runs = handler(conf)
         return conf, runs, nginx(runs).url
     return start
-
-
-class Caller:
-    """Calls a webhook, each time with another token."""
-
-    def __init__(self):
-        self.number = 0
-
-    def __call__(self, url, conf, status=202, **options):
-        self.number += 1
-        answer = calls.connect(url, conf, claims={"data": {"call": self.number}}, **options)
-        assert answer.status == status, answer
-        return answer.json()
-
-
-@pytest.fixture
-def call():
-    return Caller()
-
-
-def rows(conf, query):
-    db = sqlite3.connect(conf.state / "inbox.db", timeout=30)
-    try:
-        return db.execute(query).fetchall()
-    finally:
-        db.close()
-
-
-def tasks(conf):
-    """{object: (state, reason)}"""
-    return {i: (state, reason) for i, state, reason in rows(conf, "SELECT object_id, state, reason FROM task")}
 
 
 def run_once(build, conf, *options, status=0):
@@ -108,7 +73,7 @@ def test_what_is_ignored_wakes_nobody(queue, small_connect, call, connect):
     assert (answer.status, answer.json()["status"]) == (200, "ignored")
     assert call(url, conf)["status"] == "accepted"
     runs.wait_until(lambda: small_connect.done)
-    assert rows(conf, "SELECT count(*) FROM sweep") == [(1,)]
+    assert conf.rows("SELECT count(*) FROM sweep") == [(1,)]
 
 
 def test_the_claims_of_the_call_reach_the_policy(queue, small_connect, call):
@@ -197,7 +162,7 @@ def test_several_programs_work_on_one_inbox(queue, worker, small_connect, call):
     wanted = [small_connect.add("purchase") for _ in range(200)]
     call(url, conf)
     runs.wait_until(lambda: len(small_connect.done) >= 200)
-    runs.wait_until(lambda: rows(conf, "SELECT count(*) FROM task WHERE state = 'done'") == [(200,)])
+    runs.wait_until(lambda: conf.rows("SELECT count(*) FROM task WHERE state = 'done'") == [(200,)])
     assert sorted(small_connect.done) == sorted((i, "fail") for i in wanted)
     assert all("fail: done" in program.log for program in [runs, *beside])
 
@@ -223,7 +188,7 @@ def test_a_new_purchase_behind_500_skipped_objects_is_decided_first(queue, small
     conf, runs, url = queue(SKIP_OLD)
     old = [small_connect.add("change") for _ in range(500)]
     call(url, conf)
-    runs.wait_until(lambda: rows(conf, "SELECT count(*) FROM task WHERE state = 'skipped'") == [(500,)])
+    runs.wait_until(lambda: conf.rows("SELECT count(*) FROM task WHERE state = 'skipped'") == [(500,)])
     reads = small_connect.reads = []
     new = small_connect.add("purchase")
     call(url, conf)
@@ -241,11 +206,11 @@ def test_what_fails_is_tried_again_and_then_left_for_a_person(queue, small_conne
     if lasting == "once":
         runs.wait_until(lambda: f"{wanted}: not decided: retry" in runs.log)
         small_connect.status_of.clear()
-    runs.wait_until(lambda: tasks(conf).get(wanted, ("",))[0] == end)
+    runs.wait_until(lambda: conf.tasks().get(wanted, ("",))[0] == end)
     assert len(small_connect.done) == (lasting == "once")
     if lasting == "always":
-        assert "given up after 3 attempts" in tasks(conf)[wanted][1]
-        assert rows(conf, "SELECT count(*), min(result), max(result) FROM attempt") == [(3, "dead", "retry")]
+        assert "given up after 3 attempts" in conf.tasks()[wanted][1]
+        assert conf.rows("SELECT count(*), min(result), max(result) FROM attempt") == [(3, "dead", "retry")]
 
 
 def test_dead_ones_come_back_with_other_rules(queue, small_connect, call):
@@ -253,7 +218,7 @@ def test_dead_ones_come_back_with_other_rules(queue, small_connect, call):
     wanted = small_connect.add("purchase")
     small_connect.status_of[f"POST /requests/{wanted}/fail"] = 400
     call(url, conf)
-    runs.wait_until(lambda: tasks(conf).get(wanted, ("",))[0] == "dead")
+    runs.wait_until(lambda: conf.tasks().get(wanted, ("",))[0] == "dead")
     conf.write("test.rules.yaml", "- then: { action: approve }\n")
     runs.reload()  # it polls, too
     runs.wait_until(lambda: small_connect.status(wanted) == "approved")
@@ -263,7 +228,7 @@ def test_a_dry_run_changes_nothing(queue, small_connect, call):
     conf, runs, url = queue(dry_run=True)
     wanted = small_connect.add("purchase")
     call(url, conf)
-    runs.wait_until(lambda: tasks(conf).get(wanted) == ("skipped", "dry run: would fail"))
+    runs.wait_until(lambda: conf.tasks().get(wanted) == ("skipped", "dry run: would fail"))
     assert small_connect.done == []
     conf.document["processing"]["dry_run"] = False
     conf.save()
@@ -282,14 +247,14 @@ def test_a_full_backlog_holds_sweeps_back_and_never_calls(configure, handler, ng
     for i in waiting:
         small_connect.status_of[f"GET /requests/{i}"] = 500
     call(url, conf)
-    runs.wait_until(lambda: rows(conf, "SELECT count(*) FROM attempt") == [(3,)])
+    runs.wait_until(lambda: conf.rows("SELECT count(*) FROM attempt") == [(3,)])
     new = small_connect.add("purchase")
     lists = small_connect.lists
     for _ in range(3):
         call(url, conf)
     runs.signal(signal.SIGHUP)  # nor does a reload
     runs.wait_until(lambda: " reloaded" in runs.log)
-    assert new not in tasks(conf) and small_connect.lists == lists
+    assert new not in conf.tasks() and small_connect.lists == lists
     with sqlite3.connect(conf.state / "inbox.db", timeout=30) as db:
         db.execute("UPDATE task SET state = 'done' WHERE object_id = ?", (waiting[0],))
     db.close()
@@ -305,7 +270,7 @@ def test_what_no_call_told_of_is_found_by_polling(queue, small_connect, call):
     second = small_connect.add("purchase")
     runs.wait_until(lambda: small_connect.status(second) == "failed")
     assert "found by polling" in runs.log
-    assert rows(conf, "SELECT called, count(*) FROM task GROUP BY called") == [(0, 2)]
+    assert conf.rows("SELECT called, count(*) FROM task GROUP BY called") == [(0, 2)]
 
 
 def test_without_an_interval_nothing_is_polled(queue, small_connect, call):
@@ -313,8 +278,8 @@ def test_without_an_interval_nothing_is_polled(queue, small_connect, call):
     told = small_connect.add("purchase")
     call(url, conf)
     runs.wait_until(lambda: small_connect.status(told) == "failed")
-    assert rows(conf, "SELECT poll_us FROM sweep") == [(2**63 - 1,)] and small_connect.lists == 1
-    assert rows(conf, "SELECT called, count(*) FROM task GROUP BY called") == [(1, 1)]
+    assert conf.rows("SELECT poll_us FROM sweep") == [(2**63 - 1,)] and small_connect.lists == 1
+    assert conf.rows("SELECT called, count(*) FROM task GROUP BY called") == [(1, 1)]
 
 
 # ----------------------------------------------------------------------- stop and reload
@@ -332,7 +297,7 @@ def test_a_stop_gives_back_what_was_begun_and_the_next_start_goes_on(queue, smal
     began = time.monotonic()
     assert runs.stop() == 0
     assert time.monotonic() - began > 2  # and in time, for it has ended well
-    assert rows(conf, "SELECT DISTINCT state, failures, lease_until_us, asked FROM task") == [("ready", 0, 0, 0)]
+    assert conf.rows("SELECT DISTINCT state, failures, lease_until_us, asked FROM task") == [("ready", 0, 0, 0)]
     small_connect.hanging.clear()
     again = handler(conf)
     again.wait_until(lambda: len(small_connect.done) == 8)

@@ -24,37 +24,6 @@ QUEUE = {"workers": 4, "poll_interval": 0, "backoff_min": "1s", "backoff_max": "
 PENDING = [f"PR-7957-9623-822{n}-001" for n in range(1, 6)] + [f"PR-6990-1715-416{n}-001" for n in range(2, 9)]
 
 
-def rows(conf, query, *values):
-    db = sqlite3.connect(conf.state / "inbox.db", timeout=30)
-    try:
-        return db.execute(query, values).fetchall()
-    finally:
-        db.close()
-
-
-def states(conf):
-    """{object: (state, reason)} of the tasks."""
-    return {i: (state, reason) for i, state, reason in rows(conf, "SELECT object_id, state, reason FROM task")}
-
-
-class Caller:
-    """Calls a webhook, each time with another token."""
-
-    def __init__(self):
-        self.number = 0
-
-    def __call__(self, url, conf, status=202, **options):
-        self.number += 1
-        answer = calls.connect(url, conf, claims={"data": {"call": self.number}}, **options)
-        assert answer.status == status, answer
-        return answer.json()
-
-
-@pytest.fixture
-def call():
-    return Caller()
-
-
 # ------------------------------------------------------------------- answers of Connect's
 
 @pytest.fixture
@@ -98,7 +67,7 @@ PASSING = {
 def test_each_failure_of_a_verb_that_passes_ends_in_one_approval(approving, api):
     api.plan(*(verb(i, **fault) for i, fault in zip(PENDING, PASSING.values(), strict=True)))
     conf, runs = approving()
-    runs.wait_until(lambda: {states(conf).get(i, ("",))[0] for i in PENDING} == {"done"}, timeout=60)
+    runs.wait_until(lambda: {conf.tasks().get(i, ("",))[0] for i in PENDING} == {"done"}, timeout=60)
     assert approvals(api) == dict.fromkeys(PENDING, 1)
 
 
@@ -108,7 +77,7 @@ def test_a_verb_that_hangs_is_not_sent_twice(approving, api):
     api.plan(verb(late, delay_ms=2500), verb(early, delay_ms=600000, effect=True))
     conf, runs = approving(timeout="1s", connect_timeout="1s")
     # The late one may be found approved by the next attempt: then there is nothing left to do.
-    runs.wait_until(lambda: {states(conf).get(i, ("",))[0] for i in PENDING} <= {"done", "skipped"})
+    runs.wait_until(lambda: {conf.tasks().get(i, ("",))[0] for i in PENDING} <= {"done", "skipped"})
     assert approvals(api) == dict.fromkeys(PENDING, 1)
 
 
@@ -120,10 +89,10 @@ def test_what_is_refused_for_good_is_left_for_a_person(approving, api):
     api.plan(*(verb(i, status=status, count=0) for i, status in refused.items()))
     conf, runs = approving()
     rest = {*PENDING} - {*refused}
-    runs.wait_until(lambda: all(states(conf).get(i, ("",))[0] == "dead" for i in refused))
-    runs.wait_until(lambda: all(states(conf).get(i, ("",))[0] == "done" for i in rest))
+    runs.wait_until(lambda: all(conf.tasks().get(i, ("",))[0] == "dead" for i in refused))
+    runs.wait_until(lambda: all(conf.tasks().get(i, ("",))[0] == "done" for i in rest))
     assert approvals(api) == dict.fromkeys(rest, 1)
-    assert all(str(status) in states(conf)[i][1] for i, status in refused.items())
+    assert all(str(status) in conf.tasks()[i][1] for i, status in refused.items())
     sent = [c["path"] for c in api.received() if c["method"] == "POST"]
     assert len(sent) == len(set(sent))
 
@@ -140,7 +109,7 @@ def test_what_cannot_be_read_is_read_again_or_left(approving, api):
     api.plan(*(read(i, **fault) for i, (fault, _) in zip(PENDING, READS.values())))
     conf, runs = approving()
     ends = {i: end for i, (_, end) in zip(PENDING, READS.values())}
-    runs.wait_until(lambda: {i: states(conf).get(i, ("",))[0] for i in ends} == ends)
+    runs.wait_until(lambda: {i: conf.tasks().get(i, ("",))[0] for i in ends} == ends)
     assert approvals(api) == {i: 1 for i in PENDING if ends.get(i, "done") == "done"}
 
 
@@ -150,17 +119,17 @@ def test_what_cannot_be_read_is_read_again_or_left(approving, api):
 def test_a_list_that_fails_is_made_again(approving, api, fault):
     api.plan({"method": "GET", "path": "/requests", **fault})
     conf, runs = approving()
-    runs.wait_until(lambda: {states(conf).get(i, ("",))[0] for i in PENDING} == {"done"})
+    runs.wait_until(lambda: {conf.tasks().get(i, ("",))[0] for i in PENDING} == {"done"})
     assert approvals(api) == dict.fromkeys(PENDING, 1)
 
 
 def test_no_pause_is_longer_than_an_hour(approving, api):
     api.plan({"method": "GET", "path": "/requests", "status": 429, "retry_after": 86400, "count": 0})
     conf, runs = approving()
-    runs.wait_until(lambda: rows(conf, "SELECT count(*) FROM sweep WHERE ended_us > 0") == [(1,)])
-    seconds, = rows(conf, "SELECT (a.halted_until_us - s.ended_us) / 1e6 FROM account a, sweep s")[0]
+    runs.wait_until(lambda: conf.rows("SELECT count(*) FROM sweep WHERE ended_us > 0") == [(1,)])
+    seconds, = conf.rows("SELECT (a.halted_until_us - s.ended_us) / 1e6 FROM account a, sweep s")[0]
     assert 3000 < seconds <= 3600
-    assert rows(conf, "SELECT (due_us - ended_us) / 1e6 <= 2 FROM sweep") == [(1,)]  # as backoff_max says
+    assert conf.rows("SELECT (due_us - ended_us) / 1e6 <= 2 FROM sweep") == [(1,)]  # as backoff_max says
 
 
 def test_a_key_that_is_not_accepted_halts_the_account_until_a_reload(approving, api, call):
@@ -171,7 +140,7 @@ def test_a_key_that_is_not_accepted_halts_the_account_until_a_reload(approving, 
     assert [c["status"] for c in api.received() if c["path"] == "/requests"] == [401]
     assert api.own("DELETE", "faults").status in (200, 204)
     runs.reload()
-    runs.wait_until(lambda: {states(conf).get(i, ("",))[0] for i in PENDING} == {"done"})
+    runs.wait_until(lambda: {conf.tasks().get(i, ("",))[0] for i in PENDING} == {"done"})
     assert approvals(api) == dict.fromkeys(PENDING, 1)
 
 
@@ -297,8 +266,8 @@ def test_a_full_disk_stops_what_has_to_be_stored_and_no_more(small_disk, small_c
     runs.wait_until(lambda: calls.connect(url, conf, claims={"data": {"after": stored}}).status == 202)
     runs.wait_until(lambda: small_connect.status(wanted) == "failed")
     assert small_connect.done == [(wanted, "fail")]
-    assert rows(conf, "SELECT count(*) FROM delivery") == [(stored + 1,)]
-    assert rows(conf, "PRAGMA integrity_check") == [("ok",)]
+    assert conf.rows("SELECT count(*) FROM delivery") == [(stored + 1,)]
+    assert conf.rows("PRAGMA integrity_check") == [("ok",)]
 
 
 def test_a_lock_that_another_process_holds_is_waited_for(small_connect, configuration, handler, nginx, call):
@@ -365,4 +334,4 @@ def test_a_worker_that_was_stopped_past_its_lease_changes_nothing(small_connect,
     slow.wait_until(lambda: f"{wanted}: " in slow.log)
     assert small_connect.done == [(wanted, "fail")]
     assert f"{wanted}: fail: busy" in slow.log and "the lease is no longer ours" in slow.log
-    other.wait_until(lambda: rows(conf, "SELECT state, result FROM task") == [("done", "done")])
+    other.wait_until(lambda: conf.rows("SELECT state, result FROM task") == [("done", "done")])

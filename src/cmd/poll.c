@@ -146,15 +146,15 @@ static void print_summary(const struct round *r, bool dry_run)
     const struct work_summary *sum = &r->sum;
     int64_t objects = work_objects(sum);
     struct outcomes outcomes;
-    fprintf(stderr, "%zu queue%s", r->queues, r->queues == 1 ? "" : "s");
-    if (objects == 0)
-        fprintf(stderr, "%s\n", r->failed ? ", and not all could be read" : ": nothing to do");
-    else
-        fputs(", ", stderr);
     for (int o = 0; o < OUTCOME__COUNT; o++)
         outcomes.ended[o] = sum->ended[o];
-    if (objects > 0)
-        outcomes_print(stderr, &outcomes, sum->left, dry_run);
+    fprintf(stderr, "%zu queue%s", r->queues, r->queues == 1 ? "" : "s");
+    if (objects == 0 && r->failed) {
+        fputs(", and not all could be read\n", stderr);
+        return;
+    }
+    fputs(objects == 0 ? ": " : ", ", stderr);
+    outcomes_print(stderr, &outcomes, sum->left, dry_run);
 }
 
 /* ------------------------------------------------------------------------- the round */

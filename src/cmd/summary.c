@@ -13,6 +13,10 @@ static int64_t sum(const struct outcomes *o, int64_t left)
 void outcomes_print(FILE *out, const struct outcomes *o, int64_t left, bool dry_run)
 {
     int64_t objects = sum(o, left);
+    if (objects == 0) {
+        fputs("nothing to do\n", out);
+        return;
+    }
     fprintf(out,
             "%" PRId64 " object%s: %" PRId64 " done, %" PRId64 " skipped, %" PRId64
             " to be asked about again, %" PRId64 " to be tried again, %" PRId64 " dead, %" PRId64

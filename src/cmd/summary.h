@@ -14,7 +14,7 @@ struct outcomes {
     _Atomic int64_t ended[OUTCOME__COUNT]; /* objects, by how they ended */
 };
 
-/* "12 objects: 10 done, ..."; `left`: that were not begun. */
+/* "12 objects: 10 done, ...", or "nothing to do"; `left`: that were not begun. */
 void outcomes_print(FILE *out, const struct outcomes *o, int64_t left, bool dry_run);
 
 #endif

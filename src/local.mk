@@ -127,6 +127,7 @@ tasks_sources = \
 	src/tasks/snapshot.c src/tasks/snapshot.h \
 	src/tasks/sweep.c src/tasks/sweep.h \
 	src/tasks/work.c src/tasks/work.h \
+	src/tasks/worker.c src/tasks/worker.h \
 	src/tasks/workers.c src/tasks/workers.h
 
 web_sources = \

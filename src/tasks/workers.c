@@ -8,31 +8,22 @@
 #include <string.h>
 
 #include "base/clk.h"
-#include "base/jsonx.h"
 #include "base/log.h"
-#include "processors/template.h"
 #include "tasks/hold.h"
-#include "tasks/sweep.h"
-#include "tasks/work.h"
+#include "tasks/worker.h"
 
 #define OVERSEE_MS      1000   /* between two looks of the overseer's */
 #define ALIVE_MS        120000 /* within which it looks again, though the inbox be locked */
 #define PAUSE_MS        1000   /* after the inbox failed */
-#define PATIENCE_MS     2000   /* of calls to Connect: for a halt to end, and for further tries */
-#define LEFT_MS         60000  /* until what is not for us is looked at again */
 #define FIRST_POLL_PART 10     /* this part of poll_interval ... */
 #define FIRST_POLL_MAX  5000   /* ms, at most: in which all queues are polled after a start */
-#define TEMPLATES_MS    10000  /* how long a product's templates are believed to stay as they are */
 
 struct runner {
     struct workers *all;
+    struct worker worker;
     pthread_t thread;
     bool is_there, has_ended; /* is_there: to be joined */
     int64_t busy_since;       /* clk_mono_ms: at one thing; 0: at none */
-    /* Its own: the templates of the product that it worked for last. */
-    struct template_lists templates;
-    char product_id[OBJECT_ID_MAX], account_id[OBJECT_ID_MAX];
-    int64_t templates_until; /* clk_mono_ms */
 };
 
 struct workers {
@@ -61,120 +52,11 @@ struct workers {
 
 static void on_report(void *ctx, const struct object_report *o)
 {
-    const struct runner *r = ctx;
-    struct workers *w = r->all;
+    struct workers *w = ctx;
     if (o->outcome == OUTCOME_RETRY || o->outcome == OUTCOME_REJECT)
         w->left_something = true;
     if (w->options.fn != NULL)
         w->options.fn(w->options.ctx, o);
-}
-
-/* ------------------------------------------------------------------------ one thing */
-
-static struct inbox_queue queue_of(const struct inbox_claimed *c)
-{
-    if (c->kind == INBOX_SWEEP)
-        return (struct inbox_queue){c->sweep.account_id, c->sweep.product_id,
-                                    c->sweep.object_class};
-    return (struct inbox_queue){c->task.account_id, c->task.product_id, c->task.object_class};
-}
-
-/* It may be another program's business, whose configuration is newer. */
-static void leave(struct inbox *inbox, const struct inbox_claimed *c, const char *reason)
-{
-    const struct inbox_queue q = queue_of(c);
-    const struct inbox_sweep_end end = {.error = reason, .retry_ms = LEFT_MS, .poll_ms = -1};
-    struct why why;
-    log_warn("queue of %s, %s, %s: %s", q.account_id, q.product_id, q.object_class->name, reason);
-    enum err e = c->kind == INBOX_SWEEP ? inbox_end_sweep(inbox, &c->sweep.lease, &end, &why)
-                                        : inbox_give_back(inbox, &c->task.lease, LEFT_MS, &why);
-    if (e != ERR_OK)
-        log_warn("%s", why.text);
-}
-
-static void run_sweep(struct runner *r, const struct queue *q, const struct inbox_sweep *held,
-                      struct json_object *claims)
-{
-    struct workers *w = r->all;
-    const struct sweep_terms terms = {.claims = claims,
-                                      .dry_run = q->conf->processing.dry_run,
-                                      .deadline = CLK_NEVER,
-                                      .patience_ms = PATIENCE_MS,
-                                      .holds = w->holds};
-    struct sweep_list found = {.list = NULL};
-    struct result result;
-    enum err e = sweep_queue(q, w->options.inbox, held, &terms, &found, &result);
-    size_t fresh = 0;
-    for (size_t n = 0; n < found.count; n++) {
-        fresh += found.list[n].unusable == NULL && found.list[n].known == NULL;
-        if (found.list[n].unusable != NULL)
-            work_report_unusable(q, &found.list[n], on_report, r);
-    }
-    if (e == ERR_OK)
-        log_write(fresh > 0 ? LOG_INFO : LOG_DEBUG,
-                  "queue of %s, %s, %s: %zu listed, %zu to be worked on%s", held->account_id,
-                  held->product_id, held->object_class->name, found.count, fresh,
-                  held->called ? "" : ", found by polling");
-    else
-        log_write(e == ERR_STOPPED ? LOG_INFO : LOG_WARN, "queue of %s, %s, %s: %s",
-                  held->account_id, held->product_id, held->object_class->name, result.why.text);
-    if (e != ERR_OK)
-        w->left_something = true;
-    sweep_list_free(&found);
-}
-
-static void forget_templates(struct runner *r)
-{
-    template_lists_free(&r->templates);
-    r->templates = (struct template_lists){.count = 0};
-}
-
-/* Of its product, unless they are known already. */
-static struct template_lists *templates_for(struct runner *r, const struct inbox_task *t)
-{
-    int64_t now = clk_mono_ms();
-    if (now < r->templates_until && strcmp(r->product_id, t->product_id) == 0 &&
-        strcmp(r->account_id, t->account_id) == 0)
-        return &r->templates;
-    forget_templates(r);
-    snprintf(r->product_id, sizeof r->product_id, "%s", t->product_id);
-    snprintf(r->account_id, sizeof r->account_id, "%s", t->account_id);
-    r->templates_until = now + TEMPLATES_MS;
-    return &r->templates;
-}
-
-static void run_task(struct runner *r, const struct queue *q, const struct inbox_task *t,
-                     struct json_object *claims)
-{
-    struct workers *w = r->all;
-    const struct task_terms terms = {.claims = claims,
-                                     .object_ms = OBJECT_TASK_MS,
-                                     .dry_run = q->conf->processing.dry_run,
-                                     .patience_ms = PATIENCE_MS,
-                                     .holds = w->holds,
-                                     .stop = &w->stop};
-    struct why why; /* it is told of where it is known */
-    (void)object_task_run(q, w->options.inbox, &terms, templates_for(r, t), t, on_report, r, &why);
-}
-
-static void run(struct runner *r, const struct snapshot *s, const struct inbox_claimed *c)
-{
-    const struct inbox_queue name = queue_of(c);
-    const struct queue *q = queues_named(s->queues, &name);
-    struct json_object *claims = NULL;
-    if (q == NULL || q->api == NULL) {
-        leave(r->all->options.inbox, c,
-              q == NULL ? "no event webhook of the configuration tells of this queue"
-                        : "the account's API key is not loaded");
-        return;
-    }
-    if (c->event != NULL)
-        (void)jsonx_parse(c->event, strlen(c->event), INBOX_CLAIMS_MAX, &claims, NULL);
-    if (c->kind == INBOX_SWEEP)
-        run_sweep(r, q, &c->sweep, claims);
-    else
-        run_task(r, q, &c->task, claims);
-    json_object_put(claims);
 }
 
 /* ----------------------------------------------------------------------- runners */
@@ -219,7 +101,8 @@ static enum err work_once(struct runner *r, struct why *why)
     enum err e = inbox_claim(w->options.inbox, &terms, &c, why);
     if (e == ERR_OK) {
         note_begun(r);
-        run(r, s, &c);
+        if (!worker_do(&r->worker, s->queues, &c))
+            w->left_something = true;
         free(c.event);
     }
     note_busy(r, false);
@@ -312,7 +195,7 @@ static void *runner_main(void *arg)
         log_warn("no work can be claimed: %s", why.text);
         pause_or_end(w);
     } while (!retire(r));
-    forget_templates(r);
+    worker_free(&r->worker);
     return NULL;
 }
 
@@ -325,7 +208,12 @@ static enum err begin_runners(struct workers *w, struct why *why)
             continue;
         if (r->is_there)
             pthread_join(r->thread, NULL);
-        *r = (struct runner){.all = w};
+        *r = (struct runner){.all = w,
+                             .worker = {.inbox = w->options.inbox,
+                                        .holds = w->holds,
+                                        .stop = &w->stop,
+                                        .fn = on_report,
+                                        .ctx = w}};
         int error = pthread_create(&r->thread, NULL, runner_main, r);
         if (error != 0)
             return why_set(why, ERR_NOMEM, "a worker's thread: %s", strerror(error));

@@ -39,7 +39,8 @@ inbox_tests = \
 
 api_tests = \
 	tests/unit/test_api \
-	tests/unit/test_clients
+	tests/unit/test_clients \
+	tests/unit/test_rate
 
 policy_tests = \
 	tests/unit/test_check \

@@ -18,6 +18,7 @@ struct rate {
     bool sharing;         /* somebody is at it, for all */
     int64_t shared;       /* turns that are left */
     int64_t shared_until; /* ... in a second that ends then */
+    int64_t none_until;   /* others have spent all of that second */
     size_t n, oldest;
     int64_t turns[]; /* when the last `n` calls began or are to begin, a ring */
 };
@@ -55,8 +56,8 @@ static int64_t next_turn(const struct rate *r, int64_t now)
     int64_t turn = r->halted_until > now ? r->halted_until : now;
     if (r->n > 0 && r->turns[r->oldest] + WINDOW_MS > turn)
         turn = r->turns[r->oldest] + WINDOW_MS;
-    if (r->share != NULL && r->shared == 0 && r->shared_until > turn)
-        turn = r->shared_until;
+    if (r->none_until > turn)
+        turn = r->none_until;
     return turn;
 }
 
@@ -72,6 +73,8 @@ static void take_share(struct rate *r)
     r->sharing = false;
     r->shared = known ? turns : (int64_t)r->n;
     r->shared_until = begun + (known ? wait_ms : WINDOW_MS);
+    if (r->shared == 0)
+        r->none_until = r->shared_until;
     pthread_cond_broadcast(&r->changed);
 }
 

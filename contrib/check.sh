@@ -116,7 +116,7 @@ build_and_test() {
         add 0 1 0
         return
     fi
-    if step "$name: make check" make -C "$build" -k -j"$checks" check; then
+    if step "$name: make check" make -C "$build" -k -j"$JOBS" check; then
         count_tests "$build"
     else
         local before=$failed
@@ -130,7 +130,6 @@ need_plain_clone
 need_folder "$folder"
 trap 'give_back "$folder"' EXIT
 need_packages "$folder/packages.log" build run test
-checks=$((JOBS + 1)) # tests wait more than they compute
 say "Building in $folder with $JOBS jobs."
 step "autoreconf" need_configure || exit 1
 
@@ -140,7 +139,7 @@ if [ $quick = no ]; then
     build_and_test sanitizers CC=gcc --with-sanitizer=address,undefined
     if [ -e "$folder/gcc/Makefile" ]; then
         counted "lint" make -C "$folder/gcc" lint
-        counted "distcheck" make -C "$folder/gcc" -j"$checks" distcheck
+        counted "distcheck" make -C "$folder/gcc" -j"$JOBS" distcheck
     fi
 fi
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clk.h"
+#include "base/jsonx.h"
 #include "base/log.h"
 #include "base/proc.h"
 
@@ -151,10 +152,13 @@ struct policy_question question(void)
 
 enum err ask(char ret_reason[WHY_MAX])
 {
-    const struct policy_question q = question();
+    struct policy_question q = question();
     struct decision d = {0};
     struct why why = {""};
+    q.object = jsonx_copy(
+        object); /* json-c counts who has one without a lock: each thread its own */
     enum err e = policy_ask(policy, &q, &d, &why);
+    json_object_put(q.object);
     snprintf(ret_reason, WHY_MAX, "%s", e != ERR_OK ? why.text : d.reason != NULL ? d.reason : "");
     if (e == ERR_OK)
         decision_free(&d);

@@ -114,16 +114,16 @@ enum err rate_take(struct rate *r, int64_t deadline, int64_t patience, int64_t *
         } else if (turn > now) {
             clk_cond_wait(&r->changed, &r->lock, turn);
             continue;
-        } else if (!has_share(r, now) && !r->sharing) {
+        } else if (has_share(r, now)) {
+            spend(r, now);
+        } else if (!r->sharing) {
             take_share(r);
             continue;
-        } else if (!has_share(r, now) && now >= deadline) {
+        } else if (now >= deadline) {
             e = ERR_TIMEOUT;
-        } else if (!has_share(r, now)) {
+        } else {
             clk_cond_wait(&r->changed, &r->lock, deadline);
             continue;
-        } else {
-            spend(r, now);
         }
         break;
     }

@@ -123,8 +123,7 @@ static enum err run_fcgi(struct program *p, struct why *why)
     enum err e = fcgi_run(p->fcgi, hook_handle, p->hook);
     if (e != ERR_OK)
         why_set(why, e, "stop: %s; calls still under way are left to Connect's retry", err_text(e));
-    workers_stop(s->workers);
-    if (e == ERR_OK && (e = workers_wait(s->workers, s->stop_by)) != ERR_OK)
+    else if ((e = workers_wait(s->workers)) != ERR_OK) /* they were stopped with it */
         why_set(why, e, "stop: %s; objects still worked on are left to the next start",
                 err_text(e));
     return e;

@@ -8,6 +8,7 @@
 
 #include "base/clk.h"
 #include "base/log.h"
+#include "cmd/service.h"
 #include "cmd/summary.h"
 #include "cmd/table.h"
 #include "conf/conf.h"
@@ -206,10 +207,7 @@ static enum err open_log(const struct conf *c, struct why *why)
 
 static int poll_with(const struct cmd *self, struct conf *c, const struct options *o)
 {
-    const struct inbox_options inbox_options = {.url = c->inbox.url,
-                                                .lock_timeout_ms = c->inbox.lock_timeout_ms,
-                                                .max_wal = c->inbox.max_wal,
-                                                .max_backlog = c->inbox.max_backlog};
+    const struct inbox_options inbox_options = service_inbox_options(c);
     struct inbox *inbox = NULL;
     struct accounts *accounts = NULL;
     struct clients *clients = NULL;

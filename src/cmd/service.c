@@ -48,12 +48,17 @@ static enum err open_log(const struct conf *conf, struct why *why)
     return log_open(&o, why);
 }
 
+struct inbox_options service_inbox_options(const struct conf *c)
+{
+    return (struct inbox_options){.url = c->inbox.url,
+                                  .lock_timeout_ms = c->inbox.lock_timeout_ms,
+                                  .max_wal = c->inbox.max_wal,
+                                  .max_backlog = c->inbox.max_backlog};
+}
+
 static enum err open_inbox(const struct conf *conf, struct inbox **ret, struct why *why)
 {
-    const struct inbox_options o = {.url = conf->inbox.url,
-                                    .lock_timeout_ms = conf->inbox.lock_timeout_ms,
-                                    .max_wal = conf->inbox.max_wal,
-                                    .max_backlog = conf->inbox.max_backlog};
+    const struct inbox_options o = service_inbox_options(conf);
     int64_t count = 0;
     enum err e = inbox_open(&o, ret, why);
     if (e == ERR_OK)
@@ -65,7 +70,6 @@ static enum err open_inbox(const struct conf *conf, struct inbox **ret, struct w
 
 enum err service_open(struct service *s, struct why *why)
 {
-    s->stop_by = CLK_NEVER;
     enum err e = conf_load(s->conf_path, s->need, &s->conf, why);
     if (e == ERR_OK)
         e = open_log(s->conf, why);
@@ -182,9 +186,8 @@ static int64_t begin_to_stop(struct service *s)
     int64_t now = clk_mono_ms(), timeout_ms = stop_timeout_ms(s);
     log_info("stopping: what was begun is brought to its end first");
     systemd_notify("STOPPING=1");
-    s->stop_by = now + timeout_ms;
     if (s->workers != NULL)
-        workers_stop(s->workers);
+        workers_stop(s->workers, now + timeout_ms);
     if (s->on_stop != NULL)
         s->on_stop(s->ctx);
     return now + timeout_ms * 3 / 4;

@@ -39,9 +39,11 @@ struct service {
 
     pthread_t listener;
     bool listens;
-    atomic_bool over;        /* for the listener: main() is done with it */
-    _Atomic int64_t stop_by; /* clk_mono_ms: once it stops, everything has to be over then */
+    atomic_bool over; /* for the listener: main() is done with it */
 };
+
+/* How the inbox is opened. Borrows the configuration's texts. */
+struct inbox_options service_inbox_options(const struct conf *c);
 
 /* First in main(), before any thread is made: the signals of a service are blocked, so that all
  * threads inherit it; or, as CGI, those that mean nothing are ignored. */

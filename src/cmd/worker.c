@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/clk.h"
 #include "base/log.h"
 #include "cmd/service.h"
 #include "cmd/summary.h"
@@ -81,12 +80,7 @@ static int64_t count_of(const struct options *o, const struct conf *c)
 static int finish(struct program *p, const struct options *o)
 {
     struct service *s = &p->service;
-    enum err e = ERR_OK;
-    /* A stop sets an end; only who waits looks whether it has come. */
-    while ((e = workers_wait(s->workers, clk_earlier(s->stop_by, clk_mono_ms() + 1000))) != ERR_OK)
-        if (clk_mono_ms() >= s->stop_by)
-            break;
-    if (e != ERR_OK) {
+    if (workers_wait(s->workers) != ERR_OK) {
         log_error("stop: objects still worked on are left to the next start");
         _exit(EXIT_FAILURE);
     }

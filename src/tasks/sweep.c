@@ -208,7 +208,8 @@ int64_t sweep_lease_ms(const struct queue *q)
     return lease > SWEEP_MS + SWEEP_SLACK_MS ? lease : SWEEP_MS + SWEEP_SLACK_MS;
 }
 
-int64_t sweep_poll_ms(const struct conf *c)
+/* When a queue that has just been swept is polled; -1: never. */
+static int64_t poll_ms(const struct conf *c)
 {
     int64_t interval = c->processing.poll_interval_ms;
     int64_t jitter = clk_earlier(interval / POLL_JITTER, UINT32_MAX / 2 - 1);
@@ -233,7 +234,7 @@ enum err sweep_queue(const struct queue *q, struct inbox *inbox, const struct in
                      struct result *ret_result)
 {
     struct sweep s = {.queue = q, .inbox = inbox, .held = held, .terms = terms, .found = ret};
-    struct inbox_sweep_end end = {.poll_ms = sweep_poll_ms(q->conf)};
+    struct inbox_sweep_end end = {.poll_ms = poll_ms(q->conf)};
     struct hold hold;
     struct why why;
     *ret_result = RESULT_NONE;

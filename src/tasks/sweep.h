@@ -48,10 +48,6 @@ void sweep_list_free(struct sweep_list *l);
 /* How long a sweep has to be held whose lease is not kept. */
 int64_t sweep_lease_ms(const struct queue *q);
 
-/* When a queue that has just been swept is polled, give or take a tenth of
- * processing.poll_interval; -1: never. */
-int64_t sweep_poll_ms(const struct conf *c);
-
 /*
  * Make the sweep of a queue that is held: its pending objects become tasks, and the lease is given
  * back. The list is read to its end first, as it would shift while its objects change. Another

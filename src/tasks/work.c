@@ -66,11 +66,6 @@ static void on_report(void *ctx, const struct object_report *o)
 
 /* ------------------------------------------------------------- what is not asked about */
 
-static void tell_of_unusable(void *ctx, const struct object_report *o)
-{
-    tell_report(ctx, o);
-}
-
 void work_report_unusable(const struct queue *q, const struct swept *s, object_report_fn *fn,
                           void *ctx)
 {
@@ -134,7 +129,7 @@ static void tell_what_is_known(struct run *r, const struct sweep_list *l)
         if (is_told(r, s->id) || (r->passes > 0 && s->unusable != NULL))
             continue; /* one that is known by its place alone would be told of again */
         if (s->unusable != NULL)
-            work_report_unusable(r->queue, s, tell_of_unusable, r);
+            work_report_unusable(r->queue, s, on_report, r);
         else if (s->known != NULL && s->known->state != TASK_RUNNING)
             tell_known(r, s->known);
     }

@@ -42,9 +42,10 @@ struct workers {
     int64_t allowed;        /* with them */
     int64_t count;          /* that run */
     int64_t busy;
-    bool waiting; /* one waits for work, for all */
-    bool reload;  /* the overseer has not done it yet */
-    bool over;    /* and need not go on */
+    int64_t stop_by; /* clk_mono_ms */
+    bool waiting;    /* one waits for work, for all */
+    bool reload;     /* the overseer has not done it yet */
+    bool over;       /* and need not go on */
     struct runner runners[2 * WORKERS_MAX];
 };
 
@@ -225,19 +226,7 @@ static enum err begin_runners(struct workers *w, struct why *why)
 
 /* ----------------------------------------------------------------------- overseer */
 
-/* The first webhook of each queue stands for the others. */
-static bool stands_for_queue(const struct conf *c, size_t index)
-{
-    const struct conf_webhook *w = &c->webhooks[index];
-    if (w->type != TYPE_EVENT)
-        return false;
-    for (const struct conf_webhook *other = c->webhooks; other < w; other++)
-        if (conf_same_queue(other, w))
-            return false;
-    return true;
-}
-
-/* Soon, but not all at once. */
+/* Soon, but not all at once. Of a queue that several webhooks tell of the earliest plan counts. */
 static void plan_polls(struct workers *w, const struct conf *c)
 {
     int64_t range = clk_earlier(c->processing.poll_interval_ms / FIRST_POLL_PART, FIRST_POLL_MAX);
@@ -245,7 +234,7 @@ static void plan_polls(struct workers *w, const struct conf *c)
         const struct conf_webhook *hook = &c->webhooks[n];
         const struct inbox_queue q = {hook->account->id, hook->product, hook->object_class};
         struct why why;
-        if (!stands_for_queue(c, n))
+        if (hook->type != TYPE_EVENT)
             continue;
         if (inbox_plan_poll(w->options.inbox, &q, randombytes_uniform((uint32_t)range + 1), &why) !=
             ERR_OK)
@@ -335,6 +324,7 @@ enum err workers_new(const struct workers_options *options, struct workers **ret
     if (w == NULL)
         return why_no_memory(why);
     w->options = *options;
+    w->stop_by = CLK_NEVER;
     pthread_mutex_init(&w->lock, NULL);
     clk_cond_init(&w->changed);
     clk_cond_init(&w->work);
@@ -357,21 +347,22 @@ void workers_reload(struct workers *w)
     pthread_mutex_unlock(&w->lock);
 }
 
-void workers_stop(struct workers *w)
+void workers_stop(struct workers *w, int64_t by)
 {
     pthread_mutex_lock(&w->lock);
     w->stop = true;
+    w->stop_by = clk_earlier(w->stop_by, by);
     pthread_cond_broadcast(&w->work);
     pthread_cond_broadcast(&w->changed);
     pthread_mutex_unlock(&w->lock);
     inbox_notify(w->options.inbox);
 }
 
-enum err workers_wait(struct workers *w, int64_t deadline)
+enum err workers_wait(struct workers *w)
 {
     pthread_mutex_lock(&w->lock);
-    while (w->count > 0 && clk_mono_ms() < deadline)
-        clk_cond_wait(&w->changed, &w->lock, deadline);
+    while (w->count > 0 && clk_mono_ms() < w->stop_by)
+        clk_cond_wait(&w->changed, &w->lock, w->stop_by);
     enum err e = w->count > 0 ? ERR_TIMEOUT : ERR_OK;
     pthread_mutex_unlock(&w->lock);
     return e;
@@ -381,7 +372,7 @@ void workers_free(struct workers *w)
 {
     if (w == NULL)
         return;
-    workers_stop(w);
+    workers_stop(w, CLK_NEVER);
     for (size_t n = 0; n < 2 * WORKERS_MAX; n++)
         if (w->runners[n].is_there)
             pthread_join(w->runners[n].thread, NULL);

@@ -42,11 +42,12 @@ enum err workers_new(const struct workers_options *options, struct workers **ret
  * that were halted begin anew. */
 void workers_reload(struct workers *w);
 /* Begin nothing further. What was begun comes to its next safe point: an object is left before
- * its policy is asked, or when it is dealt with. Any thread. */
-void workers_stop(struct workers *w);
-/* Wait until they have all ended, because of a stop or of `once`. ERR_TIMEOUT at `deadline`
- * (clk_mono_ms). */
-enum err workers_wait(struct workers *w, int64_t deadline);
+ * its policy is asked, or when it is dealt with. All that has to be over `by` then (clk_mono_ms;
+ * the earliest counts). Any thread. */
+void workers_stop(struct workers *w, int64_t by);
+/* Wait until they have all ended, because of a stop or of `once`. ERR_TIMEOUT: not by the time that
+ * the stop has set. */
+enum err workers_wait(struct workers *w);
 /* Stops them and waits. NULL is fine. */
 void workers_free(struct workers *w);
 

@@ -20,6 +20,9 @@ DISTRIBUTOR = "PA-425-033"
 PRODUCT = "PRD-578-226-824"
 WEBHOOK = "WH-623-978-334"
 SECRET = "a secret of at least thirty-two bytes"
+ORDER = {"type": "purchase", "asset": {"external_id": "EX-1", "product": {"id": PRODUCT},
+                                       "connection": {"id": "CT-1"}, "params": [],
+                                       "items": [{"id": f"{PRODUCT}-0001", "quantity": "5"}]}}
 
 
 class Hook:

@@ -24,6 +24,8 @@ import servers
 SECONDS = int(os.environ.get("CW_SECONDS", 10))
 CALLERS = 4
 PAUSE_MAX = 0.5  # seconds between two deaths
+# Pauses of who loads, in seconds: so that there are calls and new objects all the time, not as many as can be.
+CALL_PAUSE, CREATE_PAUSE = 0.01, 0.3
 CLONES = 15  # of each object that is pending
 KILLED = -signal.SIGKILL
 LONG = 60 + SECONDS  # seconds, until all is worked off
@@ -43,9 +45,6 @@ RULES = {
 CLONED = {"requests": "PR-7957-9623-8221-001", "tier_config_requests": "TCR-448-719-877-002",
           "tier_account_requests": "TAR-6458-9737-0065-003-001", "listing_requests": "LSTR-308-918-054-001",
           "usage_files": ("UF-2026-11-0001-0007", "UF-2026-11-0004-0028", "UF-2026-11-0006-0042")}
-ORDER = {"type": "purchase", "asset": {"external_id": "EX-1", "product": {"id": calls.PRODUCT},
-                                       "connection": {"id": "CT-1"}, "params": [],
-                                       "items": [{"id": f"{calls.PRODUCT}-0001", "quantity": "5"}]}}
 PENDING = {"pending", "revoking", "tiers_setup", "reviewing", "deploying", "ready", "uploaded"}
 
 
@@ -133,14 +132,14 @@ class Load:
     def call(self):
         ledger = random.choice(self.ledgers)
         ledger.call(ledger.token())
-        time.sleep(0.01)
+        time.sleep(CALL_PAUSE)
 
     def create(self):
         made = self.api.post("/subscriptions/requests", {"type": "provider", "asset": {"id": "AS-6990-1715-4170"},
                                                          "items": []})
         self.billed.add(made["id"])
-        self.ordered.add(self.api.post("/requests", ORDER)["id"])
-        time.sleep(0.3)
+        self.ordered.add(self.api.post("/requests", calls.ORDER)["id"])
+        time.sleep(CREATE_PAUSE)
 
     def __enter__(self):
         for thread in self.threads:

@@ -28,9 +28,7 @@ SESSION, ONCE = "WH-700-000-100", "WH-700-000-200"
 DAEMON = "setsid sleep 1000 </dev/null >/dev/null 2>&1 &\n"
 DECIDES = ("case $line in *'\"kind\":\"process\"'*) " + programs.says('"action":"approve"') + ";; *) " +
            programs.says('"params":[]') + ";; esac")
-ORDER = {"type": "purchase", "asset": {"external_id": "EX-1", "product": {"id": calls.PRODUCT},
-                                       "connection": {"id": "CT-1"}, "params": [],
-                                       "items": [{"id": f"{calls.PRODUCT}-0001", "quantity": "5"}]}}
+
 
 
 def configure(conf):
@@ -99,7 +97,7 @@ def asks_form(url, conf, webhook):
 def orders(url, conf, api):
     """A purchase each time, and the calls that it takes to have it decided."""
     def order():
-        made = api.post("/requests", ORDER)["id"]
+        made = api.post("/requests", calls.ORDER)["id"]
         while api.get(f"/requests/{made}")["status"] == "pending":
             call_until_answered(url, conf)
     return Client(order)

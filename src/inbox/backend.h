@@ -66,7 +66,8 @@ struct inbox_backend {
     /* Of those that nobody holds, of one account and rank, that which is due first. */
     enum err (*sweep_first)(struct inbox *i, const char *account_id, int rank,
                             struct sweep_row *ret, struct why *why);
-    /* Those that fit the filter, by id, the newest first. */
+    /* Those that fit the filter, by id, the newest first. Their `limit`, ids and `states` are set
+     * (operator.c). */
     enum err (*sweep_page)(struct inbox *i, const struct inbox_filter *f, sweep_row_fn *fn,
                            void *ctx, struct why *why);
 
@@ -83,6 +84,10 @@ struct inbox_backend {
     /* As sweep_page(). */
     enum err (*task_page)(struct inbox *i, const struct inbox_filter *f, task_row_fn *fn, void *ctx,
                           struct why *why);
+    enum err (*task_newest)(struct inbox *i, int64_t *ret_id, struct why *why); /* 0: none */
+    /* The tasks of a queue in a state. *ret_due_us: when the first of them is due. */
+    enum err (*task_count)(struct inbox *i, const struct inbox_queue *q, enum task_state s,
+                           int64_t *ret_count, int64_t *ret_due_us, struct why *why);
     /* How many are ready. */
     enum err (*backlog)(struct inbox *i, int64_t *ret, struct why *why);
     enum err (*attempt_add)(struct inbox *i, const struct attempt_row *a, struct why *why);
@@ -107,6 +112,7 @@ struct inbox_backend {
     enum err (*delivery_renew)(struct inbox *i, int64_t id, struct sweep_row *ret, struct why *why);
     enum err (*delivery_page)(struct inbox *i, const struct inbox_filter *f, inbox_delivery_fn *fn,
                               void *ctx, struct why *why);
+    enum err (*delivery_newest)(struct inbox *i, int64_t *ret_id, struct why *why);
 
     /* Deliveries that were stored before that and are not waiting for their sweep, and tasks that
      * have ended before: `limit` of each at most. */

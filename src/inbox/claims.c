@@ -131,6 +131,7 @@ static enum err read_event(struct inbox *i, const struct sweep_row *s, struct in
 {
     const struct inbox_filter last = {.before_id = s->delivery_id + 1,
                                       .limit = 1,
+                                      .states = ~0U,
                                       .account_id = s->account_id,
                                       .product_id = s->product_id,
                                       .object_class = s->object_class};

@@ -33,9 +33,15 @@ struct inbox_options {
     int64_t max_wal;     /* bytes of what was stored and not yet taken over into the database; past
                             it nothing is appended */
     int64_t max_backlog; /* tasks that are ready, at which sweeps wait; 0: any number */
+    bool looks;          /* only to look at what is there, without ever keeping others waiting */
 };
 
-/* Opens or creates; refuses a schema that is newer than this program. *ret is owned. */
+/*
+ * Opens or creates; refuses a schema that is newer than this program. *ret is owned.
+ *
+ * Who only looks changes nothing: ERR_NOT_FOUND if there is no inbox yet, and a schema that is
+ * older is refused, too. Every verb that would change something is ERR_STORE.
+ */
 enum err inbox_open(const struct inbox_options *options, struct inbox **ret, struct why *why);
 /* Completes what was appended, then closes. NULL is fine. */
 void inbox_close(struct inbox *i);
@@ -205,11 +211,12 @@ struct inbox_task {
     char account_id[OBJECT_ID_MAX], product_id[OBJECT_ID_MAX], object_id[OBJECT_ID_MAX];
     const struct object_class *object_class;
     enum task_state state;
-    bool called;       /* a call has led to it; else polling alone */
-    int64_t due_ms;    /* from now; ready: when it is due; skipped: until when; else 0 */
-    int64_t asked;     /* how often it was claimed, this time included */
-    int64_t failures;  /* attempts in a row that failed */
-    int64_t created_s; /* UTC, for people */
+    bool called;         /* a call has led to it; else polling alone */
+    int64_t delivery_id; /* ... the last one before its object was found; 0: none, or unknown */
+    int64_t due_ms;      /* from now; ready: when it is due; skipped: until when; else 0 */
+    int64_t asked;       /* how often it was claimed, this time included */
+    int64_t failures;    /* attempts in a row that failed */
+    int64_t created_s;   /* UTC, for people */
     int64_t updated_s;
     struct inbox_story story;
 };
@@ -325,10 +332,17 @@ enum err inbox_take_rate(struct inbox *i, const char *account_id, int64_t per_s,
 /* What is looked for, the newest first. What is NULL or 0 does not matter. */
 struct inbox_filter {
     int64_t before_id; /* the last id of the page before */
+    int64_t after_id;  /* only what is newer */
     int limit;         /* rows, INBOX_PAGE_MAX at most */
-    const char *account_id, *product_id, *object_id, *webhook_id;
+    const char *account_id, *product_id;
     const struct object_class *object_class;
-    unsigned states; /* of tasks: 1 << TASK_READY | ... */
+
+    /* Of tasks and deliveries. */
+    unsigned states;       /* 1 << TASK_READY | ..., 1 << DELIVERY_STORED | ... */
+    int64_t age_ms;        /* they have been as they are, or were stored, for no longer than that */
+    const char *object_id; /* of tasks */
+    const char *webhook_id; /* of deliveries */
+    int64_t delivery_id;    /* of tasks: that it has led to */
 };
 
 /* How a queue's sweep stands. */
@@ -344,6 +358,8 @@ struct inbox_sweep_status {
     int64_t started_s, ended_s; /* UTC, when it was last; 0: it never was */
     int64_t failures;           /* in a row */
     const char *error;          /* of the last one; "" if it was none */
+    int64_t delivery_id;        /* the call that has told of the queue last; 0: none has */
+    int64_t polled;             /* objects that polling has found, and no call before it */
 };
 /* As inbox_task_fn. */
 typedef void inbox_sweep_status_fn(void *ctx, const struct inbox_sweep_status *s);
@@ -352,6 +368,18 @@ enum err inbox_each_sweep(struct inbox *i, const struct inbox_filter *f, inbox_s
 
 enum err inbox_each_task(struct inbox *i, const struct inbox_filter *f, inbox_task_fn *fn,
                          void *ctx, struct why *why);
+
+/* What waits in a queue. */
+struct inbox_load {
+    int64_t ready, dead; /* tasks */
+    int64_t due_ms;      /* from now: when the next one is due; -1: none is */
+    int64_t late_ms;     /* for how long the oldest that is due has been so */
+};
+enum err inbox_load_of(struct inbox *i, const struct inbox_queue *q, struct inbox_load *ret,
+                       struct why *why);
+
+/* How long nothing of an account will be claimed; 0: it is not halted. */
+enum err inbox_halted(struct inbox *i, const char *account_id, int64_t *ret_ms, struct why *why);
 
 /* A delivery as it was stored. */
 struct inbox_delivery {
@@ -363,7 +391,7 @@ struct inbox_delivery {
     const char *triggered_at; /* or NULL */
     int64_t received_us, last_received_us;
     int64_t seen;
-    const char *claims, *body;
+    const char *claims, *body; /* `body` may be anything */
     size_t claims_len, body_len;
 };
 typedef void inbox_delivery_fn(void *ctx, const struct inbox_delivery *d);
@@ -424,16 +452,16 @@ enum err inbox_mark_seen(struct inbox *i, const struct inbox_queue *q, const cha
 
 /* ------------------------------------------------------------------------- tallies */
 
-/* How the calls of a webhook went that leave nothing else: those of a validator, for forms hold
- * people's data. */
+/* How a webhook's calls went, for as long as there has been an inbox. */
 struct inbox_tally {
-    int64_t success, failure; /* answered with the document, or not */
+    int64_t success, failure; /* verified calls that were answered with a 2xx, or not */
     int64_t failure_since_last_success;
     int64_t last_success_us, last_failure_us; /* 0: there was none */
 };
 
-/* Count one, without waiting: it is on stable storage within about a second. What a crash takes, or
- * a full disk, is lost; of the latter the log tells. */
+/* Count one, without waiting: it is on stable storage within about a second, with what is stored
+ * anyway if something is. What a crash takes is lost; what a full disk does not is counted later.
+ */
 void inbox_tally_add(struct inbox *i, const char *webhook_id, bool success);
 /* ERR_NOT_FOUND: none was counted. ERR_STORE. */
 enum err inbox_tally_read(struct inbox *i, const char *webhook_id, struct inbox_tally *ret,

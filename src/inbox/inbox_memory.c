@@ -225,8 +225,16 @@ static bool fits(const char *wanted, const char *is)
 static bool fits_filter(const struct inbox_filter *f, int64_t id, const char *account_id,
                         const char *product_id, const struct object_class *c)
 {
-    return id < f->before_id && fits(f->account_id, account_id) &&
+    return id < f->before_id && id > f->after_id && fits(f->account_id, account_id) &&
            fits(f->product_id, product_id) && (f->object_class == NULL || f->object_class == c);
+}
+
+/* ... and of tasks and deliveries. */
+static bool is_wanted(struct inbox *i, const struct inbox_filter *f, unsigned state,
+                      int64_t since_us)
+{
+    return (f->states >> state & 1) != 0 &&
+           (f->age_ms == 0 || since_us >= now_us(i) - f->age_ms * 1000);
 }
 
 static enum err sweep_page(struct inbox *i, const struct inbox_filter *f, sweep_row_fn *fn,
@@ -337,10 +345,37 @@ static enum err task_page(struct inbox *i, const struct inbox_filter *f, task_ro
     for (size_t n = t->count; n-- > 0 && left > 0;) {
         const struct task_row *one = t->list[n];
         if (!fits_filter(f, one->id, one->account_id, one->product_id, one->object_class) ||
-            !fits(f->object_id, one->object_id) || (f->states >> one->state & 1) == 0)
+            !fits(f->object_id, one->object_id) || !is_wanted(i, f, one->state, one->updated_us) ||
+            (f->delivery_id != 0 && f->delivery_id != one->delivery_id))
             continue;
         left--;
         fn(ctx, one);
+    }
+    return ERR_OK;
+}
+
+/* Ids grow with time. */
+static enum err task_newest(struct inbox *i, int64_t *ret_id, struct why *why)
+{
+    (void)why;
+    *ret_id = memory_of(i)->last_id;
+    return ERR_OK;
+}
+
+static enum err task_count(struct inbox *i, const struct inbox_queue *q, enum task_state state,
+                           int64_t *ret_count, int64_t *ret_due_us, struct why *why)
+{
+    const struct table *t = &memory_of(i)->tasks;
+    (void)why;
+    *ret_count = 0;
+    *ret_due_us = ROW_NEVER;
+    for (size_t n = 0; n < t->count; n++) {
+        const struct task_row *one = t->list[n];
+        if (one->state != state ||
+            !is_of_queue(q, one->account_id, one->product_id, one->object_class))
+            continue;
+        ++*ret_count;
+        *ret_due_us = clk_earlier(*ret_due_us, one->due_us);
     }
     return ERR_OK;
 }
@@ -631,13 +666,18 @@ static bool is_covered(struct inbox *i, const struct delivery_row *row)
     return sweep_find(i, &q, &s, NULL) == ERR_OK && row->stored_us <= s.covered_us;
 }
 
+static enum delivery_state state_now(struct inbox *i, const struct delivery_row *row)
+{
+    bool done = row->d.state == DELIVERY_STORED && is_covered(i, row);
+    return done ? DELIVERY_DONE : row->d.state;
+}
+
 static void pass_delivery(struct inbox *i, const struct delivery_row *row, inbox_delivery_fn *fn,
                           void *ctx)
 {
     const struct delivery *d = &row->d;
-    bool done = d->state == DELIVERY_STORED && is_covered(i, row);
     struct inbox_delivery one = {.id = row->id,
-                                 .state = done ? DELIVERY_DONE : d->state,
+                                 .state = state_now(i, row),
                                  .webhook_id = d->webhook_id,
                                  .account_id = d->account_id,
                                  .product_id = d->product_id,
@@ -664,12 +704,18 @@ static enum err delivery_page(struct inbox *i, const struct inbox_filter *f, inb
         const struct delivery_row *row = t->list[n];
         const struct delivery *d = &row->d;
         if (!fits_filter(f, row->id, d->account_id, d->product_id, d->object_class) ||
-            !fits(f->webhook_id, d->webhook_id))
+            !fits(f->webhook_id, d->webhook_id) ||
+            !is_wanted(i, f, state_now(i, row), row->stored_us))
             continue;
         left--;
         pass_delivery(i, row, fn, ctx);
     }
     return ERR_OK;
+}
+
+static enum err delivery_newest(struct inbox *i, int64_t *ret_id, struct why *why)
+{
+    return task_newest(i, ret_id, why); /* they share their ids */
 }
 
 static enum err prune(struct inbox *i, int64_t before_us, int64_t limit, int64_t *ret_count,
@@ -902,6 +948,8 @@ const struct inbox_backend inbox_backend_memory = {
     .task_first = task_first,
     .task_next = task_next,
     .task_page = task_page,
+    .task_newest = task_newest,
+    .task_count = task_count,
     .backlog = backlog,
     .attempt_add = attempt_add,
     .attempt_each = attempt_each,
@@ -912,6 +960,7 @@ const struct inbox_backend inbox_backend_memory = {
     .account_put = account_put,
     .delivery_renew = delivery_renew,
     .delivery_page = delivery_page,
+    .delivery_newest = delivery_newest,
     .prune = prune,
     .mark_read = mark_read,
     .mark_write = mark_write,

@@ -9,12 +9,16 @@ struct looking {
     struct inbox_filter filter;
     int64_t task_id;
     int64_t now_us;
+    int64_t newest; /* id that there is */
+    int passed;     /* rows */
     inbox_sweep_status_fn *sweep_fn;
     inbox_task_fn *task_fn;
     inbox_delivery_fn *delivery_fn;
     inbox_attempt_fn *attempt_fn;
     void *ctx;
 };
+
+#define WINDOW 20000 /* ids that are looked through in one transaction */
 
 static struct inbox_filter within_limits(const struct inbox_filter *f)
 {
@@ -26,6 +30,33 @@ static struct inbox_filter within_limits(const struct inbox_filter *f)
     if (own.states == 0)
         own.states = ~0U;
     return own;
+}
+
+/*
+ * Tasks and deliveries may be many, and those that fit few: they are looked through part by part,
+ * so that no transaction takes long. What is left to look through is what the filter says.
+ */
+static bool next_window(struct looking *l, struct inbox_filter *ret)
+{
+    struct inbox_filter *left = &l->filter;
+    *ret = *left;
+    if (left->before_id > l->newest)
+        ret->before_id = l->newest + 1;
+    if (ret->before_id - WINDOW > left->after_id)
+        ret->after_id = ret->before_id - WINDOW;
+    left->before_id = ret->after_id + 1;
+    return ret->before_id - ret->after_id > 1;
+}
+
+static enum err look_through(struct inbox *i, inbox_work_fn *fn, struct looking *l, struct why *why)
+{
+    int limit = l->filter.limit;
+    enum err e = ERR_OK;
+    while (e == ERR_OK && l->passed < limit && l->filter.before_id - l->filter.after_id > 1) {
+        l->filter.limit = limit - l->passed;
+        e = i->backend->transact(i, fn, l, why);
+    }
+    return e;
 }
 
 static int64_t left_ms_or_never(int64_t due_us, int64_t now_us)
@@ -48,7 +79,9 @@ static void pass_sweep(void *ctx, const struct sweep_row *s)
         .started_s = s->started_us != 0 ? wall_s(s->started_us, l->now_us) : 0,
         .ended_s = s->ended_us != 0 ? wall_s(s->ended_us, l->now_us) : 0,
         .failures = s->failures,
-        .error = s->error};
+        .error = s->error,
+        .delivery_id = s->delivery_id,
+        .polled = s->polled};
     l->sweep_fn(l->ctx, &status);
 }
 
@@ -68,36 +101,50 @@ enum err inbox_each_sweep(struct inbox *i, const struct inbox_filter *f, inbox_s
 
 static void pass_task(void *ctx, const struct task_row *t)
 {
-    const struct looking *l = ctx;
+    struct looking *l = ctx;
     const struct inbox_task task = task_of_row(t, l->now_us);
+    l->passed++;
     l->task_fn(l->ctx, &task);
 }
 
 static enum err each_task(struct inbox *i, void *work, struct why *why)
 {
     struct looking *l = work;
+    struct inbox_filter f;
     l->now_us = i->backend->now_us(i);
-    return i->backend->task_page(i, &l->filter, pass_task, l, why);
+    enum err e = i->backend->task_newest(i, &l->newest, why);
+    return e == ERR_OK && next_window(l, &f) ? i->backend->task_page(i, &f, pass_task, l, why) : e;
 }
 
 enum err inbox_each_task(struct inbox *i, const struct inbox_filter *f, inbox_task_fn *fn,
                          void *ctx, struct why *why)
 {
     struct looking l = {.filter = within_limits(f), .task_fn = fn, .ctx = ctx};
-    return i->backend->transact(i, each_task, &l, why);
+    return look_through(i, each_task, &l, why);
+}
+
+static void pass_delivery(void *ctx, const struct inbox_delivery *d)
+{
+    struct looking *l = ctx;
+    l->passed++;
+    l->delivery_fn(l->ctx, d);
 }
 
 static enum err each_delivery(struct inbox *i, void *work, struct why *why)
 {
-    const struct looking *l = work;
-    return i->backend->delivery_page(i, &l->filter, l->delivery_fn, l->ctx, why);
+    struct looking *l = work;
+    struct inbox_filter f;
+    enum err e = i->backend->delivery_newest(i, &l->newest, why);
+    return e == ERR_OK && next_window(l, &f)
+               ? i->backend->delivery_page(i, &f, pass_delivery, l, why)
+               : e;
 }
 
 enum err inbox_each_delivery(struct inbox *i, const struct inbox_filter *f, inbox_delivery_fn *fn,
                              void *ctx, struct why *why)
 {
     struct looking l = {.filter = within_limits(f), .delivery_fn = fn, .ctx = ctx};
-    return i->backend->transact(i, each_delivery, &l, why);
+    return look_through(i, each_delivery, &l, why);
 }
 
 static void pass_attempt(void *ctx, const struct attempt_row *a)
@@ -121,6 +168,60 @@ enum err inbox_each_attempt(struct inbox *i, int64_t task_id, inbox_attempt_fn *
 {
     struct looking l = {.task_id = task_id, .attempt_fn = fn, .ctx = ctx};
     return i->backend->transact(i, each_attempt, &l, why);
+}
+
+struct weighing {
+    const struct inbox_queue *queue;
+    struct inbox_load load;
+};
+
+static enum err weigh(struct inbox *i, void *work, struct why *why)
+{
+    struct weighing *w = work;
+    struct inbox_load *l = &w->load;
+    int64_t now_us = i->backend->now_us(i), due_us, no_due_us;
+    enum err e = i->backend->task_count(i, w->queue, TASK_READY, &l->ready, &due_us, why);
+    if (e == ERR_OK)
+        e = i->backend->task_count(i, w->queue, TASK_DEAD, &l->dead, &no_due_us, why);
+    if (e != ERR_OK)
+        return e;
+    l->due_ms = left_ms_or_never(due_us, now_us);
+    l->late_ms = due_us < now_us ? (now_us - due_us) / 1000 : 0;
+    return ERR_OK;
+}
+
+enum err inbox_load_of(struct inbox *i, const struct inbox_queue *q, struct inbox_load *ret,
+                       struct why *why)
+{
+    struct weighing w = {.queue = q};
+    enum err e = inbox_check_queue(q, why);
+    if (e == ERR_OK)
+        e = i->backend->transact(i, weigh, &w, why);
+    *ret = w.load;
+    return e;
+}
+
+struct halt_of {
+    const char *account_id;
+    int64_t ms;
+};
+
+static enum err read_halt(struct inbox *i, void *work, struct why *why)
+{
+    struct halt_of *h = work;
+    struct account_row a;
+    enum err e = i->backend->account_find(i, h->account_id, &a, why);
+    if (e == ERR_OK)
+        h->ms = left_ms(a.halted_until_us, i->backend->now_us(i));
+    return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
+enum err inbox_halted(struct inbox *i, const char *account_id, int64_t *ret_ms, struct why *why)
+{
+    struct halt_of h = {.account_id = account_id};
+    enum err e = i->backend->transact(i, read_halt, &h, why);
+    *ret_ms = h.ms;
+    return e;
 }
 
 /* -------------------------------------------------------------------------------- orders */

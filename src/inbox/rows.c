@@ -148,12 +148,12 @@ static bool has_failed_and_waits(const struct task_row *t, int64_t now_us)
     return t->state == TASK_READY && t->failures > 0 && t->due_us > now_us;
 }
 
-bool task_row_find(struct task_row *t, const struct inbox_found *f, bool called, bool retry_now,
-                   int64_t now_us)
+bool task_row_find(struct task_row *t, const struct inbox_found *f, struct sweep_row *s,
+                   bool retry_now, int64_t now_us)
 {
     bool is_new = t->id == 0, was_called = t->called;
     bool changed = memcmp(t->fingerprint, f->fingerprint, sizeof t->fingerprint) != 0;
-    t->called = was_called || called;
+    t->called = was_called || s->for_call;
     memcpy(t->fingerprint, f->fingerprint, sizeof t->fingerprint);
     if (!is_new && t->state == TASK_RUNNING) {
         t->again = t->again || changed;
@@ -164,6 +164,8 @@ bool task_row_find(struct task_row *t, const struct inbox_found *f, bool called,
     if (!is_new && !changed && !early && !over)
         return t->called != was_called;
     t->failures -= early;
+    t->delivery_id = s->for_call ? s->delivery_id : 0;
+    s->polled += (is_new || changed) && !s->for_call;
     make_ready(t, now_us);
     note_listed(t, f);
     return true;

@@ -29,6 +29,7 @@ struct sweep_row {
     int64_t started_us, ended_us;
     int64_t covered_us;  /* what was stored until then has had its sweep */
     int64_t delivery_id; /* the call that made it due last; 0: none */
+    int64_t polled;      /* objects that it has found for no call */
     int64_t failures;
     char error[WHY_MAX];
     struct lease_row lease;
@@ -41,7 +42,8 @@ struct task_row {
     enum task_state state;
     int64_t due_us; /* ready: when; skipped: until when */
     bool called;
-    bool again; /* it was found to be another while it was held */
+    int64_t delivery_id; /* of the call before it was found; 0: none */
+    bool again;          /* it was found to be another while it was held */
     int64_t asked, failures;
     int64_t created_us, updated_us, started_us;
     uint8_t fingerprint[INBOX_FINGERPRINT_LEN];
@@ -78,8 +80,8 @@ bool task_row_fresh(const struct task_row *t, int64_t fresh_us);
 void task_row_init(struct task_row *t, const struct sweep_row *s, const char *object_id,
                    int64_t now_us);
 /* A sweep has found it. True: that has changed something. */
-bool task_row_find(struct task_row *t, const struct inbox_found *f, bool called, bool retry_now,
-                   int64_t now_us);
+bool task_row_find(struct task_row *t, const struct inbox_found *f, struct sweep_row *s,
+                   bool retry_now, int64_t now_us);
 void task_row_begin(struct task_row *t, int64_t now_us);
 void task_row_end(struct task_row *t, const struct inbox_task_end *end, int64_t now_us);
 void task_row_give_back(struct task_row *t, int64_t after_ms, int64_t now_us);

@@ -19,6 +19,7 @@
 #include "inbox/filelock.h"
 #include "inbox/reader.h"
 #include "inbox/sqlite_schema.h"
+#include "inbox/sqlite_tally.h"
 #include "inbox/sqlite_token.h"
 #include "inbox/wake.h"
 
@@ -52,6 +53,7 @@ struct sqlite_db {
     char *path;
     int64_t lock_timeout_ms;
     int64_t max_wal; /* bytes */
+    bool looks;      /* it changes nothing, and takes no lock but SQLite's own */
     sqlite3 *db;
     mode_t mode; /* of the files we make */
     int lock_fd;
@@ -66,8 +68,9 @@ struct sqlite_db {
     int64_t clock_kept_us;     /* what was stored last */
     struct file_id ids[FILES]; /* of our files, as they were when we opened them */
     struct statement statements[SQLITE_STATEMENTS_MAX];
-    struct wake *wake;
+    struct wake *wake; /* NULL for who only looks */
     struct sqlite_tokens *tokens;
+    struct sqlite_tallies *tallies;
     struct sqlite_awake awake;
     uint64_t transaction; /* how many there have been */
     uint64_t failures;    /* ... of them that were not committed */
@@ -145,6 +148,14 @@ void sqlite_db_bind_filter(sqlite3_stmt *q, const struct inbox_filter *f)
     sqlite_db_bind_text(q, 3, f->product_id);
     sqlite_db_bind_text(q, 4, f->object_class != NULL ? f->object_class->name : NULL);
     sqlite3_bind_int(q, 5, f->limit);
+    sqlite3_bind_int64(q, 6, f->after_id);
+}
+
+void sqlite_db_bind_wanted(struct inbox *i, sqlite3_stmt *q, const struct inbox_filter *f)
+{
+    sqlite_db_bind_filter(q, f);
+    sqlite3_bind_int64(q, 7, f->states);
+    sqlite3_bind_int64(q, 8, f->age_ms > 0 ? sqlite_now_us(i) - f->age_ms * 1000 : 0);
 }
 
 void sqlite_db_text(sqlite3_stmt *row, int i, char *ret, size_t size)
@@ -262,7 +273,9 @@ static enum err take_lock(const struct sqlite_db *d, struct why *why)
 
 static enum err db_begin(struct sqlite_db *d, struct why *why)
 {
-    static const char begin_sql[] = "BEGIN IMMEDIATE";
+    static const char begin_sql[] = "BEGIN IMMEDIATE", look_sql[] = "BEGIN";
+    if (d->looks)
+        return sqlite_db_run(d, sqlite_db_statement(d, look_sql, why), "begin to read", why);
     enum err e = take_lock(d, why);
     if (e != ERR_OK)
         return e;
@@ -350,14 +363,15 @@ static enum err db_end(struct sqlite_db *d, enum err e, struct why *why)
     static const char commit_sql[] = "COMMIT";
     if (e == ERR_OK)
         e = sqlite_db_run(d, sqlite_db_statement(d, commit_sql, why), "commit", why);
-    if (e == ERR_OK)
+    if (e == ERR_OK && !d->looks)
         e = check_files(d, why);
     /* A failed COMMIT may or may not have ended the transaction. */
     if (e != ERR_OK && sqlite3_get_autocommit(d->db) == 0)
         sqlite3_exec(d->db, "ROLLBACK", NULL, NULL, NULL);
     if (e == ERR_OK && d->wal_pages >= CHECKPOINT_PAGES && clk_mono_ms() >= d->checkpoint_at)
         checkpoint(d);
-    filelock_give(d->lock_fd);
+    if (!d->looks)
+        filelock_give(d->lock_fd);
     return e;
 }
 
@@ -380,28 +394,32 @@ int64_t sqlite_now_us(struct inbox *i)
 
 /* The first of a boot begins where the last one ended, or at the machine's time if that is later;
  * the others go on with it. */
+#define CLOCK_BEGINS "max(?2, ifnull((SELECT latest_us FROM clock), 0)) - ?3"
+
 static enum err read_clock(struct sqlite_db *d, struct why *why)
 {
     static const char begin_sql[] =
         "INSERT INTO clock (id, boot, at_boot_us, latest_us)"
-        " VALUES (1, ?1, max(?2, ifnull((SELECT latest_us FROM clock), 0)) - ?3, ?2)"
-        " ON CONFLICT (id) DO UPDATE SET boot = excluded.boot, at_boot_us = excluded.at_boot_us"
-        " WHERE boot <> excluded.boot";
-    sqlite3_stmt *q = sqlite_db_statement(d, begin_sql, why);
+        " VALUES (1, ?1, " CLOCK_BEGINS ", ?2)"
+        " ON CONFLICT (id) DO UPDATE SET boot = excluded.boot,"
+        "  at_boot_us = CASE boot WHEN excluded.boot THEN at_boot_us ELSE excluded.at_boot_us END"
+        " RETURNING at_boot_us";
+    static const char look_sql[] =
+        "SELECT ifnull((SELECT at_boot_us FROM clock WHERE boot = ?1), " CLOCK_BEGINS ")";
+    sqlite3_stmt *q = sqlite_db_statement(d, d->looks ? look_sql : begin_sql, why);
     char boot[LEASE_BOOT_MAX];
     lease_boot_id(boot);
     sqlite_db_bind_text(q, 1, boot);
     sqlite3_bind_int64(q, 2, clk_wall_us());
     sqlite3_bind_int64(q, 3, boot_us());
-    enum err e = sqlite_db_run(d, q, "begin the clock", why);
-    return e == ERR_OK ? sqlite_db_number(d, "SELECT at_boot_us FROM clock", &d->clock_us, why) : e;
+    return sqlite_db_step(d, q, &d->clock_us, 1, "begin the clock", why);
 }
 
 /* Often enough that the next boot's times come after this one's. */
 static enum err keep_clock(struct sqlite_db *d, struct why *why)
 {
     static const char keep_sql[] = "UPDATE clock SET latest_us = max(latest_us, ?1)";
-    if (d->clock_last_us - d->clock_kept_us < CLOCK_KEEP_US)
+    if (d->looks || d->clock_last_us - d->clock_kept_us < CLOCK_KEEP_US)
         return ERR_OK;
     sqlite3_stmt *q = sqlite_db_statement(d, keep_sql, why);
     sqlite3_bind_int64(q, 1, d->clock_last_us);
@@ -494,6 +512,11 @@ struct sqlite_tokens *sqlite_db_tokens(struct sqlite_db *d)
     return d->tokens;
 }
 
+struct sqlite_tallies *sqlite_db_tallies(struct sqlite_db *d)
+{
+    return d->tallies;
+}
+
 void sqlite_db_tells(struct sqlite_db *d)
 {
     d->tells = true;
@@ -553,9 +576,9 @@ static enum err open_lock(struct sqlite_db *d, struct why *why)
     return filelock_open(path, d->mode, &d->lock_fd, why);
 }
 
-static enum err open_db(struct sqlite_db *d, struct why *why)
+/* SQLite gives the WAL the database's own mode, so that the first file decides. */
+static enum err make_file(const struct sqlite_db *d, struct why *why)
 {
-    /* SQLite gives the WAL the database's own mode, so that the first file decides. */
     int fd = open(d->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, d->mode);
     if (fd >= 0) {
         bool ok = fchmod(fd, d->mode) == 0;
@@ -565,6 +588,28 @@ static enum err open_db(struct sqlite_db *d, struct why *why)
     } else if (errno != EEXIST) {
         return why_set(why, ERR_STORE, "inbox %s: %s", d->path, strerror(errno));
     }
+    return ERR_OK;
+}
+
+/* Also who only reads has to write, into the WAL's index. */
+static enum err look_for_file(const struct sqlite_db *d, struct why *why)
+{
+    if (access(d->path, F_OK) != 0)
+        return why_set(why, ERR_NOT_FOUND,
+                       "inbox %s: %s (the handler or a worker makes it when it starts)", d->path,
+                       strerror(errno));
+    if (access(d->path, R_OK | W_OK) != 0)
+        return why_set(why, ERR_STORE,
+                       "inbox %s: %s; run this as the handler's user, or as one of its group",
+                       d->path, strerror(errno));
+    return ERR_OK;
+}
+
+static enum err open_db(struct sqlite_db *d, struct why *why)
+{
+    enum err e = d->looks ? look_for_file(d, why) : make_file(d, why);
+    if (e != ERR_OK)
+        return e;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
     if (sqlite3_open_v2(d->path, &d->db, flags, NULL) != SQLITE_OK)
         return sqlite_db_failed(d, "open", why);
@@ -585,6 +630,19 @@ static enum err prepare_files(struct sqlite_db *d, struct why *why)
         if (identify(d, f, &d->ids[f]) != ERR_OK)
             e = why_set(why, ERR_STORE, "inbox %s%s: is gone already", d->path, file_suffixes[f]);
     return e;
+}
+
+static enum err prepare_to_look(struct sqlite_db *d, struct why *why)
+{
+    enum err e = sqlite_db_exec(d, "PRAGMA query_only = 1", why);
+    if (e == ERR_OK)
+        e = db_begin(d, why);
+    if (e != ERR_OK)
+        return e;
+    e = sqlite_schema_check(d, d->path, why);
+    if (e == ERR_OK)
+        e = read_clock(d, why);
+    return db_end(d, e, why);
 }
 
 /* Journal mode and schema are writes, too: under the lock, like all others. */
@@ -620,6 +678,7 @@ static void free_db(struct sqlite_db *d)
         close(d->lock_fd);
     wake_free(d->wake);
     sqlite_tokens_free(d->tokens);
+    sqlite_tallies_free(d->tallies);
     free(d->path);
     free(d);
 }
@@ -635,17 +694,22 @@ enum err sqlite_open(const struct inbox_options *options, const char *path, stru
         return why_no_memory(why);
     d->lock_timeout_ms = options->lock_timeout_ms;
     d->max_wal = options->max_wal;
+    d->looks = options->looks;
     d->lock_fd = -1;
     d->path = strdup(path);
     d->tokens = sqlite_tokens_new();
-    enum err e = d->path == NULL || d->tokens == NULL ? why_no_memory(why) : choose_mode(d, why);
-    if (e == ERR_OK)
+    d->tallies = sqlite_tallies_new(d);
+    bool ok = d->path != NULL && d->tokens != NULL && d->tallies != NULL;
+    enum err e = ok ? ERR_OK : why_no_memory(why);
+    if (e == ERR_OK && !d->looks)
+        e = choose_mode(d, why);
+    if (e == ERR_OK && !d->looks)
         e = open_lock(d, why);
     if (e == ERR_OK)
         e = open_db(d, why);
     if (e == ERR_OK)
-        e = prepare_db(d, why);
-    if (e == ERR_OK)
+        e = d->looks ? prepare_to_look(d, why) : prepare_db(d, why);
+    if (e == ERR_OK && !d->looks)
         e = wake_new(d->path, d->mode, &d->wake, why);
     if (e == ERR_OK)
         e = sqlite_writer_start(d, commit, after_commit, &d->writer, why);
@@ -666,5 +730,6 @@ void sqlite_stop(struct inbox *i)
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     atomic_store(&d->stopped, true);
-    wake_stop(d->wake);
+    if (d->wake != NULL)
+        wake_stop(d->wake);
 }

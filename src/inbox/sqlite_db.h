@@ -56,12 +56,15 @@ void sqlite_db_bind_text(sqlite3_stmt *q, int i, const char *text);
 void sqlite_db_bind_ints(sqlite3_stmt *q, int i, const int64_t *list, size_t count);
 void sqlite_db_bind_queue(sqlite3_stmt *q, const struct inbox_queue *queue);
 void sqlite_db_bind_lease(sqlite3_stmt *q, int i, const struct lease_row *l);
-/* What a page of rows has in common, as parameters 1 to 5. */
-#define SQLITE_FITS                                                                    \
-    " id < ?1 AND (?2 IS NULL OR account_id = ?2) AND (?3 IS NULL OR product_id = ?3)" \
-    " AND (?4 IS NULL OR object_class = ?4)"
-#define SQLITE_PAGE " ORDER BY id DESC LIMIT ?5"
+/* What a page of rows has in common, as parameters 1 to 6. */
+#define SQLITE_FITS                                            \
+    " id < ?1 AND id > ?6 AND (?2 IS NULL OR account_id = ?2)" \
+    " AND (?3 IS NULL OR product_id = ?3) AND (?4 IS NULL OR object_class = ?4)"
+#define SQLITE_PAGE                        " ORDER BY id DESC LIMIT ?5"
+/* What one of tasks or deliveries has besides, as parameters 7 and 8: ?8 is a time. */
+#define SQLITE_IS_WANTED(state_bit, since) " AND (?7 >> " state_bit " & 1) AND " since " >= ?8"
 void sqlite_db_bind_filter(sqlite3_stmt *q, const struct inbox_filter *f);
+void sqlite_db_bind_wanted(struct inbox *i, sqlite3_stmt *q, const struct inbox_filter *f);
 /* The same of a row. A blob of another size is all zero. */
 void sqlite_db_text(sqlite3_stmt *row, int i, char *ret, size_t size);
 void sqlite_db_blob(sqlite3_stmt *row, int i, uint8_t *ret, size_t size);
@@ -101,6 +104,8 @@ struct sqlite_awake {
 struct sqlite_awake *sqlite_db_awake(struct sqlite_db *d);
 struct sqlite_tokens;
 struct sqlite_tokens *sqlite_db_tokens(struct sqlite_db *d);
+struct sqlite_tallies;
+struct sqlite_tallies *sqlite_db_tallies(struct sqlite_db *d);
 
 /* For the schema. */
 enum err sqlite_db_failed(const struct sqlite_db *d, const char *doing, struct why *why);

@@ -181,7 +181,11 @@ static const char page_sql[] =
     "SELECT id, token_sha256, CASE WHEN state = 'stored' AND" IS_COVERED
     "  THEN 'done' ELSE state END, webhook_id, account_id, product_id, object_class,"
     " triggered_at, received_us, last_received_us, seen, claims, body FROM delivery d"
-    " WHERE" SQLITE_FITS " AND (?6 IS NULL OR webhook_id = ?6)" SQLITE_PAGE;
+    " WHERE" SQLITE_FITS SQLITE_IS_WANTED(
+        "CASE state WHEN 'stored' THEN CASE WHEN" IS_COVERED " THEN 1 ELSE 0 END"
+        " WHEN 'done' THEN 1 WHEN 'failed' THEN 2 ELSE 3 END",
+        "stored_us") " AND (?9 IS NULL OR webhook_id = ?9)" SQLITE_PAGE;
+static const char newest_sql[] = "SELECT ifnull(max(id), 0) FROM delivery";
 /* Ids grow with time, so what comes behind the first that is too young need not be looked at; and
  * they go on growing, for the newest stays. */
 #define PRUNED                                                                      \
@@ -246,9 +250,16 @@ enum err sqlite_delivery_page(struct inbox *i, const struct inbox_filter *f, inb
     struct sqlite_db *db = (struct sqlite_db *)i;
     struct passing p = {fn, ctx};
     sqlite3_stmt *q = sqlite_db_statement(db, page_sql, why);
-    sqlite_db_bind_filter(q, f);
-    sqlite_db_bind_text(q, 6, f->webhook_id);
+    sqlite_db_bind_wanted(i, q, f);
+    sqlite_db_bind_text(q, 9, f->webhook_id);
     return sqlite_db_each(db, q, pass_delivery, &p, "read deliveries", why);
+}
+
+enum err sqlite_delivery_newest(struct inbox *i, int64_t *ret_id, struct why *why)
+{
+    struct sqlite_db *db = (struct sqlite_db *)i;
+    return sqlite_db_step(db, sqlite_db_statement(db, newest_sql, why), ret_id, 1,
+                          "read deliveries", why);
 }
 
 static enum err prune_with(struct sqlite_db *db, const char *sql, int64_t before_us, int64_t limit,

@@ -164,6 +164,10 @@ static const char *const ladder[] = {
     " BEGIN UPDATE backlog SET ready = ready + (new.state = 'ready') - (old.state = 'ready'); END;"
     "CREATE TRIGGER task_forgotten AFTER DELETE ON task WHEN old.state = 'ready'"
     " BEGIN UPDATE backlog SET ready = ready - 1; END;",
+
+    "ALTER TABLE sweep ADD COLUMN polled INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE task ADD COLUMN delivery_id INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX task_dead ON task (account_id, product_id, object_class) WHERE state = 'dead';",
 };
 #define SCHEMA_VERSION ((int)(sizeof ladder / sizeof *ladder))
 
@@ -178,10 +182,11 @@ static enum err climb(const struct sqlite_db *d, int64_t version, struct why *wh
     return e == ERR_OK ? sqlite_db_exec(d, stamp, why) : e;
 }
 
-enum err sqlite_schema_raise(const struct sqlite_db *d, const char *path, struct why *why)
+static enum err read_version(const struct sqlite_db *d, const char *path, int64_t *ret,
+                             struct why *why)
 {
-    int64_t version = 0, id = 0, tables = 0;
-    enum err e = sqlite_db_number(d, "PRAGMA user_version", &version, why);
+    int64_t id = 0, tables = 0;
+    enum err e = sqlite_db_number(d, "PRAGMA user_version", ret, why);
     if (e == ERR_OK)
         e = sqlite_db_number(d, "PRAGMA application_id", &id, why);
     if (e == ERR_OK)
@@ -191,10 +196,29 @@ enum err sqlite_schema_raise(const struct sqlite_db *d, const char *path, struct
     if (id != APPLICATION_ID && tables > 0)
         return why_set(why, ERR_STORE, "inbox %s: is another program's database; name another file",
                        path);
-    if (version > SCHEMA_VERSION)
+    if (*ret > SCHEMA_VERSION)
         return why_set(why, ERR_STORE,
                        "inbox %s: was written by a newer version (schema %d, this one knows %d); "
                        "install that version again",
+                       path, (int)*ret, SCHEMA_VERSION);
+    return ERR_OK;
+}
+
+enum err sqlite_schema_raise(const struct sqlite_db *d, const char *path, struct why *why)
+{
+    int64_t version = 0;
+    enum err e = read_version(d, path, &version, why);
+    return e == ERR_OK && version < SCHEMA_VERSION ? climb(d, version, why) : e;
+}
+
+enum err sqlite_schema_check(const struct sqlite_db *d, const char *path, struct why *why)
+{
+    int64_t version = 0;
+    enum err e = read_version(d, path, &version, why);
+    if (e == ERR_OK && version < SCHEMA_VERSION)
+        return why_set(why, ERR_STORE,
+                       "inbox %s: was written by an older version (schema %d, this one knows %d); "
+                       "start the handler or a worker of this version, which brings it up to date",
                        path, (int)version, SCHEMA_VERSION);
-    return version < SCHEMA_VERSION ? climb(d, version, why) : ERR_OK;
+    return e;
 }

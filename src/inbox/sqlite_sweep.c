@@ -5,10 +5,10 @@
 #include "inbox/sqlite_db.h"
 #include "inbox/sqlite_work.h"
 
-#define SWEEP_COLUMNS                                                                             \
-    "id, account_id, product_id, object_class, due_us, poll_us, called, for_call,"                \
-    " started_us, ended_us, covered_us, failures, again_us, freed_us, delivery_id, error, lease," \
-    " lease_until_us, lease_owner"
+#define SWEEP_COLUMNS                                                                              \
+    "id, account_id, product_id, object_class, due_us, poll_us, called, for_call,"                 \
+    " started_us, ended_us, covered_us, failures, again_us, freed_us, delivery_id, polled, error," \
+    " lease, lease_until_us, lease_owner"
 #define SWEEP_OF_QUEUE " account_id = ?1 AND product_id = ?2 AND object_class = ?3"
 
 static const char find_sql[] = "SELECT " SWEEP_COLUMNS " FROM sweep WHERE" SWEEP_OF_QUEUE;
@@ -19,15 +19,15 @@ static const char first_sql[] = "SELECT " SWEEP_COLUMNS " FROM sweep"
 static const char page_sql[] = "SELECT " SWEEP_COLUMNS " FROM sweep WHERE" SQLITE_FITS SQLITE_PAGE;
 static const char insert_sql[] =
     "INSERT INTO sweep (due_us, poll_us, called, for_call, started_us, ended_us, covered_us,"
-    " failures, again_us, freed_us, delivery_id, error, lease, lease_until_us, lease_owner,"
-    " account_id, product_id, object_class, rank)"
+    " failures, again_us, freed_us, delivery_id, polled, error, lease, lease_until_us,"
+    " lease_owner, account_id, product_id, object_class, rank)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
-    "  ?19)";
+    "  ?19, ?20)";
 static const char update_sql[] =
     "UPDATE sweep SET due_us = ?1, poll_us = ?2, called = ?3, for_call = ?4, started_us = ?5,"
     " ended_us = ?6, covered_us = ?7, failures = ?8, again_us = ?9, freed_us = ?10,"
-    " delivery_id = ?11, error = ?12, lease = ?13, lease_until_us = ?14, lease_owner = ?15"
-    " WHERE id = ?16";
+    " delivery_id = ?11, polled = ?12, error = ?13, lease = ?14, lease_until_us = ?15,"
+    " lease_owner = ?16 WHERE id = ?17";
 
 /* Nothing changes where it is due already, for a call. */
 static const char wake_sql[] = "UPDATE sweep SET due_us = min(due_us, ?4), called = 1,"
@@ -48,11 +48,12 @@ static void read_sweep(sqlite3_stmt *row, struct sweep_row *s)
                             .failures = sqlite3_column_int64(row, 11),
                             .again_us = sqlite3_column_int64(row, 12),
                             .freed_us = sqlite3_column_int64(row, 13),
-                            .delivery_id = sqlite3_column_int64(row, 14)};
+                            .delivery_id = sqlite3_column_int64(row, 14),
+                            .polled = sqlite3_column_int64(row, 15)};
     sqlite_db_text(row, 1, s->account_id, sizeof s->account_id);
     sqlite_db_text(row, 2, s->product_id, sizeof s->product_id);
-    sqlite_db_text(row, 15, s->error, sizeof s->error);
-    sqlite_db_lease(row, 16, &s->lease);
+    sqlite_db_text(row, 16, s->error, sizeof s->error);
+    sqlite_db_lease(row, 17, &s->lease);
 }
 
 struct sweep_reading {
@@ -131,19 +132,19 @@ enum err sqlite_sweep_put(struct inbox *i, struct sweep_row *s, struct why *why)
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, s->id == 0 ? insert_sql : update_sql, why);
     sqlite_db_awake(d)->transaction = 0; /* it may be held now */
-    const int64_t numbers[] = {s->due_us,     s->poll_us,  s->called,     s->for_call,
-                               s->started_us, s->ended_us, s->covered_us, s->failures,
-                               s->again_us,   s->freed_us, s->delivery_id};
+    const int64_t numbers[] = {s->due_us,     s->poll_us,  s->called,      s->for_call,
+                               s->started_us, s->ended_us, s->covered_us,  s->failures,
+                               s->again_us,   s->freed_us, s->delivery_id, s->polled};
     sqlite_db_bind_ints(q, 1, numbers, sizeof numbers / sizeof *numbers);
-    sqlite_db_bind_text(q, 12, s->error);
-    sqlite_db_bind_lease(q, 13, &s->lease);
+    sqlite_db_bind_text(q, 13, s->error);
+    sqlite_db_bind_lease(q, 14, &s->lease);
     if (s->id == 0) {
-        sqlite_db_bind_text(q, 16, s->account_id);
-        sqlite_db_bind_text(q, 17, s->product_id);
-        sqlite_db_bind_text(q, 18, s->object_class->name);
-        sqlite3_bind_int(q, 19, row_rank(s->object_class));
+        sqlite_db_bind_text(q, 17, s->account_id);
+        sqlite_db_bind_text(q, 18, s->product_id);
+        sqlite_db_bind_text(q, 19, s->object_class->name);
+        sqlite3_bind_int(q, 20, row_rank(s->object_class));
     } else {
-        sqlite3_bind_int64(q, 16, s->id);
+        sqlite3_bind_int64(q, 17, s->id);
     }
     return sqlite_db_put_row(d, q, &s->id, "keep a sweep", why);
 }

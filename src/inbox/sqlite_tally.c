@@ -1,67 +1,207 @@
 /* sqlite_tally.c - the tallies of an SQLite inbox. */
 #include "inbox/sqlite_tally.h"
 
+#include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/array.h"
 #include "base/log.h"
 #include "inbox/sqlite_db.h"
 
-/* ?2 is 1 for a success, else 0. */
 static const char add_sql[] =
-    "INSERT INTO tally (webhook_id, success, failure, failure_since_last_success,"
-    " last_success_us, last_failure_us)"
-    " VALUES (?1, ?2, 1 - ?2, 1 - ?2, ?2 * ?3, (1 - ?2) * ?3)"
+    "INSERT INTO tally (success, failure, failure_since_last_success, last_success_us,"
+    " last_failure_us, webhook_id)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
     " ON CONFLICT (webhook_id) DO UPDATE SET"
-    "  success = success + ?2,"
-    "  failure = failure + 1 - ?2,"
-    "  failure_since_last_success = (1 - ?2) * (failure_since_last_success + 1),"
-    "  last_success_us = max(last_success_us, ?2 * ?3),"
-    "  last_failure_us = max(last_failure_us, (1 - ?2) * ?3)";
+    "  success = success + ?1,"
+    "  failure = failure + ?2,"
+    "  failure_since_last_success = iif(?1 > 0, 0, failure_since_last_success) + ?3,"
+    "  last_success_us = max(last_success_us, ?4),"
+    "  last_failure_us = max(last_failure_us, ?5)";
 
 static const char read_sql[] =
     "SELECT success, failure, failure_since_last_success, last_success_us, last_failure_us"
     " FROM tally WHERE webhook_id = ?1";
 
-/* One call. */
-struct call {
-    struct sqlite_item head;
+/* Of one webhook. */
+struct gathered {
     char webhook_id[OBJECT_ID_MAX];
-    bool success;
-    int64_t at_us;
+    struct inbox_tally fresh;  /* not in the table */
+    struct inbox_tally taking; /* ... and in the transaction that has not ended */
 };
 
-static enum err add(struct sqlite_db *db, struct sqlite_item *item, struct why *why)
+struct sqlite_tallies {
+    struct sqlite_item head; /* takes all of them into the table */
+    struct sqlite_db *db;
+    pthread_mutex_t lock;   /* guards what follows */
+    struct gathered **list; /* by webhook_id */
+    size_t count, cap;
+    bool is_put; /* the item is with the writer */
+};
+
+/* ------------------------------------------------------------------------- numbers */
+
+static void count_call(struct inbox_tally *t, bool success)
 {
-    const struct call *c = (const struct call *)item;
-    sqlite3_stmt *q = sqlite_db_statement(db, add_sql, why);
-    sqlite_db_bind_text(q, 1, c->webhook_id);
-    sqlite3_bind_int(q, 2, c->success);
-    sqlite3_bind_int64(q, 3, c->at_us);
-    return sqlite_db_run(db, q, "count a call", why);
+    t->success += success;
+    t->failure += !success;
+    t->failure_since_last_success = success ? 0 : t->failure_since_last_success + 1;
+    *(success ? &t->last_success_us : &t->last_failure_us) = clk_wall_us();
 }
 
-static void forget(struct sqlite_item *item)
+static int64_t latest(int64_t a, int64_t b)
 {
-    struct call *c = (struct call *)item;
+    return a > b ? a : b;
+}
+
+/* `later` came after it. */
+static void add_up(struct inbox_tally *t, const struct inbox_tally *later)
+{
+    t->success += later->success;
+    t->failure += later->failure;
+    t->failure_since_last_success = (later->success > 0 ? 0 : t->failure_since_last_success) +
+                                    later->failure_since_last_success;
+    t->last_success_us = latest(t->last_success_us, later->last_success_us);
+    t->last_failure_us = latest(t->last_failure_us, later->last_failure_us);
+}
+
+/* -------------------------------------------------------------- from memory to disk */
+
+static bool is_empty(const struct inbox_tally *t)
+{
+    return t->success == 0 && t->failure == 0;
+}
+
+static enum err take(struct sqlite_db *db, struct gathered *g, struct why *why)
+{
+    g->taking = g->fresh;
+    g->fresh = (struct inbox_tally){0};
+    const struct inbox_tally *t = &g->taking;
+    const int64_t numbers[] = {t->success, t->failure, t->failure_since_last_success,
+                               t->last_success_us, t->last_failure_us};
+    sqlite3_stmt *q = sqlite_db_statement(db, add_sql, why);
+    sqlite_db_bind_ints(q, 1, numbers, sizeof numbers / sizeof *numbers);
+    sqlite_db_bind_text(q, 6, g->webhook_id);
+    return sqlite_db_run(db, q, "count calls", why);
+}
+
+static enum err take_all(struct sqlite_db *db, struct sqlite_item *item, struct why *why)
+{
+    struct sqlite_tallies *t = (struct sqlite_tallies *)item;
+    enum err e = ERR_OK;
+    pthread_mutex_lock(&t->lock);
+    for (size_t n = 0; n < t->count && e == ERR_OK; n++)
+        if (!is_empty(&t->list[n]->fresh))
+            e = take(db, t->list[n], why);
+    pthread_mutex_unlock(&t->lock);
+    return e;
+}
+
+/* What could not be added is still to be. */
+static void keep(struct gathered *g)
+{
+    const struct inbox_tally fresh = g->fresh;
+    g->fresh = g->taking;
+    add_up(&g->fresh, &fresh);
+}
+
+/* Others may have been counted meanwhile. After a failure the next call has it tried again. */
+static void taken(struct sqlite_item *item)
+{
+    struct sqlite_tallies *t = (struct sqlite_tallies *)item;
+    bool again = false;
     if (item->err != ERR_OK)
-        log_warn("webhook %s: a call is not counted: %s", c->webhook_id, item->why.text);
-    free(c);
+        log_warn("calls are not counted yet: %s", item->why.text);
+    pthread_mutex_lock(&t->lock);
+    for (size_t n = 0; n < t->count; n++) {
+        struct gathered *g = t->list[n];
+        if (item->err != ERR_OK)
+            keep(g);
+        g->taking = (struct inbox_tally){0};
+        again = again || !is_empty(&g->fresh);
+    }
+    t->is_put = again && item->err == ERR_OK;
+    again = t->is_put;
+    pthread_mutex_unlock(&t->lock);
+    if (again)
+        sqlite_db_put_later(t->db, &t->head);
+}
+
+/* ------------------------------------------------------------------------ the verbs */
+
+struct sqlite_tallies *sqlite_tallies_new(struct sqlite_db *d)
+{
+    struct sqlite_tallies *t = calloc(1, sizeof *t);
+    if (t == NULL)
+        return NULL;
+    t->head = (struct sqlite_item){.apply = take_all, .done = taken};
+    t->db = d;
+    pthread_mutex_init(&t->lock, NULL);
+    return t;
+}
+
+void sqlite_tallies_free(struct sqlite_tallies *t)
+{
+    if (t == NULL)
+        return;
+    for (size_t n = 0; n < t->count; n++)
+        free(t->list[n]);
+    free(t->list);
+    pthread_mutex_destroy(&t->lock);
+    free(t);
+}
+
+/* Where it is, or belongs. */
+static size_t place_of(const struct sqlite_tallies *t, const char *webhook_id)
+{
+    size_t low = 0, high = t->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(t->list[middle]->webhook_id, webhook_id) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* NULL: out of memory. */
+static struct gathered *of_webhook(struct sqlite_tallies *t, const char *webhook_id)
+{
+    size_t at = place_of(t, webhook_id);
+    if (at < t->count && strcmp(t->list[at]->webhook_id, webhook_id) == 0)
+        return t->list[at];
+    struct gathered **list = array_room(t->list, t->count, &t->cap, sizeof *list);
+    if (list == NULL)
+        return NULL;
+    t->list = list;
+    struct gathered *g = calloc(1, sizeof *g);
+    if (g == NULL)
+        return NULL;
+    snprintf(g->webhook_id, sizeof g->webhook_id, "%s", webhook_id);
+    memmove(&list[at + 1], &list[at], (t->count - at) * sizeof *list);
+    list[at] = g;
+    t->count++;
+    return g;
 }
 
 void sqlite_tally_add(struct inbox *i, const char *webhook_id, bool success)
 {
-    struct call *c = calloc(1, sizeof *c);
-    if (c == NULL) {
+    struct sqlite_tallies *t = sqlite_db_tallies((struct sqlite_db *)i);
+    pthread_mutex_lock(&t->lock);
+    struct gathered *g = of_webhook(t, webhook_id);
+    if (g != NULL)
+        count_call(&g->fresh, success);
+    bool put = g != NULL && !t->is_put;
+    t->is_put = t->is_put || put;
+    pthread_mutex_unlock(&t->lock);
+    if (g == NULL)
         log_warn("webhook %s: a call is not counted: %s", webhook_id, err_text(ERR_NOMEM));
-        return;
-    }
-    c->head.apply = add;
-    c->head.done = forget;
-    snprintf(c->webhook_id, sizeof c->webhook_id, "%s", webhook_id);
-    c->success = success;
-    c->at_us = clk_wall_us();
-    sqlite_db_put_later((struct sqlite_db *)i, &c->head);
+    if (put)
+        sqlite_db_put_later(t->db, &t->head);
 }
 
 struct reading {

@@ -8,7 +8,7 @@
 #define TASK_COLUMNS                                                                     \
     "id, account_id, product_id, object_class, object_id, state, due_us, called, again," \
     " asked, failures, created_us, updated_us, started_us, fingerprint, result, type,"   \
-    " before, after, action, rule, reason, lease, lease_until_us, lease_owner"
+    " before, after, action, rule, reason, lease, lease_until_us, lease_owner, delivery_id"
 
 static const char find_sql[] = "SELECT " TASK_COLUMNS " FROM task"
                                " WHERE account_id = ?1 AND object_class = ?2 AND object_id = ?3";
@@ -22,21 +22,32 @@ static const char next_sql[] =
     " WHERE state = 'ready' AND account_id = ?1 AND product_id = ?2 AND object_class = ?3"
     " ORDER BY due_us LIMIT 1";
 static const char page_sql[] =
-    "SELECT " TASK_COLUMNS " FROM task WHERE" SQLITE_FITS " AND (?6 IS NULL OR object_id = ?6)"
-    " AND (?7 >> CASE state WHEN 'ready' THEN 0 WHEN 'running' THEN 1 WHEN 'done' THEN 2"
-    "  WHEN 'skipped' THEN 3 ELSE 4 END) & 1" SQLITE_PAGE;
+    "SELECT " TASK_COLUMNS " FROM task WHERE" SQLITE_FITS SQLITE_IS_WANTED(
+        "CASE state WHEN 'ready' THEN 0 WHEN 'running' THEN 1 WHEN 'done' THEN 2"
+        " WHEN 'skipped' THEN 3 ELSE 4 END",
+        "updated_us") " AND (?9 IS NULL OR object_id = ?9)"
+                      " AND (?10 = 0 OR delivery_id = ?10)" SQLITE_PAGE;
+static const char newest_sql[] = "SELECT ifnull(max(id), 0) FROM task";
+static const char count_ready_sql[] =
+    "SELECT count(*), min(due_us) FROM task INDEXED BY task_queue"
+    " WHERE state = 'ready' AND account_id = ?1 AND product_id = ?2 AND object_class = ?3";
+static const char count_dead_sql[] =
+    "SELECT count(*), min(due_us) FROM task INDEXED BY task_dead"
+    " WHERE state = 'dead' AND account_id = ?1 AND product_id = ?2 AND object_class = ?3";
 static const char insert_sql[] =
     "INSERT INTO task (due_us, called, again, asked, failures, created_us, updated_us,"
     " started_us, state, fingerprint, result, type, before, after, action, rule, reason,"
-    " lease, lease_until_us, lease_owner, account_id, product_id, object_class, object_id, rank)"
+    " lease, lease_until_us, lease_owner, delivery_id, account_id, product_id, object_class,"
+    " object_id, rank)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
-    "  ?19, ?20, ?21, ?22, ?23, ?24, ?25)";
+    "  ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)";
 /* Connect lets no object change its product; a queue that shows it is where it is. */
 static const char update_sql[] =
     "UPDATE task SET due_us = ?1, called = ?2, again = ?3, asked = ?4, failures = ?5,"
     " created_us = ?6, updated_us = ?7, started_us = ?8, state = ?9, fingerprint = ?10,"
     " result = ?11, type = ?12, before = ?13, after = ?14, action = ?15, rule = ?16,"
-    " reason = ?17, lease = ?18, lease_until_us = ?19, lease_owner = ?20 WHERE id = ?21";
+    " reason = ?17, lease = ?18, lease_until_us = ?19, lease_owner = ?20, delivery_id = ?21"
+    " WHERE id = ?22";
 
 /* -------------------------------------------------------------------------- rows */
 
@@ -84,6 +95,7 @@ static void read_task(sqlite3_stmt *row, struct task_row *t)
     sqlite_db_blob(row, 14, t->fingerprint, sizeof t->fingerprint);
     read_story(row, 15, &t->story);
     sqlite_db_lease(row, 22, &t->lease);
+    t->delivery_id = sqlite3_column_int64(row, 25);
 }
 
 struct task_reading {
@@ -164,14 +176,15 @@ enum err sqlite_task_put(struct inbox *i, struct task_row *t, struct why *why)
     sqlite3_bind_blob(q, 10, t->fingerprint, sizeof t->fingerprint, SQLITE_STATIC);
     bind_story(q, 11, &t->story);
     sqlite_db_bind_lease(q, 18, &t->lease);
+    sqlite3_bind_int64(q, 21, t->delivery_id);
     if (t->id == 0) {
-        sqlite_db_bind_text(q, 21, t->account_id);
-        sqlite_db_bind_text(q, 22, t->product_id);
-        sqlite_db_bind_text(q, 23, t->object_class->name);
-        sqlite_db_bind_text(q, 24, t->object_id);
-        sqlite3_bind_int(q, 25, row_rank(t->object_class));
+        sqlite_db_bind_text(q, 22, t->account_id);
+        sqlite_db_bind_text(q, 23, t->product_id);
+        sqlite_db_bind_text(q, 24, t->object_class->name);
+        sqlite_db_bind_text(q, 25, t->object_id);
+        sqlite3_bind_int(q, 26, row_rank(t->object_class));
     } else {
-        sqlite3_bind_int64(q, 21, t->id);
+        sqlite3_bind_int64(q, 22, t->id);
     }
     return sqlite_db_put_row(d, q, &t->id, "keep a task", why);
 }
@@ -195,10 +208,30 @@ enum err sqlite_task_page(struct inbox *i, const struct inbox_filter *f, task_ro
     struct sqlite_db *d = (struct sqlite_db *)i;
     struct task_passing p = {fn, ctx};
     sqlite3_stmt *q = sqlite_db_statement(d, page_sql, why);
-    sqlite_db_bind_filter(q, f);
-    sqlite_db_bind_text(q, 6, f->object_id);
-    sqlite3_bind_int64(q, 7, f->states);
+    sqlite_db_bind_wanted(i, q, f);
+    sqlite_db_bind_text(q, 9, f->object_id);
+    sqlite3_bind_int64(q, 10, f->delivery_id);
     return sqlite_db_each(d, q, pass_task, &p, "read tasks", why);
+}
+
+enum err sqlite_task_newest(struct inbox *i, int64_t *ret_id, struct why *why)
+{
+    struct sqlite_db *d = (struct sqlite_db *)i;
+    return sqlite_db_step(d, sqlite_db_statement(d, newest_sql, why), ret_id, 1, "read tasks", why);
+}
+
+enum err sqlite_task_count(struct inbox *i, const struct inbox_queue *queue, enum task_state s,
+                           int64_t *ret_count, int64_t *ret_due_us, struct why *why)
+{
+    struct sqlite_db *d = (struct sqlite_db *)i;
+    const char *sql = s == TASK_READY ? count_ready_sql : count_dead_sql;
+    sqlite3_stmt *q = sqlite_db_statement(d, sql, why);
+    int64_t columns[2] = {0, 0};
+    sqlite_db_bind_queue(q, queue);
+    enum err e = sqlite_db_step(d, q, columns, 2, "count tasks", why);
+    *ret_count = columns[0];
+    *ret_due_us = columns[0] > 0 ? columns[1] : ROW_NEVER;
+    return e;
 }
 
 /* ----------------------------------------------------------------------- attempts */

@@ -31,6 +31,9 @@ enum err sqlite_task_next(struct inbox *i, const struct inbox_queue *q, struct t
                           struct why *why);
 enum err sqlite_task_page(struct inbox *i, const struct inbox_filter *f, task_row_fn *fn, void *ctx,
                           struct why *why);
+enum err sqlite_task_newest(struct inbox *i, int64_t *ret_id, struct why *why);
+enum err sqlite_task_count(struct inbox *i, const struct inbox_queue *q, enum task_state s,
+                           int64_t *ret_count, int64_t *ret_due_us, struct why *why);
 enum err sqlite_backlog(struct inbox *i, int64_t *ret, struct why *why);
 enum err sqlite_attempt_add(struct inbox *i, const struct attempt_row *a, struct why *why);
 enum err sqlite_attempt_each(struct inbox *i, int64_t task_id, attempt_row_fn *fn, void *ctx,

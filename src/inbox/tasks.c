@@ -25,6 +25,7 @@ struct inbox_task task_of_row(const struct task_row *t, int64_t now_us)
                               .object_class = t->object_class,
                               .state = t->state,
                               .called = t->called,
+                              .delivery_id = t->delivery_id,
                               .due_ms = waits ? left_ms(t->due_us, now_us) : 0,
                               .asked = t->asked,
                               .failures = t->failures,
@@ -69,7 +70,7 @@ struct finding {
     void *ctx;
 };
 
-static enum err find_one(struct inbox *i, const struct sweep_row *s, const struct finding *w,
+static enum err find_one(struct inbox *i, struct sweep_row *s, const struct finding *w,
                          const struct inbox_found *f, struct why *why)
 {
     const struct inbox_backend *b = i->backend;
@@ -85,7 +86,7 @@ static enum err find_one(struct inbox *i, const struct sweep_row *s, const struc
     bool lost = lease_lost(&t.lease, now_us, &i->taker);
     if (lost)
         task_row_lose(&t, now_us);
-    if (task_row_find(&t, f, s->for_call, w->retry_now, now_us) || lost)
+    if (task_row_find(&t, f, s, w->retry_now, now_us) || lost)
         e = b->task_put(i, &t, why);
     if (e == ERR_OK) {
         const struct inbox_task task = task_of_row(&t, now_us);
@@ -109,11 +110,12 @@ static enum err find_all(struct inbox *i, void *work, struct why *why)
     const struct finding *w = work;
     struct sweep_row s;
     enum err e = sweep_of_lease(i, w->sweep, &s, why);
+    int64_t polled = e == ERR_OK ? s.polled : 0;
     if (e == ERR_OK)
         e = check_backlog(i, why);
     for (size_t n = 0; e == ERR_OK && n < w->count; n++)
         e = find_one(i, &s, w, &w->found[n], why);
-    return e;
+    return e == ERR_OK && s.polled > polled ? i->backend->sweep_put(i, &s, why) : e;
 }
 
 enum err inbox_found(struct inbox *i, const struct inbox_lease *sweep,

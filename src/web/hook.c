@@ -92,8 +92,8 @@ static bool is_validation(const struct call *c)
 static void finish(struct call *c)
 {
     struct request *request = c->request;
-    if (is_validation(c))
-        inbox_tally_add(c->hook->inbox, c->verified.webhook->id, c->reply.status == 200);
+    if (c->verified.webhook != NULL)
+        inbox_tally_add(c->hook->inbox, c->verified.webhook->id, c->reply.status / 100 == 2);
     struct response reply = c->reply;
     event_free(&c->event);
     json_object_put(c->verified.claims);

@@ -309,6 +309,36 @@ static void looks_at_one_page_of_what_is_wanted(void **state)
     assert_string_equal(deliveries(&before), want);
 }
 
+static void looks_for_deliveries_in_a_state_and_of_late(void **state)
+{
+    (void)state;
+    int64_t waits = tell_of(&files), ignored;
+    struct delivery d = delivery(&others);
+    d.state = DELIVERY_IGNORED;
+    ignored = append(&d).id;
+    struct inbox_sweep s;
+    assert_err(inbox_take_sweep(inbox, &files, LEASE_MS, 0, &s, NULL), ERR_OK);
+    assert_err(inbox_end_sweep(inbox, &s.lease, &(struct inbox_sweep_end){.poll_ms = -1}, NULL),
+               ERR_OK);
+    char want[96];
+    const struct inbox_filter stored = {.states = 1U << DELIVERY_STORED},
+                              done = {.states = 1U << DELIVERY_DONE}, after = {.after_id = waits},
+                              late = {.age_ms = LONG_MS},
+                              one = {.before_id = waits + 1, .after_id = waits - 1};
+    assert_string_equal(deliveries(&stored), "");
+    snprintf(want, sizeof want, "%lld done 1; ", (long long)waits);
+    assert_string_equal(deliveries(&done), want);
+    assert_string_equal(deliveries(&one), want);
+    snprintf(want, sizeof want, "%lld ignored 1; ", (long long)ignored);
+    assert_string_equal(deliveries(&after), want);
+    snprintf(want + strlen(want), sizeof want - strlen(want), "%lld done 1; ", (long long)waits);
+    assert_string_equal(deliveries(&late), want);
+    const struct timespec moment = {0, 5000000};
+    nanosleep(&moment, NULL);
+    const struct inbox_filter last_moment = {.age_ms = 1};
+    assert_string_equal(deliveries(&last_moment), "");
+}
+
 /* --------------------------------------------------------------------------- sweeps */
 
 static struct inbox_claim_terms share_of(int64_t workers)
@@ -469,6 +499,12 @@ static void tell_task(void *ctx, const struct inbox_task *t)
     (void)ctx;
     snprintf(told + n, sizeof told - n, "%s %s%s; ", t->object_id, task_state_name(t->state),
              t->due_ms > 0 ? " later" : "");
+}
+
+static void ignore_task(void *ctx, const struct inbox_task *t)
+{
+    (void)ctx;
+    (void)t;
 }
 
 /* Find objects "PR-1", "PR-2", ... as `shown`; what has become of them. */
@@ -684,6 +720,12 @@ static void tell_sweep(void *ctx, const struct inbox_sweep_status *s)
     assert_true((s->failures == 0) == (*s->error == '\0'));
 }
 
+/* Its texts are gone by the time it is looked at. */
+static void keep_sweep(void *ctx, const struct inbox_sweep_status *s)
+{
+    *(struct inbox_sweep_status *)ctx = *s;
+}
+
 static const char *sweeps(const struct inbox_filter *f)
 {
     told[0] = '\0';
@@ -766,6 +808,82 @@ static void the_operator_sees_and_changes_tasks(void **state)
     assert_err(inbox_discard_task(inbox, dead.id, NULL), ERR_OK);
     assert_string_equal(tasks(&before), "PR-1 running; ");
     assert_string_equal(sweep_finds(&purchases, 2, 1), "PR-1 running; PR-2 done; ");
+}
+
+static struct inbox_load load_of(const struct inbox_queue *q)
+{
+    struct inbox_load l;
+    assert_err(inbox_load_of(inbox, q, &l, NULL), ERR_OK);
+    return l;
+}
+
+static void the_operator_sees_what_waits(void **state)
+{
+    (void)state;
+    struct inbox_load l;
+    assert_err(inbox_load_of(inbox, &no_queue, &l, NULL), ERR_INVALID);
+    l = load_of(&purchases);
+    assert_true(l.ready == 0 && l.dead == 0 && l.due_ms == -1 && l.late_ms == 0);
+    int64_t id = tell_of(&purchases);
+    sweep_finds(&purchases, 3, 1);
+    sweep_finds(&others, 2, 1);
+    struct inbox_task dead = next(&purchases), later = next(&purchases);
+    assert_err(end_task(&dead, TASK_DEAD, 0, true), ERR_OK);
+    assert_err(end_task(&later, TASK_READY, LONG_MS, true), ERR_OK);
+    const struct timespec moment = {0, 5000000};
+    nanosleep(&moment, NULL);
+    l = load_of(&purchases);
+    assert_true(l.ready == 2 && l.dead == 1 && l.due_ms == 0);
+    assert_in_range(l.late_ms, 1, LONG_MS);
+    (void)next(&purchases);
+    l = load_of(&purchases);
+    assert_true(l.ready == 1 && l.dead == 1 && l.late_ms == 0);
+    assert_in_range(l.due_ms, 1, LONG_MS);
+
+    /* What a call has led to, and what polling alone. */
+    const struct inbox_filter its = {.delivery_id = id}, hers = {.account_id = OTHER};
+    assert_string_equal(tasks(&its), "PR-3 running; PR-2 ready later; PR-1 dead; ");
+    struct inbox_sweep_status s = {.id = 0};
+    assert_err(inbox_each_sweep(inbox, &hers, keep_sweep, &s, NULL), ERR_OK);
+    assert_true(s.polled == 2 && s.delivery_id == 0);
+    const struct inbox_filter mine = {.account_id = VENDOR};
+    assert_err(inbox_each_sweep(inbox, &mine, keep_sweep, &s, NULL), ERR_OK);
+    assert_true(s.polled == 0 && s.delivery_id == id);
+
+    int64_t ms = -1;
+    assert_err(inbox_halted(inbox, VENDOR, &ms, NULL), ERR_OK);
+    assert_int_equal(ms, 0);
+    assert_err(inbox_halt(inbox, VENDOR, LONG_MS, NULL), ERR_OK);
+    assert_err(inbox_halted(inbox, VENDOR, &ms, NULL), ERR_OK);
+    assert_in_range(ms, 1, LONG_MS);
+}
+
+/* More than are looked through in one transaction. */
+static void few_are_found_among_many(void **state)
+{
+    (void)state;
+    struct inbox_sweep s = take(&purchases);
+    struct inbox_found found[INBOX_FOUND_MAX];
+    char ids[INBOX_FOUND_MAX][16];
+    int count = is_durable() ? 41000 : INBOX_FOUND_MAX; /* memory has no index */
+    for (int from = 0; from < count; from += INBOX_FOUND_MAX) {
+        for (int n = 0; n < INBOX_FOUND_MAX; n++) {
+            snprintf(ids[n], sizeof ids[n], "PR-%d", from + n);
+            found[n] = (struct inbox_found){.object_id = ids[n], .type = "", .state = ""};
+        }
+        told[0] = '\0';
+        assert_err(
+            inbox_found(inbox, &s.lease, found, INBOX_FOUND_MAX, false, ignore_task, NULL, NULL),
+            ERR_OK);
+    }
+    struct inbox_task dead = next(&purchases);
+    assert_err(end_task(&dead, TASK_DEAD, 0, true), ERR_OK);
+    const struct inbox_filter oldest = {.states = 1U << TASK_DEAD},
+                              running = {.states = 1U << TASK_RUNNING};
+    assert_string_equal(tasks(&oldest), "PR-0 dead; ");
+    assert_string_equal(tasks(&running), "");
+    const struct inbox_filter first = {.before_id = dead.id + 3, .limit = 5};
+    assert_string_equal(tasks(&first), "PR-2 ready; PR-1 ready; PR-0 dead; ");
 }
 
 static void a_delivery_is_replayed(void **state)
@@ -1364,7 +1482,6 @@ static void keeps_how_far_a_queue_has_been_seen(void **state)
     assert_string_equal(seen, "UF-1@1 ");
 }
 
-/* The calls of a validator leave nothing else. */
 static void counts_calls(void **state)
 {
     (void)state;
@@ -1397,6 +1514,7 @@ static void counts_calls(void **state)
     X(counts_a_repeated_token_up)                    \
     X(many_threads_may_append)                       \
     X(looks_at_one_page_of_what_is_wanted)           \
+    X(looks_for_deliveries_in_a_state_and_of_late)   \
     X(a_call_wakes_its_queue_once)                   \
     X(a_thousand_calls_during_a_sweep_make_one_more) \
     X(a_sweep_is_one_runners_at_a_time)              \
@@ -1410,6 +1528,8 @@ static void counts_calls(void **state)
     X(attempts_are_kept_but_not_all)                 \
     X(the_operator_sees_sweeps)                      \
     X(the_operator_sees_and_changes_tasks)           \
+    X(the_operator_sees_what_waits)                  \
+    X(few_are_found_among_many)                      \
     X(a_delivery_is_replayed)                        \
     X(what_is_needed_is_not_pruned)                  \
     X(what_a_dead_program_held_is_taken_over_once)   \

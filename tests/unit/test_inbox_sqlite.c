@@ -174,6 +174,81 @@ static void takes_over_the_file_of_the_first_version(void **state)
     assert_int_equal(query("SELECT count(*) FROM tally"), 0);
 }
 
+/* ------------------------------------------------------------------- who only looks */
+
+static enum err look(struct inbox **ret, struct why *why)
+{
+    const struct inbox_options o = {
+        .url = url, .lock_timeout_ms = 200, .max_wal = 1 << 28, .looks = true};
+    return inbox_open(&o, ret, why);
+}
+
+static void looks_at_nothing_that_is_not_there_or_not_its_own(void **state)
+{
+    (void)state;
+    struct inbox *i = NULL;
+    struct why why;
+    sqlite3 *db;
+    assert_err(look(&i, &why), ERR_NOT_FOUND);
+    assert_non_null(strstr(why.text, "when it starts"));
+    assert_int_equal(access(db_path, F_OK), -1);
+    assert_int_equal(sqlite3_open(db_path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, version_1, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    assert_err(look(&i, &why), ERR_STORE);
+    assert_non_null(strstr(why.text, "older version (schema 1,"));
+    assert_int_equal(query("PRAGMA user_version"), 1);
+    assert_int_equal(chmod(db_path, 0), 0);
+    if (geteuid() != 0) {
+        assert_err(look(&i, &why), ERR_STORE);
+        assert_non_null(strstr(why.text, "one of its group"));
+    }
+    assert_null(i);
+}
+
+static void note_id(void *ctx, const struct inbox_delivery *d)
+{
+    *(int64_t *)ctx = d->id;
+}
+
+static int64_t newest(struct inbox *i)
+{
+    const struct inbox_filter one = {.limit = 1};
+    int64_t id = 0;
+    assert_err(inbox_each_delivery(i, &one, note_id, &id, NULL), ERR_OK);
+    return id;
+}
+
+/* Not even somebody else's lock keeps it waiting, nor the other way round; and it leaves nothing
+ * behind. */
+static void looks_beside_others_and_changes_nothing(void **state)
+{
+    (void)state;
+    struct inbox *works = open_inbox(), *looks = NULL;
+    struct delivery d = delivery(1), more = delivery(2);
+    struct why why;
+    int64_t first = append_and_wait(works, &d).id;
+    char lock[128];
+    snprintf(lock, sizeof lock, "%s.lock", db_path);
+    int fd = open(lock, O_RDWR);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_err(look(&looks, NULL), ERR_OK);
+    assert_int_equal(newest(looks), first);
+    assert_int_equal(flock(fd, LOCK_UN), 0);
+    close(fd);
+    int64_t second = append_and_wait(works, &more).id;
+    assert_int_equal(newest(looks), second);
+    assert_err(inbox_replay(looks, first, &why), ERR_STORE);
+    assert_err(append_and_wait(looks, &d).err, ERR_STORE);
+    inbox_close(works);
+    assert_int_equal(newest(looks), second);
+    inbox_close(looks);
+    assert_err(look(&looks, NULL), ERR_OK); /* and of one that nobody has open */
+    assert_int_equal(newest(looks), second);
+    inbox_close(looks);
+    assert_int_equal(query("SELECT sum(seen) FROM delivery"), 2);
+}
+
 #define TALLY_TIMEOUT_MS 30000
 
 static int64_t wait_for_tally(void)
@@ -535,6 +610,8 @@ int main(void)
         TEST(refuses_a_file_that_is_not_its_own),
         TEST(refuses_a_newer_schema),
         TEST(takes_over_the_file_of_the_first_version),
+        TEST(looks_at_nothing_that_is_not_there_or_not_its_own),
+        TEST(looks_beside_others_and_changes_nothing),
         TEST(keeps_a_count_for_no_longer_than_a_while),
         TEST(stores_before_it_says_so),
         TEST(close_completes_what_was_appended),

@@ -76,7 +76,8 @@ static void only_what_was_just_found_is_fresh(void **state)
     struct task_row t;
     sweep_row_init(&s, &queue);
     task_row_init(&t, &s, "PR-1", 100 * S_US);
-    task_row_find(&t, &found, true, false, 100 * S_US);
+    s.for_call = true;
+    task_row_find(&t, &found, &s, false, 100 * S_US);
     assert_true(task_row_fresh(&t, 99 * S_US));
     assert_false(task_row_fresh(&t, 100 * S_US));
     t.id = 1;
@@ -84,8 +85,35 @@ static void only_what_was_just_found_is_fresh(void **state)
     task_row_end(&t, &(struct inbox_task_end){TASK_READY, 5000, true, &story, NULL, NULL},
                  111 * S_US);
     assert_false(task_row_fresh(&t, 0)); /* it waits for its time, and then for nobody */
-    task_row_find(&t, &found, true, true, 112 * S_US);
+    task_row_find(&t, &found, &s, true, 112 * S_US);
     assert_true(task_row_fresh(&t, 111 * S_US));
+}
+
+static void what_polling_alone_finds_is_counted(void **state)
+{
+    (void)state;
+    const struct inbox_found found = {.object_id = "PR-1"},
+                             changed = {.object_id = "PR-1", .fingerprint = {1}};
+    struct sweep_row polled, called;
+    struct task_row t;
+    sweep_row_init(&polled, &queue);
+    sweep_row_init(&called, &queue);
+    called.for_call = true;
+    called.delivery_id = 7;
+    task_row_init(&t, &called, "PR-1", 100 * S_US);
+    task_row_find(&t, &found, &called, false, 100 * S_US);
+    assert_int_equal(t.delivery_id, 7);
+    t.id = 1;
+    task_row_find(&t, &found, &polled, false, 101 * S_US);
+    assert_int_equal(polled.polled, 0);
+    assert_int_equal(t.delivery_id, 7); /* which it waits for */
+    task_row_find(&t, &changed, &polled, false, 102 * S_US);
+    assert_int_equal(polled.polled, 1);
+    assert_int_equal(t.delivery_id, 0);
+    task_row_init(&t, &polled, "PR-2", 103 * S_US);
+    task_row_find(&t, &found, &polled, false, 103 * S_US);
+    assert_int_equal(polled.polled, 2);
+    assert_int_equal(called.polled, 0);
 }
 
 int main(void)
@@ -95,6 +123,7 @@ int main(void)
         cmocka_unit_test(what_is_freed_again_begins_anew),
         cmocka_unit_test(what_is_looked_for_late_is_looked_for_once),
         cmocka_unit_test(only_what_was_just_found_is_fresh),
+        cmocka_unit_test(what_polling_alone_finds_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

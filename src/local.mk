@@ -158,6 +158,8 @@ connect_webhook_SOURCES = \
 	src/cmd/check.c \
 	src/cmd/cmd.c src/cmd/cmd.h \
 	src/cmd/connect-webhook.c \
+	src/cmd/deliveries.c \
+	src/cmd/look.c src/cmd/look.h \
 	src/cmd/policy.c \
 	src/cmd/policy_actions.c src/cmd/policy_actions.h \
 	src/cmd/policy_form.c src/cmd/policy_form.h \
@@ -165,8 +167,11 @@ connect_webhook_SOURCES = \
 	src/cmd/send.c \
 	src/cmd/service.c src/cmd/service.h \
 	src/cmd/signing.c src/cmd/signing.h \
+	src/cmd/stats.c \
+	src/cmd/story.c src/cmd/story.h \
 	src/cmd/summary.c src/cmd/summary.h \
 	src/cmd/table.c src/cmd/table.h \
+	src/cmd/tasks.c \
 	src/cmd/token.c \
 	src/cmd/version.c \
 	src/cmd/worker.c

@@ -77,11 +77,12 @@ struct api_call {
     int64_t deadline;    /* clk_mono_ms */
     int64_t patience_ms; /* for a halt to end, and for further tries: 0 is up to the deadline */
     const struct api_fence *fence; /* NULL: there is none. ERR_FENCED: it did not hold */
-    struct buf *trace;   /* if not NULL, each request that is sent is noted in it, as far as it
-                            has room: {"method":..,"path":..,"status":..,"error_code":..}, ... */
-    int status;          /* HTTP status, 0 if there was none */
-    bool sent;           /* may the server have seen it? */
-    char error_code[32]; /* "VAL_001", as it was sent; "" if none */
+    struct buf *trace;           /* if not NULL, each request that is sent is noted in it, as far as
+                                    it has room: {"method":..,"path":..,"status":..,"error_code":..,
+                                    "ms":..}, ... */
+    int status;                  /* HTTP status, 0 if there was none */
+    bool sent;                   /* may the server have seen it? */
+    char error_code[32];         /* "VAL_001", as it was sent; "" if none */
     char errors[API_ERRORS_MAX]; /* Connect's own words, joined by "; "; "" if none */
     struct result result;        /* "GET /requests/PR-1: 404: ...", and its Retry-After */
 };

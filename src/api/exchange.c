@@ -214,7 +214,7 @@ static enum err send_request(struct api *a, struct api_call *call, const char *m
 }
 
 /* Whole or not at all. */
-static void note(const struct api_call *call, const char *method, const char *path)
+static void note(const struct api_call *call, const char *method, const char *path, int64_t ms)
 {
     struct buf entry;
     buf_init(&entry, API_PATH_MAX * 2);
@@ -222,7 +222,7 @@ static void note(const struct api_call *call, const char *method, const char *pa
     jsonx_print_text(&entry, path);
     buf_printf(&entry, ",\"status\":%d,\"error_code\":", call->status);
     jsonx_print_text(&entry, call->error_code);
-    buf_addc(&entry, '}');
+    buf_printf(&entry, ",\"ms\":%" PRId64 "}", ms);
     if (entry.err == ERR_OK)
         buf_add(call->trace, entry.data, entry.len);
     buf_free(&entry);
@@ -231,9 +231,10 @@ static void note(const struct api_call *call, const char *method, const char *pa
 enum err exchange(struct api *a, struct api_call *call, const char *method, const char *path,
                   struct json_object *body, struct http_response *ret_answer)
 {
+    int64_t began = clk_mono_ms();
     enum err e = send_request(a, call, method, path, body, ret_answer);
     if (call->trace != NULL && call->sent)
-        note(call, method, path);
+        note(call, method, path, clk_mono_ms() - began);
     return e;
 }
 

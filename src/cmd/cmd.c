@@ -210,7 +210,14 @@ int cmd_run(const struct cmd *self, int argc, char **argv)
         return run_one(&one, argc - 1, argv + 1);
     }
     v = self->verbs;
-    return v[1].name != NULL
-               ? cmd_usage(self, "say '%s' or '%s'", v[0].name, v[1].name)
-               : cmd_usage(self, "there is one thing to do: %s %s", self->name, v[0].name);
+    if (v[1].name == NULL)
+        return cmd_usage(self, "there is one thing to do: %s %s", self->name, v[0].name);
+    char names[128];
+    size_t len = 0;
+    for (; v->name != NULL && len < sizeof names; v++) {
+        const char *between = v == self->verbs ? "" : v[1].name != NULL ? ", " : " or ";
+        int n = snprintf(names + len, sizeof names - len, "%s'%s'", between, v->name);
+        len += n > 0 ? (size_t)n : 0;
+    }
+    return cmd_usage(self, "say %s", names);
 }

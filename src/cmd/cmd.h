@@ -22,6 +22,9 @@
     X(check)        \
     X(worker)       \
     X(poll)         \
+    X(deliveries)   \
+    X(tasks)        \
+    X(stats)        \
     X(policy)       \
     X(token)        \
     X(send)         \

@@ -129,6 +129,7 @@ enum conf_need {
     CONF_CHECK,            /* everything is loaded and checked: secrets, API keys */
     CONF_API_KEYS_AT_HAND, /* keys that cannot be read are left out: their value is NULL */
     CONF_NO_API_KEYS,      /* for a process that must not hold them */
+    CONF_TO_LOOK,          /* no secret is loaded, and no rules or program need be there */
     CONF_FOR_CGI,  /* as CONF_CHECK, but for API keys that only other processes need: those of
                       `connect-webhook worker` */
     CONF_FOR_FCGI, /* ditto */

@@ -48,8 +48,8 @@ static enum err read_secrets(struct load *l, const struct yamlx_node *n, struct 
         e = load_count(l, list, "webhooks.secrets", CONF_SECRETS_MAX, &count);
     for (size_t i = 0; i < count && e == ERR_OK; i++) {
         struct conf_secret *s = &w->secrets[w->secrets_count++];
-        e = load_secret(l, yamlx_item(list, i), true, s);
-        if (e == ERR_OK && secret_len(s->value) < SECRET_WEAK)
+        e = load_secret(l, yamlx_item(list, i), l->need != CONF_TO_LOOK, s);
+        if (e == ERR_OK && s->value != NULL && secret_len(s->value) < SECRET_WEAK)
             log_warn("%s:%d: webhook %s: secret %zu has %zu bytes; HS256 wants at least %d",
                      w->file, yamlx_line(yamlx_item(list, i)), w->id, i + 1, secret_len(s->value),
                      SECRET_WEAK);

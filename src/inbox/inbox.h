@@ -59,6 +59,7 @@ enum delivery_state {
 #define X(code, name) code,
     DELIVERY_STATE_LIST(X)
 #undef X
+        DELIVERY__STATES
 };
 const char *delivery_state_name(enum delivery_state s); /* static */
 

@@ -124,6 +124,7 @@ tasks_sources = \
 	src/tasks/mark.c src/tasks/mark.h \
 	src/tasks/object_task.c src/tasks/object_task.h \
 	src/tasks/queues.c src/tasks/queues.h \
+	src/tasks/retention.c src/tasks/retention.h \
 	src/tasks/snapshot.c src/tasks/snapshot.h \
 	src/tasks/sweep.c src/tasks/sweep.h \
 	src/tasks/work.c src/tasks/work.h \

@@ -161,6 +161,7 @@ integration_tests = \
 	tests/integration/test_quickstart.py \
 	tests/integration/test_readme.py \
 	tests/integration/test_remembered.py \
+	tests/integration/test_retention.py \
 	tests/integration/test_send.py \
 	tests/integration/test_shims.py \
 	tests/integration/test_signals.py \
@@ -184,6 +185,7 @@ integration_helpers = \
 	tests/integration/fcgi_client.py \
 	tests/integration/gate.py \
 	tests/integration/http_server.py \
+	tests/integration/inbox_rows.py \
 	tests/integration/openapi.py \
 	tests/integration/powerloss.py \
 	tests/integration/programs.py \

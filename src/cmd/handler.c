@@ -69,6 +69,7 @@ static int serve_cgi(struct program *p)
         const struct conf *conf = p->service.conf;
         o = (struct cgi_options){(size_t)conf->web.max_body, conf->web.request_timeout_ms};
         e = cgi_run(&o, hook_handle, p->hook);
+        retention_by_chance(p->service.inbox, conf->inbox.retention_ms);
     } else {
         log_error("%s", why.text);
         cgi_run(&o, hook_unavailable, NULL);

@@ -95,6 +95,7 @@ enum err service_start_workers(struct service *s, const struct workers_options *
 /* In the other order, as far as it was opened. */
 void service_close(struct service *s)
 {
+    retention_end(s->retention);
     workers_free(s->workers);
     snapshots_free(s->snapshots);
     accounts_free(s->accounts);
@@ -238,6 +239,9 @@ static void *listener_main(void *arg)
 
 enum err service_listen(struct service *s, struct why *why)
 {
+    enum err e = retention_start(s->inbox, s->snapshots, &s->retention, why);
+    if (e != ERR_OK)
+        return e;
     int error = pthread_create(&s->listener, NULL, listener_main, s);
     if (error != 0)
         return why_set(why, ERR_NOMEM, "thread: %s", strerror(error));

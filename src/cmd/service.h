@@ -20,6 +20,7 @@
 #include "conf/conf.h"
 #include "inbox/inbox.h"
 #include "tasks/accounts.h"
+#include "tasks/retention.h"
 #include "tasks/snapshot.h"
 #include "tasks/workers.h"
 
@@ -30,7 +31,8 @@ struct service {
     struct inbox *inbox;
     struct accounts *accounts;
     struct snapshots *snapshots;
-    struct workers *workers; /* NULL: none */
+    struct workers *workers;     /* NULL: none */
+    struct retention *retention; /* NULL until it listens */
 
     /* What else is to be done, in the thread of the signals; may be NULL. */
     void (*on_stop)(void *ctx);
@@ -57,7 +59,7 @@ enum err service_start_workers(struct service *s, const struct workers_options *
                                struct why *why);
 void service_close(struct service *s);
 
-/* Begin to act on signals, and tell that the program is ready. */
+/* Begin to act on signals and to forget what is over, and tell that the program is ready. */
 enum err service_listen(struct service *s, struct why *why);
 /* No more; when all is over. */
 void service_deafen(struct service *s);

@@ -54,8 +54,8 @@ const struct key conf_keys[] = {
      "size of the write-ahead log above which calls are not stored"},
     {"inbox", "max_backlog", KEY_INT, KEY_FIXED, AT(inbox.max_backlog), "1000000", 1, 1000000000,
      "tasks above which sweeps make no more"},
-    {"inbox", "retention", KEY_DURATION, KEY_IDLE, AT(inbox.retention_ms), "30d", HOURS,
-     3650 * DAYS, "how long what is finished is kept"},
+    {"inbox", "retention", KEY_DURATION, 0, AT(inbox.retention_ms), "30d", HOURS, 3650 * DAYS,
+     "how long what is finished is kept"},
 
     {"processing", "mode", KEY_MODE, 0, AT(processing.mode), "auto", 0, 0, "auto, queue or inline"},
     {"processing", "workers", KEY_INT, 0, AT(processing.workers), "4", 0, 256,

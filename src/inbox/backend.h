@@ -17,6 +17,7 @@ struct inbox {
     const struct inbox_backend *backend;
     struct lease_taker taker; /* of leases that are taken through it */
     int64_t max_backlog;
+    int64_t pruned_to; /* the delivery that inbox_prune() has looked at last; 0: it begins anew */
 };
 
 /*
@@ -114,10 +115,17 @@ struct inbox_backend {
                               void *ctx, struct why *why);
     enum err (*delivery_newest)(struct inbox *i, int64_t *ret_id, struct why *why);
 
-    /* Deliveries that were stored before that and are not waiting for their sweep, and tasks that
-     * have ended before: `limit` of each at most. */
-    enum err (*prune)(struct inbox *i, int64_t before_us, int64_t limit, int64_t *ret_count,
-                      struct why *why);
+    /*
+     * Forget deliveries that were stored before that and are not waiting for their sweep, but for
+     * the newest, of the `limit` behind *last, by id, which becomes the last of them; 0: there are
+     * no more, or these are all too young. And tasks that have ended before: `limit` at most.
+     */
+    enum err (*prune_deliveries)(struct inbox *i, int64_t before_us, int64_t limit, int64_t *last,
+                                 int64_t *ret_count, struct why *why);
+    enum err (*prune_tasks)(struct inbox *i, int64_t before_us, int64_t limit, int64_t *ret_count,
+                            struct why *why);
+
+    enum err (*room)(struct inbox *i, struct inbox_room *ret, struct why *why);
 
     enum err (*mark_read)(struct inbox *i, const struct inbox_queue *q, struct inbox_mark *ret,
                           inbox_seen_fn *fn, void *ctx, struct why *why);

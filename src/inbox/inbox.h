@@ -419,11 +419,19 @@ enum err inbox_replay(struct inbox *i, int64_t delivery, struct why *why);
 
 /*
  * Forget deliveries whose sweep has been made, but for the newest of all, and tasks that have
- * ended, that have been as they are for `age_ms`: `limit` of each at most. *ret_count: how many;
- * call again until it is 0.
+ * ended, that have been as they are for `age_ms`: one step, that looks at `limit` of each at most.
+ * *ret_count: how many were forgotten; *ret_more: there is more to look at.
  */
 enum err inbox_prune(struct inbox *i, int64_t age_ms, int64_t limit, int64_t *ret_count,
-                     struct why *why);
+                     bool *ret_more, struct why *why);
+
+/* What an inbox takes on the disk. Rows that are forgotten leave room for others, in a file that
+ * keeps its size. */
+struct inbox_room {
+    int64_t bytes, free_bytes;
+    char shrink[512]; /* the command that gives back what is free, while nobody has it open */
+};
+enum err inbox_room_of(struct inbox *i, struct inbox_room *ret, struct why *why);
 
 /* -------------------------------------------------------------------------- marks */
 

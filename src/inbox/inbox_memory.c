@@ -718,23 +718,41 @@ static enum err delivery_newest(struct inbox *i, int64_t *ret_id, struct why *wh
     return task_newest(i, ret_id, why); /* they share their ids */
 }
 
-static enum err prune(struct inbox *i, int64_t before_us, int64_t limit, int64_t *ret_count,
-                      struct why *why)
+static enum err prune_deliveries(struct inbox *i, int64_t before_us, int64_t limit, int64_t *last,
+                                 int64_t *ret_count, struct why *why)
 {
     struct memory *m = memory_of(i);
-    int64_t deliveries = 0, tasks = 0;
+    int64_t looked_at = 0, young = 0, newest = m->last_id;
     (void)why;
-    for (size_t n = 0; n < m->deliveries.count && deliveries < limit;) {
+    *ret_count = 0;
+    for (size_t n = 0; n < m->deliveries.count; n++)
+        newest = ((const struct delivery_row *)m->deliveries.list[n])->id;
+    for (size_t n = 0; n < m->deliveries.count && looked_at < limit;) {
         const struct delivery_row *row = m->deliveries.list[n];
         bool waits = row->d.state == DELIVERY_STORED && !is_covered(i, row);
-        if (waits || row->stored_us >= before_us || n + 1 == m->deliveries.count) {
+        bool behind = row->id > *last, old = row->stored_us < before_us;
+        looked_at += behind;
+        young += behind && !old;
+        *last = behind ? row->id : *last;
+        if (!behind || waits || !old || row->id == newest) {
             n++;
             continue;
         }
         drop_delivery(&m->deliveries, n);
-        deliveries++;
+        ++*ret_count;
     }
-    for (size_t n = 0; n < m->tasks.count && tasks < limit;) {
+    if (looked_at == young)
+        *last = 0;
+    return ERR_OK;
+}
+
+static enum err prune_tasks(struct inbox *i, int64_t before_us, int64_t limit, int64_t *ret_count,
+                            struct why *why)
+{
+    struct memory *m = memory_of(i);
+    (void)why;
+    *ret_count = 0;
+    for (size_t n = 0; n < m->tasks.count && *ret_count < limit;) {
         const struct task_row *t = m->tasks.list[n];
         if (t->state == TASK_READY || t->state == TASK_RUNNING || t->updated_us >= before_us) {
             n++;
@@ -742,9 +760,16 @@ static enum err prune(struct inbox *i, int64_t before_us, int64_t limit, int64_t
         }
         drop_attempts(&m->attempts, t->id, 0);
         drop_row(&m->tasks, n);
-        tasks++;
+        ++*ret_count;
     }
-    *ret_count = deliveries + tasks;
+    return ERR_OK;
+}
+
+static enum err room(struct inbox *i, struct inbox_room *ret, struct why *why)
+{
+    (void)i;
+    (void)why;
+    *ret = (struct inbox_room){.bytes = 0};
     return ERR_OK;
 }
 
@@ -961,7 +986,9 @@ const struct inbox_backend inbox_backend_memory = {
     .delivery_renew = delivery_renew,
     .delivery_page = delivery_page,
     .delivery_newest = delivery_newest,
-    .prune = prune,
+    .prune_deliveries = prune_deliveries,
+    .prune_tasks = prune_tasks,
+    .room = room,
     .mark_read = mark_read,
     .mark_write = mark_write,
     .mark_seen = mark_seen,

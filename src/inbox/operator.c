@@ -289,21 +289,41 @@ enum err inbox_replay(struct inbox *i, int64_t delivery, struct why *why)
 /* ------------------------------------------------------------------------------- pruning */
 
 struct pruning {
-    int64_t age_ms, limit, count;
+    int64_t age_ms, limit, last, count;
+    bool more;
 };
 
 static enum err prune(struct inbox *i, void *work, struct why *why)
 {
     struct pruning *p = work;
-    int64_t before_us = i->backend->now_us(i) - p->age_ms * 1000;
-    return i->backend->prune(i, before_us, p->limit, &p->count, why);
+    int64_t before_us = i->backend->now_us(i) - p->age_ms * 1000, deliveries = 0, tasks = 0;
+    p->last = i->pruned_to;
+    enum err e = i->backend->prune_deliveries(i, before_us, p->limit, &p->last, &deliveries, why);
+    if (e == ERR_OK)
+        e = i->backend->prune_tasks(i, before_us, p->limit, &tasks, why);
+    p->count = deliveries + tasks;
+    p->more = p->last != 0 || tasks == p->limit;
+    if (e == ERR_OK)
+        i->pruned_to = p->last;
+    return e;
 }
 
 enum err inbox_prune(struct inbox *i, int64_t age_ms, int64_t limit, int64_t *ret_count,
-                     struct why *why)
+                     bool *ret_more, struct why *why)
 {
     struct pruning p = {.age_ms = age_ms, .limit = limit};
     enum err e = i->backend->transact(i, prune, &p, why);
     *ret_count = e == ERR_OK ? p.count : 0;
+    *ret_more = e == ERR_OK && p.more;
     return e;
+}
+
+static enum err read_room(struct inbox *i, void *work, struct why *why)
+{
+    return i->backend->room(i, work, why);
+}
+
+enum err inbox_room_of(struct inbox *i, struct inbox_room *ret, struct why *why)
+{
+    return i->backend->transact(i, read_room, ret, why);
 }

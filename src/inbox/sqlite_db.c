@@ -494,6 +494,20 @@ enum err sqlite_transact(struct inbox *i, inbox_work_fn *fn, void *work, struct 
     return sqlite_db_do((struct sqlite_db *)i, &t.head, why);
 }
 
+enum err sqlite_room(struct inbox *i, struct inbox_room *ret, struct why *why)
+{
+    const struct sqlite_db *d = (struct sqlite_db *)i;
+    int64_t size = 0, pages = 0, free_pages = 0;
+    enum err e = sqlite_db_number(d, "PRAGMA page_size", &size, why);
+    if (e == ERR_OK)
+        e = sqlite_db_number(d, "PRAGMA page_count", &pages, why);
+    if (e == ERR_OK)
+        e = sqlite_db_number(d, "PRAGMA freelist_count", &free_pages, why);
+    *ret = (struct inbox_room){.bytes = pages * size, .free_bytes = free_pages * size};
+    snprintf(ret->shrink, sizeof ret->shrink, "`sqlite3 %s VACUUM`", d->path);
+    return e;
+}
+
 /* ------------------------------------------------------------------------ telling */
 
 uint64_t sqlite_db_transaction(const struct sqlite_db *d, uint64_t *ret_failures)

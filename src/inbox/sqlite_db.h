@@ -33,6 +33,7 @@ void sqlite_close(struct inbox *i); /* completes what was put */
 void sqlite_stop(struct inbox *i);
 enum err sqlite_transact(struct inbox *i, inbox_work_fn *fn, void *work, struct why *why);
 int64_t sqlite_now_us(struct inbox *i);
+enum err sqlite_room(struct inbox *i, struct inbox_room *ret, struct why *why);
 uint64_t sqlite_heard(struct inbox *i);
 enum err sqlite_wait(struct inbox *i, uint64_t heard, int64_t until);
 void sqlite_tell(struct inbox *i);

@@ -186,24 +186,26 @@ static const char page_sql[] =
         " WHEN 'done' THEN 1 WHEN 'failed' THEN 2 ELSE 3 END",
         "stored_us") " AND (?9 IS NULL OR webhook_id = ?9)" SQLITE_PAGE;
 static const char newest_sql[] = "SELECT ifnull(max(id), 0) FROM delivery";
-/* Ids grow with time, so what comes behind the first that is too young need not be looked at; and
- * they go on growing, for the newest stays. */
-#define PRUNED                                                                      \
-    " IN (SELECT id FROM delivery d WHERE id <"                                     \
-    "  ifnull((SELECT id FROM delivery WHERE stored_us >= ?1 ORDER BY id LIMIT 1)," \
-    "   9223372036854775807)"                                                       \
-    " AND id < (SELECT max(id) FROM delivery)"                                      \
-    " AND (state <> 'stored' OR" IS_COVERED ") ORDER BY id LIMIT ?2)"
+
+/* ?1: a time; ?2 and ?3: behind which delivery, and up to which. */
+static const char part_sql[] =
+    "SELECT ifnull(max(id), 0), ifnull(min(stored_us), ?1) FROM"
+    " (SELECT id, stored_us FROM delivery WHERE id > ?2 ORDER BY id LIMIT ?3)";
+/* Ids go on growing, for the newest stays. */
+#define PRUNED                                 \
+    " id > ?2 AND id <= ?3 AND stored_us < ?1" \
+    " AND id < (SELECT max(id) FROM delivery)" \
+    " AND (state <> 'stored' OR" IS_COVERED ")"
 static const char prune_tokens_sql[] = "DELETE FROM token WHERE (exp, token_sha256) IN"
-                                       " (SELECT exp, token_sha256 FROM delivery WHERE id" PRUNED
+                                       " (SELECT exp, token_sha256 FROM delivery d WHERE" PRUNED
                                        ")";
-static const char prune_sql[] = "DELETE FROM delivery WHERE id" PRUNED;
-static const char prune_attempts_sql[] =
-    "DELETE FROM attempt WHERE task_id IN (SELECT id FROM task"
-    " WHERE state IN ('done', 'skipped', 'dead') AND updated_us < ?1 ORDER BY updated_us LIMIT ?2)";
-static const char prune_tasks_sql[] =
-    "DELETE FROM task WHERE id IN (SELECT id FROM task"
-    " WHERE state IN ('done', 'skipped', 'dead') AND updated_us < ?1 ORDER BY updated_us LIMIT ?2)";
+static const char prune_sql[] = "DELETE FROM delivery AS d WHERE" PRUNED;
+
+#define OLD_TASKS                                                      \
+    " (SELECT id FROM task WHERE state IN ('done', 'skipped', 'dead')" \
+    "  AND updated_us < ?1 ORDER BY updated_us LIMIT ?2)"
+static const char prune_attempts_sql[] = "DELETE FROM attempt WHERE task_id IN" OLD_TASKS;
+static const char prune_tasks_sql[] = "DELETE FROM task WHERE id IN" OLD_TASKS;
 
 struct passing {
     inbox_delivery_fn *fn;
@@ -262,29 +264,40 @@ enum err sqlite_delivery_newest(struct inbox *i, int64_t *ret_id, struct why *wh
                           "read deliveries", why);
 }
 
-static enum err prune_with(struct sqlite_db *db, const char *sql, int64_t before_us, int64_t limit,
-                           int64_t *ret_count, struct why *why)
+static enum err prune_with(struct sqlite_db *db, const char *sql, const int64_t *parameters,
+                           size_t count, int64_t *ret_count, struct why *why)
 {
     sqlite3_stmt *q = sqlite_db_statement(db, sql, why);
-    sqlite3_bind_int64(q, 1, before_us);
-    sqlite3_bind_int64(q, 2, limit);
+    sqlite_db_bind_ints(q, 1, parameters, count);
     enum err e = sqlite_db_run(db, q, "forget what is old", why);
     *ret_count = sqlite_db_changes(db);
     return e;
 }
 
-enum err sqlite_prune(struct inbox *i, int64_t before_us, int64_t limit, int64_t *ret_count,
-                      struct why *why)
+enum err sqlite_prune_deliveries(struct inbox *i, int64_t before_us, int64_t limit, int64_t *last,
+                                 int64_t *ret_count, struct why *why)
 {
     struct sqlite_db *db = (struct sqlite_db *)i;
-    int64_t deliveries = 0, attempts = 0, tasks = 0, tokens = 0;
-    enum err e = prune_with(db, prune_tokens_sql, before_us, limit, &tokens, why);
-    if (e == ERR_OK)
-        e = prune_with(db, prune_sql, before_us, limit, &deliveries, why);
-    if (e == ERR_OK)
-        e = prune_with(db, prune_attempts_sql, before_us, limit, &attempts, why);
-    if (e == ERR_OK)
-        e = prune_with(db, prune_tasks_sql, before_us, limit, &tasks, why);
-    *ret_count = deliveries + tasks;
-    return e;
+    const int64_t part[] = {before_us, *last, limit};
+    int64_t found[2] = {0, 0}, tokens = 0;
+    sqlite3_stmt *q = sqlite_db_statement(db, part_sql, why);
+    sqlite_db_bind_ints(q, 1, part, sizeof part / sizeof *part);
+    enum err e = sqlite_db_step(db, q, found, 2, "look for what is old", why);
+    *ret_count = 0;
+    const int64_t old[] = {before_us, *last, found[0]};
+    *last = found[1] < before_us ? found[0] : 0;
+    if (e != ERR_OK || *last == 0)
+        return e;
+    e = prune_with(db, prune_tokens_sql, old, 3, &tokens, why);
+    return e == ERR_OK ? prune_with(db, prune_sql, old, 3, ret_count, why) : e;
+}
+
+enum err sqlite_prune_tasks(struct inbox *i, int64_t before_us, int64_t limit, int64_t *ret_count,
+                            struct why *why)
+{
+    struct sqlite_db *db = (struct sqlite_db *)i;
+    const int64_t old[] = {before_us, limit};
+    int64_t attempts = 0;
+    enum err e = prune_with(db, prune_attempts_sql, old, 2, &attempts, why);
+    return e == ERR_OK ? prune_with(db, prune_tasks_sql, old, 2, ret_count, why) : e;
 }

@@ -14,7 +14,9 @@ enum err sqlite_delivery_newest(struct inbox *i, int64_t *ret_id, struct why *wh
 enum err sqlite_delivery_page(struct inbox *i, const struct inbox_filter *f, inbox_delivery_fn *fn,
                               void *ctx, struct why *why);
 /* Of tasks, too. */
-enum err sqlite_prune(struct inbox *i, int64_t before_us, int64_t limit, int64_t *ret_count,
-                      struct why *why);
+enum err sqlite_prune_deliveries(struct inbox *i, int64_t before_us, int64_t limit, int64_t *last,
+                                 int64_t *ret_count, struct why *why);
+enum err sqlite_prune_tasks(struct inbox *i, int64_t before_us, int64_t limit, int64_t *ret_count,
+                            struct why *why);
 
 #endif

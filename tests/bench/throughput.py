@@ -12,6 +12,7 @@ and what is measured share one machine, whose speed a ratio does not depend on.
     stored     verified, and on stable storage before it is answered (the event is of another product)
     woken      the same of an event that wakes its queue, and nobody who works: processing.workers is 0
     idle       the same beside four workers who have nothing to do, for their account's API is down
+    pruned     stored, while what is over is forgotten: inbox.retention
 """
 
 import argparse
@@ -26,12 +27,14 @@ import tempfile
 
 import bench
 import calls
+import inbox_rows
 import peers
 import servers
 
 LEAST = "least"
 CONNECTIONS = (32, 128)
 SECONDS = 2  # of a round
+OLD = 500000  # deliveries that are over: more than are forgotten in all rounds
 KEEPALIVE = 256  # connections that nginx keeps; more than any round has
 EVENT = json.dumps({"webhook_id": calls.WEBHOOK, "object_class": "fulfillment_request", "padding": "x" * 330}).encode()
 
@@ -95,12 +98,18 @@ def start(stack, build, tmp, name):
         return behind_nginx(stack.enter_context(servers.Handler(build, folder, conf)), conf.socket)
 
     pid, url = transport(build / "tests/integration/responder", "--group", calls.web_group(), "--listen")
-    (folder / "workers").mkdir()
+    for below in ("workers", "old"):
+        (folder / below).mkdir()
+    pruned = calls.Configuration(folder / "old", mode="queue", log={"level": "info"}, processing={"workers": 0})
+    with servers.Handler(build, folder / "old", pruned):
+        pass
+    inbox_rows.add_deliveries(pruned, OLD)
     working = calls.Configuration(folder / "workers", mode="queue", log={"level": "info"}, processing={"workers": 4})
-    ours, idle = handler(conf, folder), handler(working, folder / "workers")
+    ours, idle, old = handler(conf, folder), handler(working, folder / "workers"), handler(pruned, folder / "old")
+    foreign = {**claims, "product_id": "PRD-000-000-000"}
     kinds = [Kind("hello", pid, url + "?hello", claims), Kind("refused", *ours, claims, -calls.PROCESSING_TIMEOUT),
-             Kind("stored", *ours, {**claims, "product_id": "PRD-000-000-000"}), Kind("woken", *ours, claims),
-             Kind("idle", *idle, claims)]
+             Kind("stored", *ours, foreign), Kind("woken", *ours, claims), Kind("idle", *idle, claims),
+             Kind("pruned", *old, foreign)]
     for kind in kinds:
         kind.name += name
     return kinds

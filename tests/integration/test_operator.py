@@ -15,6 +15,7 @@ import time
 import pytest
 
 import calls
+import inbox_rows
 import servers
 
 QUEUE = {"workers": 4, "poll_interval": 0, "backoff_min": "1s", "backoff_max": "1s", "max_attempts": 2}
@@ -319,18 +320,10 @@ def test_counts_what_no_call_told_of(conf, small_connect, handler, command):
 
 # --------------------------------------------------------------------- many, and a terminal
 
-def fill(conf, count):
-    """Ready tasks that nobody has found, as a sweep would have made them, the last one dead."""
-    db = sqlite3.connect(conf.state / "inbox.db")
-    db.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
-               " INSERT INTO task (account_id, product_id, object_class, object_id, rank, state, due_us, called,"
-               " again, asked, failures, created_us, updated_us, started_us, fingerprint, result, type, before,"
-               " after, action, rule, reason, lease, lease_until_us, lease_owner)"
-               " SELECT ?, ?, 'fulfillment_request', 'PR-' || i, 1, iif(i = 1, 'dead', 'ready'), 9e18, 1, 0, 0, 0,"
-               " 1, 1, 0, x'', '', 'purchase', 'pending', '', '', '', '', x'', 0, '' FROM n",
-               (count, calls.ACCOUNT, calls.PRODUCT))
-    db.commit()
-    db.close()
+def fill(conf):
+    """Ready tasks, the oldest one dead."""
+    inbox_rows.add_tasks(conf, MANY)
+    inbox_rows.change(conf, ("UPDATE task SET state = 'dead' WHERE object_id = 'PR-1'", ()))
 
 
 @pytest.mark.parametrize("stopped", [False, True])
@@ -338,7 +331,7 @@ def test_shows_the_first_screen_of_many_at_once(conf, command, handler, nginx, c
     """Under load, and without a handler; also what is hardest to find."""
     runs = handler(conf)
     url = nginx(runs).url
-    fill(conf, MANY)
+    fill(conf)
     if stopped:
         runs.stop()
     for words in (["tasks", "list"], ["tasks", "list", "--state", "dead"], ["tasks", "show", "PR-1"], ["stats"],
@@ -359,7 +352,7 @@ def test_a_reader_who_is_slow_keeps_nobody_waiting(build, conf, handler, nginx, 
     """Its output is full; what is stored is taken over into the database all the same."""
     runs = handler(conf)
     url = nginx(runs).url
-    fill(conf, MANY)
+    fill(conf)
     with subprocess.Popen([build / "connect-webhook", "tasks", "list", "--json", "-c", conf.path],
                           stdout=subprocess.PIPE) as slow:
         try:

@@ -63,6 +63,7 @@ inbox_sources = \
 	src/inbox/backend.h \
 	src/inbox/claims.c \
 	src/inbox/filelock.c src/inbox/filelock.h \
+	src/inbox/health.c \
 	src/inbox/inbox.c src/inbox/inbox.h \
 	src/inbox/inbox_memory.c \
 	src/inbox/inbox_sqlite.c \
@@ -72,6 +73,7 @@ inbox_sources = \
 	src/inbox/rows.c src/inbox/rows.h \
 	src/inbox/sqlite_db.c src/inbox/sqlite_db.h \
 	src/inbox/sqlite_delivery.c src/inbox/sqlite_delivery.h \
+	src/inbox/sqlite_health.c src/inbox/sqlite_health.h \
 	src/inbox/sqlite_mark.c src/inbox/sqlite_mark.h \
 	src/inbox/sqlite_schema.c src/inbox/sqlite_schema.h \
 	src/inbox/sqlite_sweep.c \
@@ -132,6 +134,7 @@ tasks_sources = \
 	src/tasks/workers.c src/tasks/workers.h
 
 web_sources = \
+	src/web/admin.c src/web/admin.h \
 	src/web/answer.c src/web/answer.h \
 	src/web/hook.c src/web/hook.h \
 	src/web/pool.c src/web/pool.h

@@ -138,6 +138,7 @@ TEST_EXTENSIONS = .py
 PY_LOG_COMPILER = $(top_builddir)/tests/integration/run-pytest
 check_SCRIPTS += tests/integration/run-pytest
 integration_tests = \
+	tests/integration/test_admin.py \
 	tests/integration/test_cgi.py \
 	tests/integration/test_check.py \
 	tests/integration/test_classes.py \

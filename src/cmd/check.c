@@ -28,7 +28,7 @@ const struct cmd cmd_check = {
         "Usage: connect-webhook check [-c FILE] [--print | --keys] [--json]\n"
         "Load the configuration as the handler would, with every secret and every rules file,\n"
         "and say what is wrong as FILE:LINE:COLUMN, or list the webhooks. The inbox and sockets\n"
-        "are left alone. What is set and has no effect is warned of.\n"
+        "are left alone.\n"
         "\n"
         "  -c, --config FILE  the configuration to check\n"
         "      --print        print all of it with the defaults filled in; secrets as their "

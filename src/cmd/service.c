@@ -96,6 +96,7 @@ enum err service_start_workers(struct service *s, const struct workers_options *
 void service_close(struct service *s)
 {
     retention_end(s->retention);
+    admin_end(s->admin);
     workers_free(s->workers);
     snapshots_free(s->snapshots);
     accounts_free(s->accounts);
@@ -239,7 +240,15 @@ static void *listener_main(void *arg)
 
 enum err service_listen(struct service *s, struct why *why)
 {
-    enum err e = retention_start(s->inbox, s->snapshots, &s->retention, why);
+    s->inbox_options = service_inbox_options(s->conf);
+    const struct admin_options admin = {.conf = s->conf,
+                                        .inbox = s->inbox,
+                                        .inbox_options = &s->inbox_options,
+                                        .snapshots = s->snapshots,
+                                        .workers = s->workers};
+    enum err e = admin_start(&admin, &s->admin, why);
+    if (e == ERR_OK)
+        e = retention_start(s->inbox, s->snapshots, &s->retention, why);
     if (e != ERR_OK)
         return e;
     int error = pthread_create(&s->listener, NULL, listener_main, s);

@@ -23,6 +23,7 @@
 #include "tasks/retention.h"
 #include "tasks/snapshot.h"
 #include "tasks/workers.h"
+#include "web/admin.h"
 
 struct service {
     const char *conf_path;
@@ -32,7 +33,9 @@ struct service {
     struct accounts *accounts;
     struct snapshots *snapshots;
     struct workers *workers;     /* NULL: none */
-    struct retention *retention; /* NULL until it listens */
+    struct retention *retention; /* NULL until it listens, as what follows */
+    struct admin *admin;
+    struct inbox_options inbox_options; /* the inbox's */
 
     /* What else is to be done, in the thread of the signals; may be NULL. */
     void (*on_stop)(void *ctx);
@@ -59,7 +62,8 @@ enum err service_start_workers(struct service *s, const struct workers_options *
                                struct why *why);
 void service_close(struct service *s);
 
-/* Begin to act on signals and to forget what is over, and tell that the program is ready. */
+/* Begin to act on signals, to tell of health, and to forget what is over; and tell that the program
+ * is ready. */
 enum err service_listen(struct service *s, struct why *why);
 /* No more; when all is over. */
 void service_deafen(struct service *s);

@@ -140,8 +140,7 @@ const char *conf_path(const char *option);
 
 /*
  * Load, check, and load the secrets that `need` asks for. *ret has one reference. On failure
- * `why` says FILE:LINE:COLUMN, the key and what to do. Weak secrets, and settings without an effect
- * in this version, are logged as warnings.
+ * `why` says FILE:LINE:COLUMN, the key and what to do. Weak secrets are logged as warnings.
  */
 enum err conf_load(const char *path, enum conf_need need, struct conf **ret, struct why *why);
 

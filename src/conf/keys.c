@@ -83,7 +83,7 @@ const struct key conf_keys[] = {
      "rights of the socket, octal, quoted"},
     {"web", "group", KEY_TEXT, KEY_FIXED, AT(web.group), "www-data", 0, 0,
      "group of the socket: the web server's"},
-    {"web", "admin_listen", KEY_LISTEN, KEY_FIXED | KEY_IDLE, AT(web.admin_listen), "none", 0, 0,
+    {"web", "admin_listen", KEY_LISTEN, KEY_FIXED, AT(web.admin_listen), "none", 0, 0,
      "where health is told; none for nowhere"},
     {"web", "threads", KEY_INT, KEY_FIXED, AT(web.threads), "auto", 1, 256,
      "threads that take calls; auto is one for two processors, one more for each two further, at "

@@ -33,7 +33,6 @@ enum key_type {
 
 enum key_trait {
     KEY_FIXED = 1, /* a program that runs cannot change it: files are open, threads run */
-    KEY_IDLE = 2,  /* this version reads it and does nothing about it */
 };
 
 struct key {

@@ -117,13 +117,6 @@ bool load_is_to_run(const struct load *l)
     return l->need == CONF_CHECK || l->need == CONF_FOR_CGI || l->need == CONF_FOR_FCGI;
 }
 
-static void warn_if_idle(const struct load *l, const struct key *k, const struct yamlx_node *value)
-{
-    if (load_is_to_run(l) && (k->traits & KEY_IDLE) != 0 && !load_is_default(k, value))
-        log_warn("%s:%d: %s.%s has no effect in this version", l->file, yamlx_line(value),
-                 k->section, k->name);
-}
-
 enum err load_section(struct load *l, const char *section, const struct yamlx_node *n, void *base)
 {
     enum err e = load_need_mapping(l, n, section);
@@ -138,8 +131,6 @@ enum err load_section(struct load *l, const char *section, const struct yamlx_no
             e = unknown_key(l, key, section);
         else if (k->type != KEY_SPECIAL)
             e = read_plain_key(l, k, yamlx_value(n, i), base);
-        if (e == ERR_OK)
-            warn_if_idle(l, k, yamlx_value(n, i));
     }
     return e;
 }

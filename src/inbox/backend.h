@@ -125,6 +125,13 @@ struct inbox_backend {
     enum err (*prune_tasks)(struct inbox *i, int64_t before_us, int64_t limit, int64_t *ret_count,
                             struct why *why);
 
+    /* Whatever a call that is stored needs, without storing one. */
+    enum err (*probe)(struct inbox *i, struct why *why);
+    /* Programs that work, by their leases' owner; a put() forgets those not seen since. */
+    enum err (*worker_put)(struct inbox *i, const char *owner, int64_t seen_us, int64_t forget_us,
+                           struct why *why);
+    enum err (*worker_drop)(struct inbox *i, const char *owner, struct why *why);
+    enum err (*worker_count)(struct inbox *i, int64_t since_us, int64_t *ret, struct why *why);
     enum err (*room)(struct inbox *i, struct inbox_room *ret, struct why *why);
 
     enum err (*mark_read)(struct inbox *i, const struct inbox_queue *q, struct inbox_mark *ret,

@@ -429,9 +429,29 @@ enum err inbox_prune(struct inbox *i, int64_t age_ms, int64_t limit, int64_t *re
  * keeps its size. */
 struct inbox_room {
     int64_t bytes, free_bytes;
+    int64_t disk_free_bytes; /* of the disk that it is on; -1: unknown */
     char shrink[512]; /* the command that gives back what is free, while nobody has it open */
 };
 enum err inbox_room_of(struct inbox *i, struct inbox_room *ret, struct why *why);
+
+/* -------------------------------------------------------------------------- health */
+
+/* Could a call be stored now? Tries it, with what leaves nothing. ERR_STORE, ERR_BUSY, ERR_TOO_BIG
+ * (max_wal). */
+enum err inbox_probe(struct inbox *i, struct why *why);
+
+/* This program works on what is due, or does so no more; to be said again and again. */
+enum err inbox_note_worker(struct inbox *i, bool works, struct why *why);
+/* Programs that have said so `within_ms`. */
+enum err inbox_count_workers(struct inbox *i, int64_t within_ms, int64_t *ret_count,
+                             struct why *why);
+
+/* Of all queues together. */
+struct inbox_backlog {
+    int64_t ready;   /* tasks */
+    int64_t late_ms; /* for how long the sweep or task has been due that has been so for longest */
+};
+enum err inbox_backlog_of(struct inbox *i, struct inbox_backlog *ret, struct why *why);
 
 /* -------------------------------------------------------------------------- marks */
 

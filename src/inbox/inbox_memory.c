@@ -52,6 +52,7 @@ struct memory {
     bool stopped;
     int64_t last_us;
     int64_t last_id;
+    int64_t worked_us; /* when somebody said so; 0: nobody does */
     struct table deliveries, sweeps, tasks, accounts, marks, seen, tallies;
     struct table attempts; /* whose texts are owned */
 };
@@ -769,7 +770,39 @@ static enum err room(struct inbox *i, struct inbox_room *ret, struct why *why)
 {
     (void)i;
     (void)why;
-    *ret = (struct inbox_room){.bytes = 0};
+    *ret = (struct inbox_room){.disk_free_bytes = -1};
+    return ERR_OK;
+}
+
+/* -------------------------------------------------------------------------- health */
+
+static enum err probe(struct inbox *i, struct why *why)
+{
+    (void)i;
+    (void)why;
+    return ERR_OK;
+}
+
+/* There is one program, so one row. */
+static enum err worker_put(struct inbox *i, const char *owner, int64_t seen_us, int64_t forget_us,
+                           struct why *why)
+{
+    (void)owner;
+    (void)forget_us;
+    (void)why;
+    memory_of(i)->worked_us = seen_us;
+    return ERR_OK;
+}
+
+static enum err worker_drop(struct inbox *i, const char *owner, struct why *why)
+{
+    return worker_put(i, owner, 0, 0, why);
+}
+
+static enum err worker_count(struct inbox *i, int64_t since_us, int64_t *ret, struct why *why)
+{
+    (void)why;
+    *ret = memory_of(i)->worked_us != 0 && memory_of(i)->worked_us >= since_us;
     return ERR_OK;
 }
 
@@ -988,6 +1021,10 @@ const struct inbox_backend inbox_backend_memory = {
     .delivery_newest = delivery_newest,
     .prune_deliveries = prune_deliveries,
     .prune_tasks = prune_tasks,
+    .probe = probe,
+    .worker_put = worker_put,
+    .worker_drop = worker_drop,
+    .worker_count = worker_count,
     .room = room,
     .mark_read = mark_read,
     .mark_write = mark_write,

@@ -1,6 +1,7 @@
 /* inbox_sqlite.c - the inbox in one SQLite file: which room does what. */
 #include "inbox/sqlite_db.h"
 #include "inbox/sqlite_delivery.h"
+#include "inbox/sqlite_health.h"
 #include "inbox/sqlite_mark.h"
 #include "inbox/sqlite_tally.h"
 #include "inbox/sqlite_work.h"
@@ -43,6 +44,10 @@ const struct inbox_backend inbox_backend_sqlite = {
     .delivery_newest = sqlite_delivery_newest,
     .prune_deliveries = sqlite_prune_deliveries,
     .prune_tasks = sqlite_prune_tasks,
+    .probe = sqlite_probe,
+    .worker_put = sqlite_worker_put,
+    .worker_drop = sqlite_worker_drop,
+    .worker_count = sqlite_worker_count,
     .room = sqlite_room,
     .mark_read = sqlite_mark_read,
     .mark_write = sqlite_mark_write,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
@@ -415,16 +416,20 @@ static enum err read_clock(struct sqlite_db *d, struct why *why)
     return sqlite_db_step(d, q, &d->clock_us, 1, "begin the clock", why);
 }
 
+enum err sqlite_db_touch(struct sqlite_db *d, struct why *why)
+{
+    static const char keep_sql[] = "UPDATE clock SET latest_us = max(latest_us, ?1)";
+    sqlite3_stmt *q = sqlite_db_statement(d, keep_sql, why);
+    sqlite3_bind_int64(q, 1, sqlite_now_us(&d->head));
+    d->clock_kept_us = d->clock_last_us;
+    return sqlite_db_run(d, q, "keep the clock", why);
+}
+
 /* Often enough that the next boot's times come after this one's. */
 static enum err keep_clock(struct sqlite_db *d, struct why *why)
 {
-    static const char keep_sql[] = "UPDATE clock SET latest_us = max(latest_us, ?1)";
-    if (d->looks || d->clock_last_us - d->clock_kept_us < CLOCK_KEEP_US)
-        return ERR_OK;
-    sqlite3_stmt *q = sqlite_db_statement(d, keep_sql, why);
-    sqlite3_bind_int64(q, 1, d->clock_last_us);
-    d->clock_kept_us = d->clock_last_us;
-    return sqlite_db_run(d, q, "keep the clock", why);
+    bool is_late = d->clock_last_us - d->clock_kept_us >= CLOCK_KEEP_US;
+    return is_late && !d->looks ? sqlite_db_touch(d, why) : ERR_OK;
 }
 
 /* ------------------------------------------------------------------------ changes */
@@ -503,7 +508,11 @@ enum err sqlite_room(struct inbox *i, struct inbox_room *ret, struct why *why)
         e = sqlite_db_number(d, "PRAGMA page_count", &pages, why);
     if (e == ERR_OK)
         e = sqlite_db_number(d, "PRAGMA freelist_count", &free_pages, why);
-    *ret = (struct inbox_room){.bytes = pages * size, .free_bytes = free_pages * size};
+    struct statvfs disk;
+    *ret = (struct inbox_room){
+        .bytes = pages * size, .free_bytes = free_pages * size, .disk_free_bytes = -1};
+    if (statvfs(d->path, &disk) == 0)
+        ret->disk_free_bytes = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
     snprintf(ret->shrink, sizeof ret->shrink, "`sqlite3 %s VACUUM`", d->path);
     return e;
 }

@@ -21,7 +21,7 @@
 #include "inbox/backend.h"
 #include "inbox/sqlite_writer.h"
 
-#define SQLITE_STATEMENTS_MAX 64 /* texts of statements in this version */
+#define SQLITE_STATEMENTS_MAX 96 /* texts of statements in this version */
 
 struct sqlite_db; /* a struct inbox * is a struct sqlite_db * */
 
@@ -87,6 +87,8 @@ typedef void sqlite_row_fn(void *ctx, sqlite3_stmt *row);
 enum err sqlite_db_each(struct sqlite_db *d, sqlite3_stmt *q, sqlite_row_fn *fn, void *ctx,
                         const char *doing, struct why *why);
 
+/* For `apply`: its clock is kept, which is a write like any other. */
+enum err sqlite_db_touch(struct sqlite_db *d, struct why *why);
 /* For `apply`: is there room for more in the WAL? ERR_TOO_BIG, which is the item's own. */
 enum err sqlite_db_room(const struct sqlite_db *d, struct why *why);
 /* For `apply`: once it is committed, all who wait are to look again. */

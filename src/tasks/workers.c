@@ -14,6 +14,7 @@
 
 #define OVERSEE_MS      1000   /* between two looks of the overseer's */
 #define ALIVE_MS        120000 /* within which it looks again, though the inbox be locked */
+#define SAY_MS          10000  /* between two times that others are told that there are workers */
 #define PAUSE_MS        1000   /* after the inbox failed */
 #define FIRST_POLL_PART 10     /* this part of poll_interval ... */
 #define FIRST_POLL_MAX  5000   /* ms, at most: in which all queues are polled after a start */
@@ -32,6 +33,8 @@ struct workers {
     atomic_bool stop;
     atomic_bool left_something;
     _Atomic int64_t looked; /* clk_mono_ms: when the overseer did last */
+    int64_t said_at;        /* ...: when it has last said that there are workers, or none */
+    bool said;
     pthread_t overseer;
     bool has_overseer;
 
@@ -268,9 +271,24 @@ static void stand_in(struct workers *w)
     pthread_mutex_unlock(&w->lock);
 }
 
+/* Others can see that there are workers, or no more. */
+static void say_so(struct workers *w, bool over)
+{
+    bool works = !over && w->wanted > 0;
+    if (works == w->said && (!works || clk_mono_ms() - w->said_at < SAY_MS))
+        return;
+    struct why why;
+    enum err e = inbox_note_worker(w->options.inbox, works, &why);
+    if (e != ERR_OK && e != ERR_STOPPED)
+        log_warn("workers cannot be seen: %s", why.text);
+    w->said = works;
+    w->said_at = clk_mono_ms();
+}
+
 static void *overseer_main(void *arg)
 {
     struct workers *w = arg;
+    say_so(w, false);
     for (;;) {
         pthread_mutex_lock(&w->lock);
         int64_t until = clk_mono_ms() + OVERSEE_MS;
@@ -279,6 +297,7 @@ static void *overseer_main(void *arg)
         bool over = w->over, reload = w->reload;
         w->reload = false;
         pthread_mutex_unlock(&w->lock);
+        say_so(w, over);
         if (over)
             return NULL;
         w->looked = clk_mono_ms();

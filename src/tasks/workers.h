@@ -51,6 +51,9 @@ enum err workers_wait(struct workers *w);
 /* Stops them and waits. NULL is fine. */
 void workers_free(struct workers *w);
 
+/* How long a program is believed to work since it has said so last (inbox_count_workers()). */
+#define WORKERS_SEEN_MS 60000
+
 /* Is what keeps leases still doing so? For a watchdog. */
 bool workers_alive(const struct workers *w);
 /* Has something been left that is to be tried again, or is for a person? For `once`. */

@@ -14,7 +14,7 @@
 static enum err open_listeners(struct fcgi *f, const struct fcgi_options *o, struct why *why)
 {
     int first;
-    size_t count = fcgi_inherited(&first);
+    size_t count = o->own ? 0 : fcgi_inherited(&first);
     if (count == 0) {
         enum err e = listener_open(o->listen, o->mode, o->group, &f->listeners[0], why);
         f->listener_count = e == ERR_OK;

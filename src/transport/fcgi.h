@@ -16,6 +16,7 @@
 #ifndef TRANSPORT_FCGI_H
 #define TRANSPORT_FCGI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,7 @@ struct fcgi_options {
     const char *group;  /* of a Unix socket; NULL: ours */
     unsigned mode;      /* of a Unix socket: 0660 */
     int loops;          /* threads; 0: as many as fit the processors */
+    bool own;           /* `listen` is used in any case; what we inherited is another server's */
     struct fcgi_limits limits;
 };
 

@@ -9,11 +9,22 @@ UP_TO = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i 
 QUEUE = (calls.ACCOUNT, calls.PRODUCT)
 
 
+def connect(conf):
+    return sqlite3.connect(conf.state / "inbox.db", timeout=calls.TIMEOUT, isolation_level=None)
+
+
+def uptime_us():
+    """The inbox's clock is this behind its `at_boot_us`."""
+    with open("/proc/uptime") as uptime:
+        return int(float(uptime.read().split()[0]) * 10**6)
+
+
 def change(conf, *statements):
-    db = sqlite3.connect(conf.state / "inbox.db", timeout=calls.TIMEOUT)
+    db = connect(conf)
+    db.execute("BEGIN IMMEDIATE")
     for sql, values in statements:
         db.execute(sql, values)
-    db.commit()
+    db.execute("COMMIT")
     db.close()
 
 

@@ -180,15 +180,6 @@ def test_rules_for_events_answer_no_forms(check, conf):
     assert f"webhook {calls.WEBHOOK}: " in line and "some.rules.yaml:1:" in line
 
 
-def test_a_setting_without_effect_is_warned_of(check, conf):
-    conf.document["web"]["admin_listen"] = "tcp:127.0.0.1:9"
-    conf.save()
-    ran = check("-c", conf.path)
-    assert ran.returncode == 0
-    assert re.search(re.escape(str(conf.path)) + r":\d+: web.admin_listen has no effect in this version", ran.stderr)
-    assert len(ran.stderr.splitlines()) == 1
-
-
 def test_nothing_is_made_by_a_check(check, conf):
     before = sorted(conf.path.parent.parent.rglob("*"))
     assert check("-c", conf.path).returncode == 0
@@ -308,34 +299,9 @@ def test_the_example_shows_true_defaults(check, example):
     assert (after.returncode, after.stdout) == (0, before), after.stderr
 
 
-def without_effect(check):
-    """The keys of which the manual says so."""
-    manual = MANUAL.read_text()
-    return {key for key in keys(check)
-            if re.search(rf"^\.B {re.escape(key)}\n(?:(?!\.TP).*\n)*?Has no effect yet", manual, re.M)}
-
-
-def test_the_example_has_every_key_that_has_an_effect(check):
-    without = without_effect(check)
+def test_the_example_has_every_key(check):
     shown = set(re.findall(r"(?:^ *(?:- )?|[{,] )([a-z_]+):", uncommented(EXAMPLE.read_text()), re.M))
-    missing = {key for key in keys(check) if key.split(".")[-1] not in shown}
-    assert 0 < len(without) < 6  # fewer with each version
-    assert missing == without
-
-
-def test_what_the_manual_says_has_no_effect_is_what_is_warned_of(check, conf):
-    values = {"time": "7m", "number": "3", "size": "2MiB"}
-    special = {"inbox.retention": "2h", "processing.backoff_max": "2h", "inbox.lock_timeout": "7s",
-               "web.admin_listen": "tcp:127.0.0.1:9"}
-    for key, said in keys(check).items():
-        section, _, name = key.partition(".")
-        value = special.get(key, values.get(said.split()[0]))
-        if section in ("inbox", "processing", "web") and value is not None:
-            conf.document[section][name] = value
-    conf.save()
-    ran = check("-c", conf.path)
-    assert ran.returncode == 0, ran.stderr
-    assert set(re.findall(r": (\S+) has no effect", ran.stderr)) == without_effect(check)
+    assert {key for key in keys(check) if key.split(".")[-1] not in shown} == set()
 
 
 def test_no_line_of_the_example_is_too_long_to_read():

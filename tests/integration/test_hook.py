@@ -89,7 +89,6 @@ def test_refuses_what_is_no_call_of_connect(hook, http):
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, POST")
     assert http("POST", url, b"x" * 4096).status == 413
     assert http("POST", url, b"x", {"Content-Encoding": "gzip"}).status == 415
-    assert http("GET", url.replace("/connect", "/-/healthz")).status == 404
     assert deliveries(conf) == []
 
 

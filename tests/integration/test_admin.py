@@ -1,0 +1,234 @@
+"""The admin side: health and readiness, on a listener of its own."""
+
+import fcntl
+import re
+import signal
+import socket
+import subprocess
+
+import pytest
+
+import calls
+import fcgi_client
+import inbox_rows
+import servers
+
+CHECKS = {"inbox", "workers", "backlog", "accounts", "disk"}
+
+
+@pytest.fixture
+def conf(small_connect, configuration, tmp):
+    return configuration(api_url=small_connect.url, rules="- then: { action: fail, reason: no }\n", mode="queue",
+                         processing={"workers": 2, "poll_interval": 0}, inbox={"lock_timeout": "300ms"},
+                         web={"admin_listen": f"unix:{tmp}/admin.sock"})
+
+
+def ask(conf, path, method="GET"):
+    with fcgi_client.Connection(conf.document["web"]["admin_listen"]) as connection:
+        return connection.ask(keep=False, REQUEST_METHOD=method, SCRIPT_NAME=path)
+
+
+def answers(conf):
+    try:
+        return ask(conf, "/-/healthz").status == 200
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def handler(handler):
+    """handler(configuration): as everywhere, once its admin side answers."""
+    def start(conf):
+        runs = handler(conf)
+        runs.wait_until(lambda: answers(conf))
+        return runs
+    return start
+
+
+def ready(conf):
+    """(status, checks that fail: why, the whole document)"""
+    answer = ask(conf, "/-/readyz")
+    document = answer.json()
+    assert set(document["checks"]) == CHECKS, document
+    wrong = {name: check["why"] for name, check in document["checks"].items() if not check["ok"]}
+    assert (answer.status, document["status"]) == ((503, "not ready") if wrong else (200, "ready"))
+    return answer.status, wrong, document["checks"]
+
+
+def only(conf, name):
+    """What is wrong is this, and nothing else."""
+    _, wrong, _ = ready(conf)
+    assert set(wrong) == {name}, wrong
+    return wrong[name]
+
+
+@pytest.mark.parametrize("method, path, status", [
+    ("POST", "/-/readyz", 405), ("GET", "/", 404), ("GET", "/-/", 404), ("GET", "/-/readyz/x", 404),
+    ("GET", "/connect", 404), ("DELETE", "/-/healthz", 405)])
+def test_answers_nothing_else(conf, handler, method, path, status):
+    handler(conf)
+    assert ask(conf, path, method).status == status
+
+
+def test_the_webhooks_listener_does_not_know_it(conf, handler):
+    runs = handler(conf)
+    with fcgi_client.Connection(f"unix:{conf.socket}") as connection:
+        assert connection.ask(SCRIPT_NAME="/-/readyz").status == 404
+    assert runs.stop() == 0
+
+
+def test_a_wrong_address_is_no_start(build, conf, tmp):
+    (tmp / "admin.sock").write_text("a file\n")
+    ran = subprocess.run([build / "connect-webhook.fcgi", "-c", conf.path], stdin=subprocess.DEVNULL,
+                         capture_output=True, text=True, timeout=servers.TIMEOUT)
+    assert ran.returncode == 1
+    assert re.search("level=error .*web.admin_listen: .*is not a socket", ran.stderr)
+    assert (tmp / "admin.sock").read_text() == "a file\n"
+
+
+def test_all_is_well(conf, handler):
+    runs = handler(conf)
+    health = ask(conf, "/-/healthz")
+    assert (health.status, health.json()["status"]) == (200, "ok")
+    runs.wait_until(lambda: ready(conf)[0] == 200)
+    checks = ready(conf)[2]
+    assert checks["workers"]["programs"] == 1
+    assert checks["backlog"]["ready"] == checks["backlog"]["oldest_s"] == 0
+    assert checks["accounts"]["halted_s"] == {}
+    assert checks["disk"]["free_bytes"] > checks["disk"]["inbox_bytes"] > 0
+
+
+# ------------------------------------------------------------------------------ the faults
+
+def test_an_inbox_that_cannot_be_written(conf, handler):
+    """Locked, and then gone."""
+    runs = handler(conf)
+    runs.wait_until(lambda: ready(conf)[0] == 200)
+    with open(conf.state / "inbox.db.lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "another process has held it" in only(conf, "inbox")
+        assert ask(conf, "/-/healthz").status == 200
+    assert ready(conf)[0] == 200
+    (conf.state / "inbox.db").rename(conf.state / "moved.db")
+    assert "was deleted or replaced" in only(conf, "inbox")
+    (conf.state / "moved.db").rename(conf.state / "inbox.db")
+    assert ready(conf)[0] == 200
+
+
+def test_a_write_ahead_log_that_grows_for_ever(conf, handler, nginx, connect):
+    conf.document["inbox"]["max_wal"] = "1MiB"
+    conf.document["processing"]["workers"] = 1
+    conf.save()
+    runs = handler(conf)
+    url = nginx(runs).url
+    reader = inbox_rows.connect(conf)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM delivery").fetchone()
+    body = b"x" * 500000
+    while connect(url, conf, body=body, claims={"data": {"call": object().__hash__()}}).status != 503:
+        pass
+    assert "max_wal" in only(conf, "inbox")
+    reader.close()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_nobody_works(conf, handler, worker, workers):
+    """None here and none beside; then there is one, until it dies."""
+    conf.document["processing"]["workers"] = workers
+    conf.save()
+    runs = handler(conf)
+    if workers:
+        runs.wait_until(lambda: ready(conf)[2]["workers"]["programs"] == 1)
+        return
+    assert "no `connect-webhook worker`" in only(conf, "workers")
+    beside = worker(conf, name="killed", expect=-signal.SIGKILL)
+    runs.wait_until(lambda: ready(conf)[0] == 200)
+    beside.kill()
+    inbox_rows.change(conf, ("UPDATE worker SET seen_us = seen_us - 60000000", ()))
+    assert "no `connect-webhook worker`" in only(conf, "workers")
+    again = worker(conf)
+    runs.wait_until(lambda: ready(conf)[0] == 200)
+    again.stop()
+    assert "no `connect-webhook worker`" in only(conf, "workers")
+
+
+def test_without_a_queue_nobody_has_to_work(conf, handler):
+    conf.document["processing"].update(mode="inline", workers=0)
+    conf.save()
+    handler(conf)
+    assert ready(conf)[0] == 200
+
+
+def test_an_account_whose_key_is_refused(conf, small_connect, handler, nginx, call):
+    runs = handler(conf)
+    wanted = small_connect.add("purchase")
+    small_connect.status_of["GET /requests/" + wanted] = 401
+    call(nginx(runs).url, conf)
+    runs.wait_until(lambda: "accounts" in ready(conf)[1])
+    assert f"account {calls.ACCOUNT} is halted for" in only(conf, "accounts")
+    assert ready(conf)[2]["accounts"]["halted_s"][calls.ACCOUNT] > 3000
+    small_connect.status_of.clear()
+    runs.signal(signal.SIGHUP)
+    runs.wait_until(lambda: ready(conf)[0] == 200)
+
+
+def test_what_waits_for_too_long(conf, handler):
+    conf.document["inbox"]["max_backlog"] = 10
+    conf.document["processing"]["workers"] = 0
+    conf.save()
+    runs = handler(conf)
+    inbox_rows.change(conf, ("INSERT INTO worker VALUES ('somebody', (SELECT at_boot_us FROM clock) + ?)",
+                             (inbox_rows.uptime_us(),)))
+    assert ready(conf)[0] == 200
+    inbox_rows.add_tasks(conf, 3)
+    inbox_rows.change(conf, ("INSERT INTO sweep (account_id, product_id, object_class, rank, due_us, poll_us, called,"
+                             " for_call, started_us, ended_us, covered_us, failures, error, lease, lease_until_us,"
+                             " lease_owner) VALUES (?, ?, 'fulfillment_request', 1, 9e18, 9e18, 0, 0, 0, 0, 0, 0, '',"
+                             " x'', 0, '')", inbox_rows.QUEUE))
+    assert ready(conf)[2]["backlog"] == {"ready": 3, "oldest_s": 0, "ok": True}
+    inbox_rows.change(conf, ("UPDATE task SET due_us = (SELECT at_boot_us FROM clock) + ? WHERE object_id = 'PR-2'",
+                             (inbox_rows.uptime_us() - 901 * 10**6,)))
+    assert "what is due next has been so for 90" in only(conf, "backlog")
+    inbox_rows.change(conf, ("DELETE FROM task", ()))
+    assert ready(conf)[0] == 200
+    inbox_rows.add_tasks(conf, 10)
+    assert "inbox.max_backlog: 10 objects wait" in only(conf, "backlog")
+    assert runs.stop() == 0
+
+
+# ------------------------------------------------------------------------ who has the address
+
+def test_the_next_takes_over(conf, handler, worker):
+    """The worker waits for the address that the handler has; when that ends, it is told of health."""
+    runs = handler(conf)
+    beside = worker(conf)
+    beside.wait_until(lambda: "this one takes over when that ends" in beside.log)
+    assert runs.stop() == 0
+    beside.wait_until(lambda: answers(conf))
+    beside.wait_until(lambda: ready(conf)[0] == 200)
+    assert beside.stop() == 0
+    assert not answers(conf)
+
+
+def test_who_asks_and_is_silent_holds_nothing_up(conf, handler):
+    runs = handler(conf)
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.connect(conf.document["web"]["admin_listen"].removeprefix("unix:"))
+        silent.sendall(b"\x01")
+        assert ask(conf, "/-/healthz").status == 200
+        assert runs.stop() == 0
+
+
+# ---------------------------------------------------------------------- through web servers
+
+@pytest.mark.parametrize("front", ["nginx", "mod_proxy_fcgi"])
+def test_web_servers_pass_it_on_for_this_machine_alone(conf, handler, nginx, apache, http, front):
+    runs = handler(conf)
+    runs.wait_until(lambda: ready(conf)[0] == 200)
+    url = (nginx(runs) if front == "nginx" else apache(front, conf)).url
+    answer = http("GET", url.replace("/connect", "/-/readyz"))
+    assert (answer.status, answer.json()["status"]) == (200, "ready")
+    assert http("GET", url.replace("/connect", "/-/nothing")).status == 404
+    contrib = {"nginx": "nginx/connect-webhook.conf", "mod_proxy_fcgi": "apache/mod_proxy_fcgi.conf"}[front]
+    allowed = {"nginx": "allow ::1;\n        deny all;", "mod_proxy_fcgi": "Require local"}[front]
+    assert allowed in (servers.SOURCE / "contrib" / contrib).read_text()

@@ -12,6 +12,7 @@ base_sources = \
 	src/base/jsonx_tree.c \
 	src/base/log.c src/base/log.h \
 	src/base/mask.c src/base/mask.h \
+	src/base/metric.c src/base/metric.h \
 	src/base/proc.c src/base/proc.h \
 	src/base/rql.h src/base/rql_match.c src/base/rql_parse.c src/base/rql_path.c \
 	src/base/rql_print.c \
@@ -71,6 +72,7 @@ inbox_sources = \
 	src/inbox/operator.c \
 	src/inbox/reader.c src/inbox/reader.h \
 	src/inbox/rows.c src/inbox/rows.h \
+	src/inbox/sqlite_counter.c src/inbox/sqlite_counter.h \
 	src/inbox/sqlite_db.c src/inbox/sqlite_db.h \
 	src/inbox/sqlite_delivery.c src/inbox/sqlite_delivery.h \
 	src/inbox/sqlite_health.c src/inbox/sqlite_health.h \
@@ -137,6 +139,7 @@ web_sources = \
 	src/web/admin.c src/web/admin.h \
 	src/web/answer.c src/web/answer.h \
 	src/web/hook.c src/web/hook.h \
+	src/web/metrics.c src/web/metrics.h \
 	src/web/pool.c src/web/pool.h
 
 noinst_LIBRARIES += libconnect-webhook.a

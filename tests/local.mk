@@ -8,6 +8,7 @@ base_tests = \
 	tests/unit/test_jsonx \
 	tests/unit/test_log \
 	tests/unit/test_mask \
+	tests/unit/test_metric \
 	tests/unit/test_rql \
 	tests/unit/test_secret \
 	tests/unit/test_utf8 \
@@ -272,6 +273,7 @@ contrib_files = \
 	contrib/policies/provision.py \
 	contrib/policies/session.js \
 	contrib/policies/session.py \
+	contrib/prometheus/alerts.yaml \
 	contrib/quickstart.py \
 	contrib/quickstart.sh \
 	contrib/rules/billing.rules.yaml \

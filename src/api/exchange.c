@@ -10,6 +10,7 @@
 #include "base/clk.h"
 #include "base/jsonx.h"
 #include "base/mask.h"
+#include "base/metric.h"
 #include "base/utf8.h"
 
 #define BODY_MAX       (16 * 1024 * 1024) /* bytes of what we send */
@@ -228,13 +229,24 @@ static void note(const struct api_call *call, const char *method, const char *pa
     buf_free(&entry);
 }
 
+static void measure(const struct api *a, const struct api_call *call, int64_t ms)
+{
+    char status[16];
+    snprintf(status, sizeof status, "%d", call->status);
+    metric_count(METRIC_API_CALLS, a->account_id, status);
+    metric_time(METRIC_API_TIME, a->account_id, ms * 1000);
+}
+
 enum err exchange(struct api *a, struct api_call *call, const char *method, const char *path,
                   struct json_object *body, struct http_response *ret_answer)
 {
     int64_t began = clk_mono_ms();
     enum err e = send_request(a, call, method, path, body, ret_answer);
+    int64_t took_ms = clk_mono_ms() - began;
+    if (call->sent)
+        measure(a, call, took_ms);
     if (call->trace != NULL && call->sent)
-        note(call, method, path, clk_mono_ms() - began);
+        note(call, method, path, took_ms);
     return e;
 }
 

@@ -17,6 +17,7 @@ struct inbox {
     const struct inbox_backend *backend;
     struct lease_taker taker; /* of leases that are taken through it */
     int64_t max_backlog;
+    bool looks;
     int64_t pruned_to; /* the delivery that inbox_prune() has looked at last; 0: it begins anew */
 };
 
@@ -140,6 +141,9 @@ struct inbox_backend {
                            struct why *why);
     enum err (*mark_seen)(struct inbox *i, const struct inbox_queue *q, const char *object_id,
                           int64_t created_us, struct why *why);
+
+    void (*counters_put)(struct inbox *i);
+    enum err (*counters_each)(struct inbox *i, inbox_counter_fn *fn, void *ctx, struct why *why);
 
     void (*tally_add)(struct inbox *i, const char *webhook_id, bool success);
     enum err (*tally_read)(struct inbox *i, const char *webhook_id, struct inbox_tally *ret,

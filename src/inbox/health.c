@@ -78,6 +78,28 @@ static enum err look_at_account(struct inbox *i, const char *account_id, int64_t
     return ERR_OK;
 }
 
+struct counting {
+    inbox_counter_fn *fn;
+    void *ctx;
+};
+
+static enum err each_counter(struct inbox *i, void *work, struct why *why)
+{
+    const struct counting *c = work;
+    return i->backend->counters_each(i, c->fn, c->ctx, why);
+}
+
+enum err inbox_each_counter(struct inbox *i, inbox_counter_fn *fn, void *ctx, struct why *why)
+{
+    struct counting c = {fn, ctx};
+    return i->backend->transact(i, each_counter, &c, why);
+}
+
+void inbox_put_counters(struct inbox *i)
+{
+    i->backend->counters_put(i);
+}
+
 static enum err read_backlog(struct inbox *i, void *work, struct why *why)
 {
     struct inbox_backlog *b = work;

@@ -44,6 +44,7 @@ enum err inbox_open(const struct inbox_options *options, struct inbox **ret, str
         if (e == ERR_OK) {
             (*ret)->backend = backends[i];
             (*ret)->max_backlog = options->max_backlog;
+            (*ret)->looks = options->looks;
             lease_taker_init(&(*ret)->taker);
         }
         return e;
@@ -56,6 +57,8 @@ void inbox_close(struct inbox *i)
     if (i == NULL)
         return;
     lease_taker_free(&i->taker);
+    if (!i->looks)
+        i->backend->counters_put(i);
     i->backend->close(i);
 }
 

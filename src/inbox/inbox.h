@@ -453,6 +453,15 @@ struct inbox_backlog {
 };
 enum err inbox_backlog_of(struct inbox *i, struct inbox_backlog *ret, struct why *why);
 
+/* ------------------------------------------------------------------------- counters */
+
+/* Have what this program has counted (base/metric.h) added to what all have, without waiting: with
+ * what is stored next, within about a second, or when the inbox is closed. */
+void inbox_put_counters(struct inbox *i);
+/* In the order of names, labels and parts; as inbox_task_fn. */
+typedef void inbox_counter_fn(void *ctx, const char *name, const char *labels, int part, int64_t n);
+enum err inbox_each_counter(struct inbox *i, inbox_counter_fn *fn, void *ctx, struct why *why);
+
 /* -------------------------------------------------------------------------- marks */
 
 /*

@@ -947,6 +947,23 @@ static enum err tally_read(struct inbox *i, const char *webhook_id, struct inbox
     return row != NULL ? ERR_OK : why_set(why, ERR_NOT_FOUND, "no call was counted");
 }
 
+/* ------------------------------------------------------------------------ counters */
+
+/* One program has them where they are. */
+static void counters_put(struct inbox *i)
+{
+    (void)i;
+}
+
+static enum err counters_each(struct inbox *i, inbox_counter_fn *fn, void *ctx, struct why *why)
+{
+    (void)i;
+    (void)fn;
+    (void)ctx;
+    (void)why;
+    return ERR_OK;
+}
+
 /* ------------------------------------------------------------------------- itself */
 
 static void close_memory(struct inbox *i)
@@ -1029,6 +1046,8 @@ const struct inbox_backend inbox_backend_memory = {
     .mark_read = mark_read,
     .mark_write = mark_write,
     .mark_seen = mark_seen,
+    .counters_put = counters_put,
+    .counters_each = counters_each,
     .tally_add = tally_add,
     .tally_read = tally_read,
 };

@@ -1,4 +1,5 @@
 /* inbox_sqlite.c - the inbox in one SQLite file: which room does what. */
+#include "inbox/sqlite_counter.h"
 #include "inbox/sqlite_db.h"
 #include "inbox/sqlite_delivery.h"
 #include "inbox/sqlite_health.h"
@@ -52,6 +53,8 @@ const struct inbox_backend inbox_backend_sqlite = {
     .mark_read = sqlite_mark_read,
     .mark_write = sqlite_mark_write,
     .mark_seen = sqlite_mark_seen,
+    .counters_put = sqlite_counters_put,
+    .counters_each = sqlite_counters_each,
     .tally_add = sqlite_tally_add,
     .tally_read = sqlite_tally_read,
 };

@@ -17,8 +17,10 @@
 
 #include "base/clk.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "inbox/filelock.h"
 #include "inbox/reader.h"
+#include "inbox/sqlite_counter.h"
 #include "inbox/sqlite_schema.h"
 #include "inbox/sqlite_tally.h"
 #include "inbox/sqlite_token.h"
@@ -72,6 +74,7 @@ struct sqlite_db {
     struct wake *wake; /* NULL for who only looks */
     struct sqlite_tokens *tokens;
     struct sqlite_tallies *tallies;
+    struct sqlite_counters *counters;
     struct sqlite_awake awake;
     uint64_t transaction; /* how many there have been */
     uint64_t failures;    /* ... of them that were not committed */
@@ -437,12 +440,13 @@ static enum err keep_clock(struct sqlite_db *d, struct why *why)
 /* One transaction for all of `list`. Each item keeps its own trouble; what is returned is all's. */
 static enum err commit(struct sqlite_db *d, struct sqlite_item *list, struct why *why)
 {
+    int64_t began_us = boot_us(), changes = 0;
     d->tells = false;
     enum err e = db_begin(d, why);
     if (e != ERR_OK)
         return e;
     d->transaction++;
-    for (struct sqlite_item *i = list; i != NULL && e == ERR_OK; i = i->next) {
+    for (struct sqlite_item *i = list; i != NULL && e == ERR_OK; i = i->next, changes++) {
         i->err = i->apply(d, i, &i->why);
         if (err_passes(i->err)) {
             e = i->err;
@@ -454,6 +458,10 @@ static enum err commit(struct sqlite_db *d, struct sqlite_item *list, struct why
     e = db_end(d, e, why);
     d->failures += e != ERR_OK;
     d->tells = d->tells && e == ERR_OK;
+    if (!d->looks) {
+        metric_time(METRIC_COMMIT_TIME, NULL, boot_us() - began_us);
+        metric_add(METRIC_COMMIT_CHANGES, NULL, NULL, changes);
+    }
     return e;
 }
 
@@ -538,6 +546,11 @@ struct sqlite_tokens *sqlite_db_tokens(struct sqlite_db *d)
 struct sqlite_tallies *sqlite_db_tallies(struct sqlite_db *d)
 {
     return d->tallies;
+}
+
+struct sqlite_counters *sqlite_db_counters(struct sqlite_db *d)
+{
+    return d->counters;
 }
 
 void sqlite_db_tells(struct sqlite_db *d)
@@ -702,6 +715,7 @@ static void free_db(struct sqlite_db *d)
     wake_free(d->wake);
     sqlite_tokens_free(d->tokens);
     sqlite_tallies_free(d->tallies);
+    sqlite_counters_free(d->counters);
     free(d->path);
     free(d);
 }
@@ -722,7 +736,8 @@ enum err sqlite_open(const struct inbox_options *options, const char *path, stru
     d->path = strdup(path);
     d->tokens = sqlite_tokens_new();
     d->tallies = sqlite_tallies_new(d);
-    bool ok = d->path != NULL && d->tokens != NULL && d->tallies != NULL;
+    d->counters = sqlite_counters_new(d);
+    bool ok = d->path != NULL && d->tokens != NULL && d->tallies != NULL && d->counters != NULL;
     enum err e = ok ? ERR_OK : why_no_memory(why);
     if (e == ERR_OK && !d->looks)
         e = choose_mode(d, why);

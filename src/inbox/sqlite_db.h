@@ -109,6 +109,8 @@ struct sqlite_tokens;
 struct sqlite_tokens *sqlite_db_tokens(struct sqlite_db *d);
 struct sqlite_tallies;
 struct sqlite_tallies *sqlite_db_tallies(struct sqlite_db *d);
+struct sqlite_counters;
+struct sqlite_counters *sqlite_db_counters(struct sqlite_db *d);
 
 /* For the schema. */
 enum err sqlite_db_failed(const struct sqlite_db *d, const char *doing, struct why *why);

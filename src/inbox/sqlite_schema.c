@@ -168,7 +168,14 @@ static const char *const ladder[] = {
     "ALTER TABLE sweep ADD COLUMN polled INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE task ADD COLUMN delivery_id INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX task_dead ON task (account_id, product_id, object_class) WHERE state = 'dead';"
-    "CREATE TABLE worker (owner TEXT PRIMARY KEY, seen_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+    "CREATE TABLE worker (owner TEXT PRIMARY KEY, seen_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE counter ("
+    "  name TEXT NOT NULL,"
+    "  labels TEXT NOT NULL,"
+    "  part INTEGER NOT NULL,"
+    "  n INTEGER NOT NULL,"
+    "  PRIMARY KEY (name, labels, part)"
+    ") STRICT, WITHOUT ROWID;",
 };
 #define SCHEMA_VERSION ((int)(sizeof ladder / sizeof *ladder))
 

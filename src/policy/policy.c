@@ -5,6 +5,7 @@
 
 #include "base/clk.h"
 #include "base/jsonx.h"
+#include "base/metric.h"
 #include "policy/exec.h"
 #include "policy/passwords.h"
 #include "policy/rules.h"
@@ -95,12 +96,22 @@ enum err policy_open(const struct conf_policy *conf, enum policy_kind kind,
     return ERR_OK;
 }
 
+static enum err ask(struct policy *p, const struct policy_question *q,
+                    struct json_object **ret_answer, char ret_rule[DECISION_RULE_MAX],
+                    struct why *why)
+{
+    int64_t began = clk_mono_ms();
+    enum err e = p->ops->ask(p, q, ret_answer, ret_rule, why);
+    metric_time(METRIC_POLICY_TIME, q->webhook_id, (clk_mono_ms() - began) * 1000);
+    return e;
+}
+
 enum err policy_ask(struct policy *p, const struct policy_question *q, struct decision *ret,
                     struct why *why)
 {
     struct json_object *answer = NULL;
     char rule[sizeof ret->rule] = "";
-    enum err e = p->ops->ask(p, q, &answer, rule, why);
+    enum err e = ask(p, q, &answer, rule, why);
     if (e != ERR_OK)
         return e;
     e = decision_parse(answer, q->object_class, ret, why);
@@ -194,7 +205,7 @@ enum err policy_validate(struct policy *p, const struct policy_question *q,
     struct json_object *answer = NULL;
     char rule[DECISION_RULE_MAX] = "";
     *ret_changes = NULL;
-    enum err e = p->ops->ask(p, q, &answer, rule, why);
+    enum err e = ask(p, q, &answer, rule, why);
     if (e == ERR_OK && answer != NULL) {
         e = changes_of(answer, q, ret_changes, why);
         if (e == ERR_OK && (e = hide_passwords(q, *ret_changes, why)) != ERR_OK) {

@@ -7,6 +7,7 @@
 #include "base/clk.h"
 #include "base/jsonx.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "policy/passwords.h"
 #include "tasks/backoff.h"
 #include "tasks/mark.h"
@@ -102,6 +103,7 @@ static void report(struct task *t, enum outcome o, object_report_fn *fn, void *c
                                     .result = &t->job.result,
                                     .retry_after_s = wait_of(t, o)};
     object_report_log(&r);
+    metric_count(METRIC_TASKS, r.webhook->id, outcome_name(o));
     fn(ctx, &r);
 }
 

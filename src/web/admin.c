@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "transport/fcgi.h"
 #include "web/answer.h"
+#include "web/metrics.h"
 
 #define MAX_BODY     4096  /* bytes: nobody has anything to say here */
 #define TIMEOUT_MS   10000 /* to read a request, and to send its answer */
@@ -22,6 +23,7 @@ struct admin {
     struct admin_options options;
     struct fcgi_options listen;
     struct inbox *looks; /* NULL: it could not be opened yet */
+    int64_t started_s;   /* UTC */
     pthread_t thread;
 
     pthread_mutex_t lock; /* guards what follows */
@@ -159,17 +161,11 @@ static void check_disk(struct checkup *c)
 }
 
 /* What only looks needs a connection of its own, made when it is first asked for. */
-static bool can_look(struct checkup *c)
+static enum err open_looks(struct admin *a, struct why *why)
 {
-    struct admin *a = c->admin;
     struct inbox_options o = *a->options.inbox_options;
-    struct why why;
     o.looks = true;
-    if (a->looks != NULL || inbox_open(&o, &a->looks, &why) == ERR_OK)
-        return true;
-    a->looks = NULL;
-    add_failure(c, "looking", &why);
-    return false;
+    return a->looks != NULL ? ERR_OK : inbox_open(&o, &a->looks, why);
 }
 
 static void (*const checks[])(struct checkup *) = {check_workers, check_backlog, check_accounts,
@@ -177,9 +173,12 @@ static void (*const checks[])(struct checkup *) = {check_workers, check_backlog,
 
 static void check_all(struct checkup *c)
 {
+    struct why why;
     check_inbox(c);
-    if (!can_look(c))
+    if (open_looks(c->admin, &why) != ERR_OK) {
+        add_failure(c, "looking", &why);
         return;
+    }
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         checks[i](c);
 }
@@ -228,19 +227,41 @@ static void answer_readiness(struct admin *a, struct response *res)
     answer_json(res, c.ok && o != NULL ? 200 : 503, o);
 }
 
+static void refuse(struct response *res, const struct result *r)
+{
+    answer_problem(res, answer_status(r->err), r, NULL);
+}
+
+static void answer_metrics(struct admin *a, struct response *res)
+{
+    struct snapshot *s = snapshots_take(a->options.snapshots);
+    struct result r = RESULT_NONE;
+    response_init(res, 200, METRICS_TYPE);
+    r.err = open_looks(a, &r.why);
+    if (r.err == ERR_OK)
+        r.err = metrics_print(s->conf, a->looks, a->started_s, &res->body, &r.why);
+    snapshot_release(s);
+    if (r.err == ERR_OK)
+        return;
+    log_warn("metrics: %s", r.why.text);
+    response_free(res);
+    refuse(res, &r);
+}
+
 static const struct {
     const char *path;
     void (*answer)(struct admin *a, struct response *res);
 } places[] = {
     {"/-/healthz", answer_health},
     {"/-/readyz", answer_readiness},
+    {"/-/metrics", answer_metrics},
 };
 
-static void refuse(struct response *res, enum err e)
+static void refuse_for(struct response *res, enum err e)
 {
     struct result r = RESULT_NONE;
     result_set(&r, e, "%s", err_text(e));
-    answer_problem(res, answer_status(e), &r, NULL);
+    refuse(res, &r);
 }
 
 static void handle(void *ctx, struct request *r)
@@ -250,11 +271,11 @@ static void handle(void *ctx, struct request *r)
     while (i < count && strcmp(places[i].path, r->path) != 0)
         i++;
     if (r->err != ERR_OK)
-        refuse(&res, r->err);
+        refuse_for(&res, r->err);
     else if (strcmp(r->method, "GET") != 0 && strcmp(r->method, "HEAD") != 0)
-        refuse(&res, ERR_METHOD);
+        refuse_for(&res, ERR_METHOD);
     else if (i == count)
-        refuse(&res, ERR_NOT_FOUND);
+        refuse_for(&res, ERR_NOT_FOUND);
     else
         places[i].answer(ctx, &res);
     request_respond(r, &res);
@@ -342,6 +363,7 @@ enum err admin_start(const struct admin_options *options, struct admin **ret, st
     if (a == NULL)
         return why_no_memory(why);
     a->options = *options;
+    a->started_s = clk_wall_s();
     a->listen = (struct fcgi_options){.listen = conf->web.admin_listen,
                                       .group = conf->web.group,
                                       .mode = (unsigned)conf->web.mode,

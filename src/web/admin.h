@@ -4,6 +4,7 @@
  *     /-/healthz  200 as long as the program serves at all: for who starts it again
  *     /-/readyz   200 if calls can be stored and are worked on, else 503: for who watches it. JSON
  *                 says which check fails, and why
+ *     /-/metrics  all that is measured, as Prometheus reads it
  *
  * Several programs may be told the same address: one has it, and when that one ends the next does.
  * It is served by a thread of its own, which may wait for the inbox.

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "base/clk.h"
 #include "base/jsonx.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "policy/policy.h"
 #include "processors/validation.h"
 #include "tasks/snapshot.h"
@@ -92,6 +94,10 @@ static bool is_validation(const struct call *c)
 static void finish(struct call *c)
 {
     struct request *request = c->request;
+    const char *webhook_id = c->verified.webhook != NULL ? c->verified.webhook->id : "";
+    char status[8];
+    snprintf(status, sizeof status, "%d", c->reply.status);
+    metric_count(METRIC_CALLS, webhook_id, status);
     if (c->verified.webhook != NULL)
         inbox_tally_add(c->hook->inbox, c->verified.webhook->id, c->reply.status / 100 == 2);
     struct response reply = c->reply;
@@ -147,6 +153,7 @@ static enum step reply_problem(struct call *c, int status, struct json_object *o
 {
     const struct result *r = &c->result;
     answer_problem(&c->reply, status, r, objects);
+    metric_count(METRIC_REFUSALS, err_name(r->err), NULL);
     log_write(r->err == ERR_STORE ? LOG_ERROR : LOG_WARN, "%s %.64s: %d: %s: %s",
               c->request->method, c->request->path, status, err_name(r->err), r->why.text);
     return STEP_OVER;

@@ -34,7 +34,7 @@ import servers
 LEAST = "least"
 CONNECTIONS = (32, 128)
 SECONDS = 2  # of a round
-OLD = 500000  # deliveries that are over: more than are forgotten in all rounds
+OLD_A_SECOND, OLD_MAX = 100000, 500000  # deliveries that are over: for each second of a kind, and at most
 KEEPALIVE = 256  # connections that nginx keeps; more than any round has
 EVENT = json.dumps({"webhook_id": calls.WEBHOOK, "object_class": "fulfillment_request", "padding": "x" * 330}).encode()
 
@@ -75,8 +75,9 @@ class Kind:
         return statistics.median(r[what] for r in self.rounds[connections])
 
 
-def start(stack, build, tmp, name):
-    """The programs of one build, or the least responder, with a web server before each: their kinds."""
+def start(stack, build, tmp, name, old=0):
+    """The programs of one build, or the least responder, with a web server before each: their kinds. `old`: deliveries
+    that are over."""
     folder = tmp / (name.strip() or "ours")
     folder.mkdir()
     conf = calls.Configuration(folder, mode="queue", log={"level": "info"}, processing={"workers": 0})
@@ -103,13 +104,13 @@ def start(stack, build, tmp, name):
     pruned = calls.Configuration(folder / "old", mode="queue", log={"level": "info"}, processing={"workers": 0})
     with servers.Handler(build, folder / "old", pruned):
         pass
-    inbox_rows.add_deliveries(pruned, OLD)
+    inbox_rows.add_deliveries(pruned, old)
     working = calls.Configuration(folder / "workers", mode="queue", log={"level": "info"}, processing={"workers": 4})
-    ours, idle, old = handler(conf, folder), handler(working, folder / "workers"), handler(pruned, folder / "old")
+    ours, idle = handler(conf, folder), handler(working, folder / "workers")
     foreign = {**claims, "product_id": "PRD-000-000-000"}
     kinds = [Kind("hello", pid, url + "?hello", claims), Kind("refused", *ours, claims, -calls.PROCESSING_TIMEOUT),
              Kind("stored", *ours, foreign), Kind("woken", *ours, claims), Kind("idle", *idle, claims),
-             Kind("pruned", *old, foreign)]
+             Kind("pruned", *handler(pruned, folder / "old"), foreign)]
     for kind in kinds:
         kind.name += name
     return kinds
@@ -130,9 +131,10 @@ def options():
 def run(o, tmp):
     with contextlib.ExitStack() as stack:
         build = o.build.resolve()
-        kinds = start(stack, build, tmp, LEAST) + start(stack, build, tmp, "")
+        old = min(OLD_MAX, OLD_A_SECOND * o.rounds * o.seconds)
+        kinds = start(stack, build, tmp, LEAST) + start(stack, build, tmp, "", old)
         if o.before is not None:
-            kinds += start(stack, o.before.resolve(), tmp, " before")
+            kinds += start(stack, o.before.resolve(), tmp, " before", old)
         if not o.no_peers:
             kinds += [Kind(*peer, kinds[0].claims) for peer in peers.start(stack, tmp, KEEPALIVE)]
         if o.only is not None:

@@ -2,6 +2,7 @@
 
 import fcntl
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -232,3 +233,87 @@ def test_web_servers_pass_it_on_for_this_machine_alone(conf, handler, nginx, apa
     contrib = {"nginx": "nginx/connect-webhook.conf", "mod_proxy_fcgi": "apache/mod_proxy_fcgi.conf"}[front]
     allowed = {"nginx": "allow ::1;\n        deny all;", "mod_proxy_fcgi": "Require local"}[front]
     assert allowed in (servers.SOURCE / "contrib" / contrib).read_text()
+
+
+# -------------------------------------------------------------------------------- metrics
+
+ALERTS = servers.SOURCE / "contrib/prometheus/alerts.yaml"
+SAMPLE = re.compile(r'([a-z_]+)(?:\{([a-z_]+="[^"\\\n]*"(?:,[a-z_]+="[^"\\\n]*")*)\})? (\S+)')
+
+
+def metrics(conf):
+    """{name: {labels: value}}, having checked that it is Prometheus's text format."""
+    answer = ask(conf, "/-/metrics")
+    assert answer.status == 200 and answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    found, kinds, helped = {}, {}, set()
+    for line in answer.body.decode().splitlines():
+        if line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            assert name in helped and name not in kinds, "each is described once, before its samples"
+            kinds[name] = kind
+        elif line.startswith("# HELP "):
+            helped.add(line.split(" ")[2])
+        else:
+            name, labels, value = SAMPLE.fullmatch(line).groups()
+            base = re.sub("_(bucket|sum|count)$", "", name)
+            kind = kinds.get(name) or kinds[base]
+            assert (kind == "counter") == name.endswith("_total") and list(kinds)[-1] in (name, base)
+            assert (labels or "") not in found.setdefault(name, {})
+            found[name][labels or ""] = float(value)
+    return found
+
+
+def test_measures_what_is_done(conf, small_connect, handler, nginx, call, connect):
+    """Of all programs together: also what one that has ended has counted."""
+    runs = handler(conf)
+    url = nginx(runs).url
+    wanted = small_connect.add("purchase")
+    call(url, conf)
+    runs.wait_until(lambda: small_connect.status(wanted) == "failed")
+    connect(url, conf, claims={"product_id": "PRD-1-2-3"})
+    connect(url, conf, token=calls.sign(calls.claims_of(conf), "x" * 32))
+    connect(url, conf, method="PUT")
+    runs.stop()
+    handler(conf)
+    now = metrics(conf)
+    prefix, webhook, account = "connect_webhook_", f'webhook="{calls.WEBHOOK}"', f'account="{calls.ACCOUNT}"'
+    assert now[prefix + "calls_total"] == {f'{webhook},status="202"': 1, f'{webhook},status="200"': 1,
+                                           'webhook="",status="401"': 1, 'webhook="",status="405"': 1}
+    assert now[prefix + "refusals_total"] == {'reason="token-signature"': 1, 'reason="method"': 1}
+    assert now[prefix + "tasks_total"] == {f'{webhook},result="done"': 1}
+    assert now[prefix + "api_calls_total"][f'{account},status="200"'] >= 3
+    for name, labels, least in (("api_call_seconds", account, 3), ("policy_seconds", webhook, 1),
+                                ("commit_seconds", "", 3)):
+        count = now[prefix + name + "_count"][labels]
+        assert count >= least and now[prefix + name + "_sum"][labels] >= 0
+        buckets = [n for at, n in now[prefix + name + "_bucket"].items() if at.startswith(labels)]
+        assert buckets == sorted(buckets) and buckets[-1] == count
+    assert now[prefix + "commit_changes_total"][""] >= now[prefix + "commit_seconds_count"][""]
+    assert now[prefix + "backlog_tasks"] == {"": 0} and now[prefix + "dead_tasks"] == {webhook: 0}
+    assert now[prefix + "account_halted_seconds"] == {account: 0}
+    assert now[prefix + "found_by_polling_total"] == {webhook: 0}
+    assert now[prefix + "build_info"] == {f'version="{ask(conf, "/-/healthz").json()["version"]}"': 1}
+    assert 0 < now["process_cpu_seconds_total"][""] < 60 and now["process_open_fds"][""] > 3
+    assert now["process_resident_memory_bytes"][""] > 10**6
+
+
+def test_alerts_are_about_what_is_measured(conf, handler, nginx, call, connect):
+    runs = handler(conf)
+    connect(nginx(runs).url, conf)
+    runs.stop()
+    handler(conf)
+    text = ALERTS.read_text()
+    named = set(re.findall(r"connect_webhook_[a-z_]+", text))
+    counted_when_it_happens = {"connect_webhook_refusals_total"}
+    assert named - counted_when_it_happens <= set(metrics(conf))
+    assert counted_when_it_happens < named
+
+
+def test_alerts_and_metrics_pass_promtool(conf, handler):
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed")
+    subprocess.run([promtool, "check", "rules", ALERTS], check=True, capture_output=True, timeout=servers.TIMEOUT)
+    handler(conf)
+    subprocess.run([promtool, "check", "metrics"], input=ask(conf, "/-/metrics").body, check=True, capture_output=True,
+                   timeout=servers.TIMEOUT)

@@ -10,10 +10,12 @@ import re
 import shlex
 import shutil
 import subprocess
+import time
 
 import pytest
 
 import calls
+import inbox_rows
 import servers
 
 READMES = sorted([servers.SOURCE / "README.md", *servers.SOURCE.glob("contrib/**/README*")])
@@ -39,6 +41,8 @@ SNIPPETS = {
     "--object contrib/fixtures/validator.json": "validate_a_form",
     # with a configuration of its own, until it is told to stop
     "connect-webhook worker": "run_until_stopped",
+    # beside an inbox in which that order is dead
+    "connect-webhook tasks show PR-5852-1608-0000-001": "repair",
     # in place of the policy of the configuration above, with a program of that name
     "policy: { exec: [ /usr/local/bin/decide ], session: true, timeout: 30s }": "check_program",
     # from a copy that every user can read, as it is not root who runs it
@@ -51,11 +55,14 @@ INLINE = {
     "connect-webhook check --print": "run_command",
     "connect-webhook check --keys": "run_command",
     "connect-webhook policy test": "shows_help",  # ask_rules runs it
+    "connect-webhook stats": "look",
+    "connect-webhook deliveries list": "look",
     "connect-webhook policy actions": "run_without_configuration",
     "processing: { dry_run: true }": "add_to_configuration",
     "processing: { workers: 4 }": "add_to_configuration",
     "processing: { workers: 0 }": "add_to_configuration",
     "processing.mode: inline": "is_printed",
+    'web: { admin_listen: "unix:/run/connect-webhook/admin.sock" }': "add_to_configuration",
     "make bench": "measure_shortly",
     "man connect-webhook.fcgi": "open_manual",
     "man connect-webhook": "open_manual",
@@ -209,8 +216,8 @@ class Reader:
     def add_to_configuration(self, text):
         conf = self.save(configuration_of(servers.SOURCE / "README.md") + text + "\n")
         shown = self.run(self.build / "connect-webhook", "check", "-c", conf, "--print")
-        key, value = re.fullmatch(r"\w+: \{ (\w+): (\w+) \}", text).groups()
-        assert re.search(rf"^\s+{key}:\s+{value}$", shown, re.M)
+        key, value = re.fullmatch(r"\w+: \{ (\w+): (\w+|\"[^\"]+\") \}", text).groups()
+        assert re.search(rf"^\s+{key}:\s+{re.escape(value)}$", shown, re.M)
 
     def is_printed(self, text):
         section, key, value = re.fullmatch(r"(\w+)\.(\w+): (\w+)", text).groups()
@@ -222,6 +229,28 @@ class Reader:
         conf = calls.Configuration(self.tmp, mode="queue", log={"level": "info"})
         with servers.Worker(self.build, self.tmp, conf) as worker:
             worker.wait_until(lambda: [*conf.state.glob("inbox.db.wake.*")])
+
+    def inbox(self):
+        """The environment of commands that look into an inbox."""
+        conf = calls.Configuration(self.tmp, mode="queue")
+        env = {**os.environ, "CONNECT_WEBHOOK_CONFIG": str(conf.path)}
+        self.run(self.build / "connect-webhook", "worker", "--once", env=env)
+        return conf, env
+
+    def repair(self, text):
+        conf, env = self.inbox()
+        shown, retried, rest = (line.split()[1:] for line in text.strip().splitlines())
+        inbox_rows.add_tasks(conf, 1, "dead")
+        inbox_rows.change(conf, ("UPDATE task SET object_id = ?, created_us = ?, updated_us = ?",
+                                 (shown[-1], *2 * [time.time_ns() // 1000])))
+        assert "Next" in self.run(self.build / "connect-webhook", *shown, env=env)
+        assert self.run(self.build / "connect-webhook", *retried, env=env) == "1 task ready to be worked on\n"
+        inbox_rows.change(conf, ("UPDATE task SET state = 'dead'", ()))
+        assert self.run(self.build / "connect-webhook", *rest, env=env) == "1 task ready to be worked on\n"
+
+    def look(self, text):
+        _, env = self.inbox()
+        assert "WEBHOOK" in self.run(self.build / "connect-webhook", *text.split()[1:], env=env)
 
     def check_program(self, text):
         program = self.tmp / "decide"
@@ -246,7 +275,7 @@ class Reader:
         alone = {k: v for k, v in os.environ.items() if "MAKE" not in k}  # not as part of make check
         said = self.run(*text.split(), "ROUNDS=1", "BENCH=--json --no-peers --seconds 1", cwd=self.build, env=alone)
         table = json.loads(said.splitlines()[-1])
-        assert [*table] == ["least", "hello", "refused", "stored", "woken", "idle"]
+        assert [*table] == ["least", "hello", "refused", "stored", "woken", "idle", "pruned"]
         assert all(row["rate"] > 0 and row["cpu_us"] > 0 for kind in table.values() for row in kind.values())
 
     def open_manual(self, text):

@@ -4,13 +4,16 @@ The servers are started with the helpers of the integration tests, from the file
 """
 
 import contextlib
+import datetime
 import json
 import os
 import pathlib
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "integration"))
@@ -21,6 +24,10 @@ import servers  # noqa: E402
 RULES = ROOT / "contrib/rules"
 SUBSCRIPTION = "AS-6990-1715-4170"  # that a distributor bills
 FORM = "/requests/PR-7957-9623-8231-001"  # that a customer fills in
+HEAD = ("OBJECT", "TYPE", "BEFORE", "AFTER", "ACTION", "RULE", "")
+WIDTHS = (26, 10, 16, 10, 10, 34, 0)  # of the columns: rows are shown as they come
+SETTLED = 10  # seconds for which nothing is due any more: what was freed is looked for after five
+PATIENCE = 60  # seconds until all has settled
 TRIES = [("admin_email", "ines at harbour"), ("admin_email", " Ines@Harbour-Dental.Example")]
 
 CONFIGURATION = """\
@@ -30,8 +37,6 @@ accounts:
 {accounts}
 inbox:
   url: sqlite:{state}/inbox.db
-processing:
-  mode: inline
 web:
   listen: unix:{socket}
   group: {group}
@@ -90,8 +95,15 @@ class Quickstart:
         self.configuration = Configuration(tmp, self.sim, hooks, secrets)
         self.handler = stack.enter_context(servers.Handler(build, tmp, self.configuration))
         self.nginx = stack.enter_context(servers.Nginx(tmp, self.configuration.socket))
+        self.told = set()  # of tasks, what has been shown
         for hook in hooks:
             self.api.point_webhook(hook.id, self.nginx.url)
+
+    def look(self, *words):
+        """What a command of connect-webhook says, as objects."""
+        said = subprocess.run([self.build / "connect-webhook", *words, "--json", "-c", self.configuration.path],
+                              check=True, capture_output=True, text=True).stdout
+        return [json.loads(line) for line in said.splitlines()]
 
     def states(self):
         """The state of every object, by its id; a billing request has none."""
@@ -100,60 +112,110 @@ class Quickstart:
                 for o in self.api.get(f"{path}?limit=1000")}
 
 
+def print_row(cells):
+    print("  " + "  ".join(cell.ljust(width) for cell, width in zip(cells, WIDTHS)).rstrip(), flush=True)
+
+
+def seconds_of(iso):
+    """Of a time that connect-webhook has printed."""
+    return datetime.datetime.fromisoformat(iso).timestamp()
+
+
 def print_table(head, rows):
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     for row in [head, *rows]:
         print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
 
 
-def trouble_of(entry, now):
+def trouble_of(task, now):
     """Why an object is not as its rule says; "" if it is."""
-    if entry["result"] not in ("done", "skip", "reschedule"):
-        return f"NOT AS DECIDED: {entry['result']} {entry.get('reason', '')}"
-    left = entry["result"] != "done" and now != entry["before"]
-    return f"NOT AS DECIDED: is {now}" if now != entry["after"] or left else ""
+    if task["result"] not in ("done", "skip", "reschedule"):
+        return f"NOT AS DECIDED: {task['result']} {task['reason'] or ''}"
+    left = task["result"] != "done" and now != (task["before"] or "")
+    return f"NOT AS DECIDED: is {now}" if now != (task["after"] or "") or left else ""
 
 
-def show_first(quickstart, hooks):
-    """The table of what a first call of each webhook did; returns whether all is as the rules say."""
-    rows, well = [], True
+def trigger(quickstart, hooks):
+    """Press Trigger Now for each; returns whether all calls are answered as soon as they are stored."""
+    well = True
     for hook in hooks:
+        began = time.monotonic()
         answer = quickstart.api.trigger(hook.id)
-        states = quickstart.states()
-        objects = answer.get("objects", [])
-        for entry in objects:
-            trouble = trouble_of(entry, states.get(entry["object_id"]))
-            well = well and trouble == ""
-            if entry["object_id"] not in [row[0] for row in rows]:
-                rows.append((entry["object_id"], entry["type"] or "-", entry["before"] or "-", entry["after"] or "-",
-                             entry["action"], entry["rule"], trouble))
-        if answer.get("status") != "done" or not objects:
-            print(f"{hook.object_class}: the handler answered: {json.dumps(answer)}")
-            well = False
-    print_table(("OBJECT", "TYPE", "BEFORE", "AFTER", "ACTION", "RULE", ""), rows)
+        took = (time.monotonic() - began) * 1000
+        print(f"  {hook.object_class:20} {json.dumps(answer)}  after {took:.0f} ms")
+        well = well and answer.get("status") == "accepted"
     return well
+
+
+def is_ended(task, now):
+    """Nobody works on it, and nothing is due."""
+    return task["state"] in ("done", "skipped", "dead") or (
+        task["state"] == "ready" and seconds_of(task["due_at"]) > now + SETTLED)
+
+
+def has_settled(quickstart, tasks):
+    """All calls have been worked off, and what they have freed, too."""
+    soon = time.time() + SETTLED
+    return (all(d["state"] == "done" for d in quickstart.look("deliveries", "list"))
+            and all(is_ended(task, soon - SETTLED) for task in tasks)
+            and not any(s["next_attempt"] and seconds_of(s["next_attempt"]) < soon for s in quickstart.look("stats")))
+
+
+def show_work(quickstart):
+    """What becomes of each object, as the workers go; returns whether all is as the rules say."""
+    print_row(HEAD)
+    shown, well, until = {}, True, time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        tasks = quickstart.look("tasks", "list")
+        for task in reversed(tasks):
+            told = (task["id"], task["updated_at"], task["result"])
+            if not is_ended(task, time.time()) or told in quickstart.told:
+                continue
+            quickstart.told.add(told)
+            trouble = trouble_of(task, quickstart.states().get(task["object_id"]))
+            well = well and trouble == ""
+            print_row((task["object_id"], task["type"] or "-", task["before"] or "-", task["after"] or "-",
+                       task["decision"] or "-", task["rule"] or "-", trouble))
+        if has_settled(quickstart, tasks):
+            return well and bool(tasks)
+        time.sleep(0.2)
+    print("It does not come to an end.")
+    return False
 
 
 def show_second(quickstart, hooks):
     """A second call must change nothing but what the first has made pending for us."""
-    before, left = quickstart.states(), set()
-    for hook in hooks:
-        left |= {e["object_id"] for e in quickstart.api.trigger(hook.id).get("objects", [])
-                 if e["result"] in ("skip", "reschedule")}
+    before = quickstart.states()
+    well = trigger(quickstart, hooks)
+    until = time.monotonic() + PATIENCE
+    while not has_settled(quickstart, quickstart.look("tasks", "list")) and time.monotonic() < until:
+        time.sleep(0.2)
     after = quickstart.states()
     changed = [i for i in after if after[i] != before[i]]
     if changed:
         print(f"The second calls changed what the first had finished: {', '.join(changed)}")
         return False
+    left = [t for t in quickstart.look("tasks", "list") if t["state"] in ("ready", "skipped")]
     note = f" ({len(left)} left alone on purpose)" if left else ""
     print(f"Triggered again: nothing left to do{note}.")
-    return True
+    return well
 
 
 def show_day(quickstart, title, hooks):
-    pending = ", ".join(dict.fromkeys(hook.object_class for hook in hooks))
-    print(f"{title}: Connect calls {quickstart.nginx.url} for each {pending}\n")
-    return show_first(quickstart, hooks)
+    print(f"{title}: Trigger Now, and Connect calls {quickstart.nginx.url}; each call is answered once it is stored\n")
+    well = trigger(quickstart, hooks)
+    print("\nWorkers do what the calls ask for\n")
+    return show_work(quickstart) and well
+
+
+def show_operators_view(quickstart):
+    """What each webhook was called for, and the story of one object."""
+    conf = quickstart.configuration.path
+    story = next(t["object_id"] for t in quickstart.look("tasks", "list", "--state", "skipped"))
+    for words in (["stats"], ["tasks", "show", story]):
+        print(f"$ connect-webhook {' '.join(words)}\n", flush=True)
+        subprocess.run([quickstart.build / "connect-webhook", *words, "-c", conf], check=True)
+        print()
 
 
 def show_form(quickstart):
@@ -190,6 +252,8 @@ What to try:
     {command} policy actions
   ask them about a form, and say what else is wrong in it:
     {command} policy test -c {conf.path} --webhook {q.validator.id} --object {form}
+  see what became of everything, again and again:
+    {command} tasks list -c {conf.path} --watch
   call the hook as Connect does:
     {command} send -c {conf.path} --webhook {calls.WEBHOOK} {q.nginx.url}
   the same by hand:
@@ -216,6 +280,8 @@ def run(build, tmp, once, distributor):
                 "period": {"from": "2026-12-01", "to": "2027-01-01", "delta": 1, "uom": "monthly"}})
             print()
             well = show_day(q, "A distributor's day", calls.DISTRIBUTORS_HOOKS) and well
+        print()
+        show_operators_view(q)
         if not once:
             show_next_steps(q)
             print("Running. Ctrl-C stops everything.", flush=True)

@@ -154,6 +154,7 @@ integration_tests = \
 	tests/integration/test_handler.py \
 	tests/integration/test_hook.py \
 	tests/integration/test_killed.py \
+	tests/integration/test_log.py \
 	tests/integration/test_new_class.py \
 	tests/integration/test_odd_shapes.py \
 	tests/integration/test_operator.py \

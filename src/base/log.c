@@ -313,7 +313,7 @@ static void put_escaped(struct line *l, const char *text)
     }
 }
 
-static void put_field(struct line *l, int format, const char *key, const char *value)
+static void put_key(struct line *l, int format, const char *key)
 {
     bool json = format == LOG_JSON;
     if (l->len > 0)
@@ -322,9 +322,36 @@ static void put_field(struct line *l, int format, const char *key, const char *v
         put_str(l, "{");
     put_str(l, json ? "\"" : "");
     put_str(l, key);
-    put_str(l, json ? "\":\"" : "=");
+    put_str(l, json ? "\":" : "=");
+}
+
+/* In logfmt, only what could not be read otherwise is quoted. */
+static bool needs_quotes(const char *value)
+{
+    while (is_plain(*value) && *value != ' ' && *value != '=')
+        value++;
+    return *value != '\0';
+}
+
+static void put_field(struct line *l, int format, const char *key, const char *value)
+{
+    const char *quote = format == LOG_JSON || needs_quotes(value) ? "\"" : "";
+    put_key(l, format, key);
+    put_str(l, quote);
     put_escaped(l, value);
-    put_str(l, json ? "\"" : "");
+    put_str(l, quote);
+}
+
+static void put_about(struct line *l, int format, const struct log_field *f)
+{
+    char number[24];
+    if (f->text != NULL && f->text[0] != '\0')
+        put_field(l, format, f->key, f->text);
+    if (f->text != NULL || f->n == LOG_NOTHING)
+        return;
+    snprintf(number, sizeof number, "%" PRId64, f->n);
+    put_key(l, format, f->key);
+    put_str(l, number);
 }
 
 static void put_message(struct line *l, int format, const char *message)
@@ -353,17 +380,27 @@ static void make_stamp(char stamp[STAMP_MAX])
     snprintf(stamp, STAMP_MAX, "%s.%03ldZ", time, ts.tv_nsec / 1000000);
 }
 
-static void make_line(struct line *l, const char *stamp, enum log_level level, const char *request,
-                      const char *message)
+/* What a record says, besides when. */
+struct record {
+    enum log_level level;
+    const char *request;
+    const struct log_field *fields;
+    size_t count;
+    const char *message;
+};
+
+static void make_line(struct line *l, const char *stamp, const struct record *r)
 {
     int format = sink.format;
     l->len = 0;
     l->cut = false;
     put_field(l, format, "time", stamp);
-    put_field(l, format, "level", level_words[level]);
-    if (request[0] != '\0')
-        put_field(l, format, "request", request);
-    put_message(l, format, message);
+    put_field(l, format, "level", level_words[r->level]);
+    if (r->request[0] != '\0')
+        put_field(l, format, "request", r->request);
+    for (size_t i = 0; i < r->count; i++)
+        put_about(l, format, &r->fields[i]);
+    put_message(l, format, r->message);
 }
 
 /* How many records were lost is told before the next one that is not. */
@@ -375,7 +412,8 @@ static bool emit_gap(void)
         return true;
     make_stamp(stamp);
     snprintf(message, sizeof message, "%" PRIu64 " log records were lost here", sink.lost);
-    make_line(&gap, stamp, LOG_WARN, "", message);
+    const struct record r = {.level = LOG_WARN, .request = "", .message = message};
+    make_line(&gap, stamp, &r);
     if (emit(gap.text, gap.len) == 0)
         return false;
     sink.lost = 0;
@@ -404,26 +442,45 @@ static void gather(struct gathered *g, const struct line *l)
     g->of_current = true;
 }
 
-void log_write(enum log_level level, const char *fmt, ...)
+static void write_record(const struct record *r)
 {
-    if (!log_enabled(level))
-        return;
-
-    char message[LOG_LINE_MAX], now[STAMP_MAX] = "";
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(message, sizeof message, fmt, ap);
-    va_end(ap);
-
+    char now[STAMP_MAX] = "";
     struct line l;
     char *stamp = gathered != NULL ? gathered->stamp : now;
     if (stamp[0] == '\0')
         make_stamp(stamp);
-    make_line(&l, stamp, level, current_request, message);
+    make_line(&l, stamp, r);
     if (gathered != NULL)
         gather(gathered, &l);
     else
         write_records(l.text, l.len);
+}
+
+void log_fields(enum log_level level, const struct log_field *fields, size_t count, const char *fmt,
+                ...)
+{
+    char message[LOG_LINE_MAX];
+    va_list ap;
+    if (!log_enabled(level))
+        return;
+    va_start(ap, fmt);
+    vsnprintf(message, sizeof message, fmt, ap);
+    va_end(ap);
+    const struct record r = {level, current_request, fields, count, message};
+    write_record(&r);
+}
+
+void log_write(enum log_level level, const char *fmt, ...)
+{
+    char message[LOG_LINE_MAX];
+    va_list ap;
+    if (!log_enabled(level))
+        return;
+    va_start(ap, fmt);
+    vsnprintf(message, sizeof message, fmt, ap);
+    va_end(ap);
+    const struct record r = {level, current_request, NULL, 0, message};
+    write_record(&r);
 }
 
 /* ------------------------------------------------------------------------- rounds */

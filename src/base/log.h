@@ -14,11 +14,16 @@
  * that gathers a round's records, with one time, and writes them together. A crash loses those, so
  * nobody should be told before of what they are about.
  *
- *     log_info("webhook %s: delivery %" PRId64 " stored", id, delivery);
- *     time=2026-11-23T10:04:56.123Z level=info request=8f2c... msg="webhook WH-1: ..."
+ *     const struct log_field about[] = {LOG_TEXT("webhook", id), LOG_NUMBER("delivery", 7)};
+ *     log_fields(LOG_INFO, about, 2, "accepted");
+ *     time=2026-11-23T10:04:56.123Z level=info request=8f2c... webhook=WH-1 delivery=7
+ * msg="accepted"
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
+
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -72,6 +77,23 @@ void log_flush(void);
 void log_hand_over(void);
 
 void log_write(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * What a record is about, for whoever searches the log: a text or, where that is NULL, a number.
+ * A field whose text is "", or whose number is LOG_NOTHING, is left out.
+ */
+struct log_field {
+    const char *key; /* static, plain: "webhook" */
+    const char *text;
+    int64_t n;
+};
+#define LOG_NOTHING        INT64_MIN
+#define LOG_TEXT(key, s)   ((struct log_field){key, s, 0})
+#define LOG_NUMBER(key, n) ((struct log_field){key, NULL, n})
+
+/* A record with fields before its message. Values of fields are short: ids, names, numbers. */
+void log_fields(enum log_level level, const struct log_field *fields, size_t count, const char *fmt,
+                ...) __attribute__((format(printf, 4, 5)));
 
 #define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...)  log_write(LOG_WARN, __VA_ARGS__)

@@ -21,6 +21,8 @@
 #include "transport/fcgi.h"
 #include "web/hook.h"
 
+#define PROGRAM "connect-webhook.fcgi"
+
 /* Of a CGI call whose configuration does not load: its answer needs limits all the same. */
 #define UNAVAILABLE_MAX_BODY (1024 * 1024) /* bytes */
 #define UNAVAILABLE_TIMEOUT  30000         /* ms */
@@ -58,6 +60,14 @@ static void close_stages(struct program *p)
     service_close(&p->service);
 }
 
+/* Why it does not start: to the log, and to standard error, where who starts it looks first. */
+static void tell_failure(const struct program *p, const struct why *why)
+{
+    log_error("%s", why->text);
+    if (service_has_log_file(&p->service))
+        fprintf(stderr, PROGRAM ": %s\n", why->text);
+}
+
 /* ------------------------------------------------------------------------- CGI */
 
 static int serve_cgi(struct program *p)
@@ -71,7 +81,7 @@ static int serve_cgi(struct program *p)
         e = cgi_run(&o, hook_handle, p->hook);
         retention_by_chance(p->service.inbox, conf->inbox.retention_ms);
     } else {
-        log_error("%s", why.text);
+        tell_failure(p, &why);
         cgi_run(&o, hook_unavailable, NULL);
     }
     close_stages(p);
@@ -143,9 +153,9 @@ static int serve_fcgi(struct program *p)
     }
     if (e == ERR_OK)
         e = service_listen(s, &why);
-    if (e == ERR_OK)
-        e = run_fcgi(p, &why);
     if (e != ERR_OK)
+        tell_failure(p, &why);
+    else if ((e = run_fcgi(p, &why)) != ERR_OK)
         log_error("%s", why.text);
     /* Handlers may still run, and what they use must stay: the process itself must go. */
     if (e == ERR_TIMEOUT)
@@ -190,7 +200,7 @@ static int run(const struct cmd *self, void *options, char **arguments)
 }
 
 static const struct cmd handler = {
-    .program = "connect-webhook.fcgi",
+    .program = PROGRAM,
     .help = "Usage: connect-webhook.fcgi [-c FILE]\n"
             "Handle CloudBlue Connect's webhooks behind nginx or Apache.\n"
             "\n"

@@ -104,6 +104,11 @@ void service_close(struct service *s)
     conf_unref(s->conf);
 }
 
+bool service_has_log_file(const struct service *s)
+{
+    return s->conf != NULL && strcmp(s->conf->log.file, "stderr") != 0;
+}
+
 /* ---------------------------------------------------------------------- reload */
 
 static void warn_of_fixed(const struct service *s, const struct conf *fresh)

@@ -61,6 +61,8 @@ enum err service_open(struct service *s, struct why *why);
 enum err service_start_workers(struct service *s, const struct workers_options *options,
                                struct why *why);
 void service_close(struct service *s);
+/* Does the log go to a file? Then who starts the program has to be told of a failure, too. */
+bool service_has_log_file(const struct service *s);
 
 /* Begin to act on signals, to tell of health, and to forget what is over; and tell that the program
  * is ready. */

@@ -108,6 +108,8 @@ static int run(const struct cmd *self, void *options, char **arguments)
     }
     if (e == ERR_OK)
         e = service_listen(&p.service, &why);
+    if (e != ERR_OK && service_has_log_file(&p.service))
+        log_error("%s", why.text);
     int status = e == ERR_OK ? finish(&p, o) : cmd_failed(self, "%s", why.text);
     service_close(&p.service);
     return status;

@@ -23,6 +23,7 @@ struct task {
     struct decision decision;   /* without an action until there is one */
     struct job job;
     struct hold hold;
+    int64_t began;    /* clk_mono_ms */
     struct buf trace; /* of what is asked of Connect */
     char type[24];
     char before[32];
@@ -62,10 +63,20 @@ void object_report_log(const struct object_report *r)
     const char *reason = r->result->why.text;
     bool well = r->result->err == ERR_OK && r->outcome != OUTCOME_RETRY &&
                 r->outcome != OUTCOME_REJECT;
-    log_write(well ? LOG_INFO : LOG_WARN, "%s: %s: %s, was %s%s%s%s%s", r->id,
-              r->action[0] != '\0' ? r->action : "not decided", outcome_name(r->outcome),
-              r->before[0] != '\0' ? r->before : "not read", r->rule[0] != '\0' ? ", by " : "",
-              r->rule, reason[0] != '\0' ? ": " : "", reason);
+    const struct log_field about[] = {
+        LOG_TEXT("webhook", r->webhook->id),
+        LOG_NUMBER("delivery", r->delivery_id > 0 ? r->delivery_id : LOG_NOTHING),
+        LOG_NUMBER("task", r->task_id > 0 ? r->task_id : LOG_NOTHING),
+        LOG_TEXT("object", r->id),
+        LOG_TEXT("action", r->action),
+        LOG_TEXT("result", outcome_name(r->outcome)),
+        LOG_TEXT("rule", r->rule),
+        LOG_NUMBER("ms", r->took_ms >= 0 ? r->took_ms : LOG_NOTHING),
+    };
+    log_fields(well ? LOG_INFO : LOG_WARN, about, sizeof about / sizeof *about,
+               "%s: %s: %s, was %s%s%s", r->id, r->action[0] != '\0' ? r->action : "not decided",
+               outcome_name(r->outcome), r->before[0] != '\0' ? r->before : "not read",
+               reason[0] != '\0' ? ": " : "", reason);
 }
 
 static int64_t wait_of(const struct task *t, enum outcome o)
@@ -101,7 +112,10 @@ static void report(struct task *t, enum outcome o, object_report_fn *fn, void *c
                                     .rule = t->decision.rule,
                                     .outcome = o,
                                     .result = &t->job.result,
-                                    .retry_after_s = wait_of(t, o)};
+                                    .retry_after_s = wait_of(t, o),
+                                    .task_id = t->held->id,
+                                    .delivery_id = t->held->delivery_id,
+                                    .took_ms = clk_mono_ms() - t->began};
     object_report_log(&r);
     metric_count(METRIC_TASKS, r.webhook->id, outcome_name(o));
     fn(ctx, &r);
@@ -294,7 +308,7 @@ enum err object_task_run(const struct queue *q, struct inbox *inbox, const struc
                          object_report_fn *fn, void *ctx, struct why *why)
 {
     int64_t now = clk_mono_ms();
-    struct task t = {.queue = q, .inbox = inbox, .terms = terms, .held = held};
+    struct task t = {.queue = q, .inbox = inbox, .terms = terms, .held = held, .began = now};
     buf_init(&t.trace, INBOX_CALLS_MAX - sizeof "[]");
     /* A call that hangs uses up the object's time, but for what it takes to read what it did. */
     t.job = (struct job){.api = q->api,

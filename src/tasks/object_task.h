@@ -41,16 +41,19 @@ struct object_report {
     const char *action; /* decided; "" if none */
     const char *rule;   /* which rule said so; "" if none */
     enum outcome outcome;
-    const struct result *result; /* its story: of what did not end with done, of a message that was
-                                    not posted or a text that was cut, or "": without the object's
-                                    passwords */
-    int64_t retry_after_s;       /* retry or reschedule: how long to wait; -1 if not said */
+    const struct result *result;  /* its story: of what did not end with done, of a message that was
+                                     not posted or a text that was cut, or "": without the object's
+                                     passwords */
+    int64_t retry_after_s;        /* retry or reschedule: how long to wait; -1 if not said */
+    int64_t task_id, delivery_id; /* 0: none, or unknown */
+    int64_t took_ms;              /* -1: nobody has worked on it now */
 };
 
 /* The same for programs, wherever an object is reported: every key is always there, `retry_after`
  * may be null. NULL: out of memory. Owned by the caller. */
 struct json_object *object_report_json(const struct object_report *r);
 
+/* Its one line. */
 void object_report_log(const struct object_report *r);
 
 /* Called once for each object as it ends; everything is borrowed for the call. */

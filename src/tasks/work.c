@@ -80,7 +80,8 @@ void work_report_unusable(const struct queue *q, const struct swept *s, object_r
                                     .rule = "",
                                     .outcome = OUTCOME_REJECT,
                                     .result = &result,
-                                    .retry_after_s = -1};
+                                    .retry_after_s = -1,
+                                    .took_ms = -1};
     object_report_log(&o);
     fn(ctx, &o);
 }

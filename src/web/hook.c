@@ -21,6 +21,8 @@
 
 #define STATUS_ACCEPTED 202   /* stored, and nothing done about it yet */
 #define ADMIN_PATH      "/-/" /* answered on the admin listener only */
+#define METHOD_TOLD     20    /* bytes of a method, and */
+#define PATH_TOLD       64    /* of a path, that the log has */
 #define ANSWERING_SHARE 10    /* this part of a validation's time is for writing the answer */
 #define INLINE_PATIENCE_MS                                                                     \
     1000 /* a call that has waited so long for a thread waits for slow ones; Connect will call \
@@ -79,6 +81,11 @@ struct call {
 
     struct result result;  /* why it is refused */
     struct response reply; /* written by the step with which the call is over */
+
+    /* What the log says of it in the end. */
+    const char *said; /* static: "accepted", "refused", ... */
+    char rule[DECISION_RULE_MAX];
+    size_t errors; /* of a form */
 };
 
 #define X(name, fn) static enum step fn(struct call *c);
@@ -91,11 +98,42 @@ static bool is_validation(const struct call *c)
     return c->verified.webhook != NULL && c->verified.webhook->type != TYPE_EVENT;
 }
 
+/* The call's one line. */
+static void tell(const struct call *c, const char *webhook_id)
+{
+    const struct result *r = &c->result;
+    bool is_known = c->verified.webhook != NULL, is_stored = c->receipt.id > 0;
+    bool well = c->reply.status < 300;
+    char method[METHOD_TOLD + 1], path[PATH_TOLD + 1];
+    snprintf(method, sizeof method, "%s", c->request->method);
+    snprintf(path, sizeof path, "%s", c->request->path);
+    const struct log_field about[] = {
+        LOG_TEXT("method", method),
+        LOG_TEXT("path", path),
+        LOG_TEXT("webhook", webhook_id),
+        LOG_NUMBER("secret", is_known ? (int64_t)c->verified.secret + 1 : LOG_NOTHING),
+        LOG_NUMBER("delivery", is_stored ? c->receipt.id : LOG_NOTHING),
+        LOG_NUMBER("seen", is_stored ? c->receipt.seen : LOG_NOTHING),
+        LOG_TEXT("rule", c->rule),
+        LOG_NUMBER("errors", is_validation(c) && well ? (int64_t)c->errors : LOG_NOTHING),
+        LOG_TEXT("reason", well ? "" : err_name(r->err)),
+        LOG_NUMBER("status", c->reply.status),
+        LOG_NUMBER("ms", clk_mono_ms() - c->started),
+    };
+    enum log_level level = well && c->ignored == NULL ? LOG_INFO
+                           : r->err == ERR_STORE      ? LOG_ERROR
+                                                      : LOG_WARN;
+    const char *why = !well ? r->why.text : c->ignored != NULL ? c->ignored : "";
+    log_fields(level, about, sizeof about / sizeof *about, "%s%s%s", c->said,
+               why[0] != '\0' ? ": " : "", why);
+}
+
 static void finish(struct call *c)
 {
     struct request *request = c->request;
     const char *webhook_id = c->verified.webhook != NULL ? c->verified.webhook->id : "";
     char status[8];
+    tell(c, webhook_id);
     snprintf(status, sizeof status, "%d", c->reply.status);
     metric_count(METRIC_CALLS, webhook_id, status);
     if (c->verified.webhook != NULL)
@@ -154,8 +192,7 @@ static enum step reply_problem(struct call *c, int status, struct json_object *o
     const struct result *r = &c->result;
     answer_problem(&c->reply, status, r, objects);
     metric_count(METRIC_REFUSALS, err_name(r->err), NULL);
-    log_write(r->err == ERR_STORE ? LOG_ERROR : LOG_WARN, "%s %.64s: %d: %s: %s",
-              c->request->method, c->request->path, status, err_name(r->err), r->why.text);
+    c->said = "refused";
     return STEP_OVER;
 }
 
@@ -169,6 +206,7 @@ static enum step refuse(struct call *c, enum err e)
 /* {"status": ..., "delivery": ...; and what end_reply() is to end. */
 static struct buf *begin_reply(struct call *c, int http_status, const char *status)
 {
+    c->said = status;
     response_init(&c->reply, http_status, ANSWER_JSON);
     buf_printf(&c->reply.body, "{\"status\":\"%s\",\"delivery\":%" PRId64, status, c->receipt.id);
     return &c->reply.body;
@@ -275,8 +313,6 @@ static enum step understand(struct call *c)
     enum err e = event_from_claims(c->verified.claims, &c->event, why);
     if (e != ERR_OK)
         return refuse(c, e);
-    if (c->verified.secret > 0)
-        log_debug("webhook %s: signed with secret %zu of its list", w->id, c->verified.secret + 1);
     c->ignored = hook_ignores(&c->event, w);
     note_endpoint(c);
     if (is_validation(c))
@@ -325,11 +361,7 @@ static enum step acknowledge(struct call *c)
     const struct inbox_receipt *r = &c->receipt;
     if (r->err != ERR_OK) /* what the inbox could not keep is never the caller's fault */
         return refuse(c, result_set(&c->result, ERR_STORE, "%s", r->why.text));
-    log_info("webhook %s: delivery %" PRId64 " %s (seen %" PRId64 ")", c->event.webhook_id, r->id,
-             delivery_state_name(state_of(c)), r->seen);
     if (c->ignored != NULL) {
-        log_warn("webhook %s: delivery %" PRId64 " ignored: %s", c->event.webhook_id, r->id,
-                 c->ignored);
         struct buf *b = begin_reply(c, answer_status(ERR_OK), "ignored");
         buf_addstr(b, ",\"reason\":");
         jsonx_print_text(b, c->ignored);
@@ -415,10 +447,9 @@ static enum step reply_unanswered(struct call *c, enum err e)
 
 /* The same document, but for what is said about it. `changes` is consumed. */
 static enum step reply_document(struct call *c, const struct validation *d,
-                                struct json_object *changes, const char *rule)
+                                struct json_object *changes)
 {
-    const struct conf_webhook *w = c->verified.webhook;
-    size_t errors = validation_errors(w->object_class, changes);
+    c->errors = validation_errors(c->verified.webhook->object_class, changes);
     response_init(&c->reply, answer_status(ERR_OK), ANSWER_JSON);
     enum err e = validation_print(&c->reply.body, d, changes);
     json_object_put(changes);
@@ -426,8 +457,7 @@ static enum step reply_document(struct call *c, const struct validation *d,
         response_free(&c->reply);
         return reply_unanswered(c, result_set(&c->result, e, "the answer: %s", err_text(e)));
     }
-    log_info("webhook %s: a form was answered%s%s, %zu error%s", w->id,
-             rule[0] != '\0' ? " by " : "", rule, errors, errors == 1 ? "" : "s");
+    c->said = "answered";
     return STEP_OVER;
 }
 
@@ -449,12 +479,11 @@ static enum step answer_form(struct call *c, const struct validation *d, int64_t
     q.object = d->root;
     q.deadline = deadline;
     struct json_object *changes;
-    char rule[DECISION_RULE_MAX];
     struct why *why = &c->result.why;
-    enum err e = policy_validate(queue->policy, &q, &changes, rule, why);
+    enum err e = policy_validate(queue->policy, &q, &changes, c->rule, why);
     if (e != ERR_OK)
         return reply_unanswered(c, why_prefix(why, e, "webhook %s", w->id));
-    return reply_document(c, d, changes, rule);
+    return reply_document(c, d, changes);
 }
 
 static enum step validate(struct call *c)

@@ -74,6 +74,42 @@ static void json_records_are_json(void **state)
     json_object_put(o);
 }
 
+static const char *record_about(enum log_format format, const struct log_field *fields,
+                                size_t count)
+{
+    struct log_options o = {.level = LOG_INFO, .format = format, .file = path};
+    assert_int_equal(truncate(path, 0), 0);
+    assert_err(log_open(&o, NULL), ERR_OK);
+    log_set_request("8f2c");
+    log_fields(LOG_DEBUG, fields, count, "not this");
+    log_fields(LOG_WARN, fields, count, "re%s", "fused");
+    log_set_request(NULL);
+    return written();
+}
+
+static void fields_stand_before_the_message(void **state)
+{
+    (void)state;
+    const struct log_field about[] = {
+        LOG_TEXT("webhook", "WH-1"), LOG_TEXT("rule", ""), LOG_NUMBER("delivery", LOG_NOTHING),
+        LOG_NUMBER("ms", 0),         LOG_NUMBER("n", -7),  LOG_TEXT("path", "/a b\"=\n"),
+        LOG_TEXT("eq", "a=b")};
+    size_t count = sizeof about / sizeof *about;
+    const char *line = record_about(LOG_LOGFMT, about, count);
+    assert_string_equal(strstr(line, " level="),
+                        " level=warn request=8f2c webhook=WH-1 ms=0 n=-7 path=\"/a b\\\"=\\n\""
+                        " eq=\"a=b\" msg=\"refused\"\n");
+    struct json_object *o = json_tokener_parse(record_about(LOG_JSON, about, count));
+    assert_non_null(o);
+    assert_string_equal(json_object_get_string(json_object_object_get(o, "path")), "/a b\"=\n");
+    assert_int_equal(json_object_get_int64(json_object_object_get(o, "n")), -7);
+    assert_true(json_object_is_type(json_object_object_get(o, "ms"), json_type_int));
+    assert_null(json_object_object_get(o, "rule"));
+    assert_null(json_object_object_get(o, "delivery"));
+    assert_string_equal(json_object_get_string(json_object_object_get(o, "msg")), "refused");
+    json_object_put(o);
+}
+
 static void cuts_a_record_that_is_too_long(void **state)
 {
     (void)state;
@@ -330,6 +366,7 @@ int main(void)
         cmocka_unit_test(refuses_a_file_it_cannot_open),
         cmocka_unit_test(escapes_what_others_wrote),
         cmocka_unit_test(json_records_are_json),
+        cmocka_unit_test(fields_stand_before_the_message),
         cmocka_unit_test(cuts_a_record_that_is_too_long),
         cmocka_unit_test(keeps_quiet_below_its_level),
         cmocka_unit_test(reopens_a_rotated_file),

@@ -34,7 +34,7 @@ struct series {
 
 /* Sorted by metric and labels. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
-static struct series **list;
+static struct series *list;
 static size_t list_count, list_cap;
 static bool any, told_of_too_many;
 
@@ -69,24 +69,23 @@ static struct series *find(enum metric m, const char *labels)
     size_t low = 0, high = list_count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (order(list[middle], m, labels) < 0)
+        if (order(&list[middle], m, labels) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    if (low < list_count && order(list[low], m, labels) == 0)
-        return list[low];
-    struct series **more = list_count < METRIC_SERIES_MAX
-                               ? array_room(list, list_count, &list_cap, sizeof *more)
-                               : NULL;
-    struct series *s = more != NULL ? calloc(1, sizeof *s) : NULL;
-    list = more != NULL ? more : list;
-    if (s == NULL)
+    if (low < list_count && order(&list[low], m, labels) == 0)
+        return &list[low];
+    struct series *more = list_count < METRIC_SERIES_MAX
+                              ? array_room(list, list_count, &list_cap, sizeof *more)
+                              : NULL;
+    if (more == NULL)
         return NULL;
-    s->metric = m;
+    list = more;
+    struct series *s = &list[low];
+    memmove(s + 1, s, (list_count - low) * sizeof *s);
+    *s = (struct series){.metric = m};
     snprintf(s->labels, sizeof s->labels, "%s", labels);
-    memmove(&list[low + 1], &list[low], (list_count - low) * sizeof *list);
-    list[low] = s;
     list_count++;
     return s;
 }
@@ -165,7 +164,7 @@ enum err metric_take(metric_taken_fn *fn, void *ctx)
     pthread_mutex_lock(&lock);
     any = false;
     for (size_t i = 0; i < list_count && e == ERR_OK; i++)
-        e = take_series(list[i], fn, ctx);
+        e = take_series(&list[i], fn, ctx);
     pthread_mutex_unlock(&lock);
     return e;
 }
@@ -174,7 +173,7 @@ void metric_settle(bool kept)
 {
     pthread_mutex_lock(&lock);
     for (size_t i = 0; i < list_count; i++) {
-        struct series *s = list[i];
+        struct series *s = &list[i];
         for (int part = 0; part < METRIC_PARTS; part++) {
             s->fresh[part] += kept ? 0 : s->taking[part];
             any = any || s->fresh[part] != 0;

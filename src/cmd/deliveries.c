@@ -150,7 +150,7 @@ static int show(const struct cmd *self, void *options, char **arguments)
 {
     const struct options *o = options;
     struct look l = {0};
-    int64_t id;
+    int64_t id = 0;
     int status = take_id(self, arguments[0], &id);
     if (status != CMD_OK)
         return status;
@@ -166,7 +166,7 @@ static int replay(const struct cmd *self, void *options, char **arguments)
     const struct options *o = options;
     struct look l = {0};
     struct why why;
-    int64_t id;
+    int64_t id = 0;
     int status = take_id(self, arguments[0], &id);
     if (status != CMD_OK)
         return status;

@@ -235,24 +235,32 @@ struct listing {
     const struct table_column *columns;
     const struct inbox_filter *filter;
     look_page_fn *page;
-    look_rows_fn *rows;
-    const char *what;
+    const char *what; /* NULL: one page has all there is */
 };
+
+static int64_t rows_wanted(const struct listing *l)
+{
+    if (l->what == NULL)
+        return INT64_MAX;
+    if (l->options->limit > 0)
+        return l->options->limit;
+    return l->options->json ? INT64_MAX : LOOK_ROWS;
+}
 
 /* All pages. *ret_more: there are more than were asked for. */
 static enum err go_through(const struct listing *l, struct look_list *list, struct table *table,
                            bool *ret_more, struct why *why)
 {
     struct inbox_filter f = *l->filter;
-    int64_t left = l->options->limit > 0 ? l->options->limit : list->json ? INT64_MAX : LOOK_ROWS;
+    int64_t left = rows_wanted(l);
     enum err e = ERR_OK;
-    size_t count = 1;
+    bool goes_on = true;
     *ret_more = false;
-    while (e == ERR_OK && count > 0 && !*ret_more) {
+    while (goes_on) {
         list->rows = json_object_new_array();
         f.limit = left < INBOX_PAGE_MAX ? (int)left + 1 : INBOX_PAGE_MAX;
         e = l->page(list, &f, why);
-        count = list->rows != NULL ? json_object_array_length(list->rows) : 0;
+        size_t count = list->rows != NULL ? json_object_array_length(list->rows) : 0;
         *ret_more = left < INBOX_PAGE_MAX && (int64_t)count > left;
         if (*ret_more)
             json_object_array_del_idx(list->rows, count - 1, 1);
@@ -261,16 +269,9 @@ static enum err go_through(const struct listing *l, struct look_list *list, stru
         enum err flushed = flush_page(list, table);
         if (e == ERR_OK && flushed != ERR_OK)
             e = why_set(why, flushed, "%s", err_text(flushed));
+        goes_on = e == ERR_OK && l->what != NULL && count > 0 && !*ret_more;
     }
     return e;
-}
-
-static enum err take_rows(const struct listing *l, struct look_list *list, struct table *table,
-                          struct why *why)
-{
-    list->rows = json_object_new_array();
-    enum err e = l->rows(list, l->options, why), flushed = flush_page(list, table);
-    return e == ERR_OK && flushed != ERR_OK ? why_set(why, flushed, "%s", err_text(flushed)) : e;
 }
 
 /* Once. */
@@ -282,8 +283,7 @@ static int show(const struct listing *l)
     bool more = false;
     if (table_new(l->columns, list.json, stdout, &table) != ERR_OK)
         return cmd_failed(l->look->cmd, "out of memory");
-    enum err e = l->page != NULL ? go_through(l, &list, table, &more, &why)
-                                 : take_rows(l, &list, table, &why);
+    enum err e = go_through(l, &list, table, &more, &why);
     if (e == ERR_OK)
         table_print(table);
     table_free(table);
@@ -323,12 +323,5 @@ int look_list(const struct look *l, const struct look_options *o, const struct i
 {
     const struct listing listing = {
         .look = l, .options = o, .columns = columns, .filter = f, .page = page, .what = what};
-    return list(&listing);
-}
-
-int look_rows(const struct look *l, const struct look_options *o,
-              const struct table_column *columns, look_rows_fn *fn)
-{
-    const struct listing listing = {.look = l, .options = o, .columns = columns, .rows = fn};
     return list(&listing);
 }

@@ -90,14 +90,10 @@ typedef enum err look_page_fn(struct look_list *list, const struct inbox_filter 
 /* `row` is consumed; NULL: memory ran out. */
 void look_list_add(struct look_list *list, int64_t id, struct json_object *row);
 
-/* Print what fits the filter; once, or again and again. Returns the exit status. */
+/* Print what fits the filter; once, or again and again. `what`: "tasks", for people; NULL: they are
+ * few, and one page has them all, whatever the limit. Returns the exit status. */
 int look_list(const struct look *l, const struct look_options *o, const struct inbox_filter *f,
               const struct table_column *columns, look_page_fn *page, const char *what);
-/* The same of rows that are few, and all there are: `f` is passed on. */
-typedef enum err look_rows_fn(struct look_list *list, const struct look_options *o,
-                              struct why *why);
-int look_rows(const struct look *l, const struct look_options *o,
-              const struct table_column *columns, look_rows_fn *fn);
 
 /* --------------------------------------------------------------------------- words */
 

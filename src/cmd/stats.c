@@ -160,12 +160,12 @@ static enum err add_webhook(struct look_list *l, const struct conf_webhook *w, s
     return e;
 }
 
-static enum err add_rows(struct look_list *l, const struct look_options *o, struct why *why)
+static enum err page(struct look_list *l, const struct inbox_filter *f, struct why *why)
 {
     const struct conf *c = l->look->conf;
     enum err e = ERR_OK;
     for (size_t i = 0; i < c->webhooks_count && e == ERR_OK; i++)
-        if (o->webhook == NULL || strcmp(o->webhook, c->webhooks[i].id) == 0)
+        if (f->webhook_id == NULL || strcmp(f->webhook_id, c->webhooks[i].id) == 0)
             e = add_webhook(l, &c->webhooks[i], why);
     return e;
 }
@@ -173,13 +173,14 @@ static enum err add_rows(struct look_list *l, const struct look_options *o, stru
 static int run(const struct cmd *self, void *options, char **arguments)
 {
     const struct look_options *o = options;
+    const struct inbox_filter f = {.webhook_id = o->webhook};
     struct look l = {0};
     (void)arguments;
     int status = look_open(&l, self, o->config);
     if (status == CMD_OK && o->webhook != NULL && conf_webhook(l.conf, o->webhook) == NULL)
         status = cmd_failed(self, "no webhook %s is configured", o->webhook);
     if (status == CMD_OK)
-        status = look_rows(&l, o, columns, add_rows);
+        status = look_list(&l, o, &f, columns, page, NULL);
     look_close(&l);
     return status;
 }

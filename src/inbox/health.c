@@ -64,7 +64,7 @@ static enum err look_at_account(struct inbox *i, const char *account_id, int64_t
 {
     for (int rank = 0; rank < ROW_RANKS; rank++) {
         struct sweep_row s;
-        struct task_row t;
+        struct task_row t = {.id = 0};
         enum err e = i->backend->sweep_first(i, account_id, rank, &s, why);
         if (e == ERR_OK)
             consider(b, sweep_row_due(&s), now_us);

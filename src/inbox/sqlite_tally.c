@@ -36,8 +36,8 @@ struct gathered {
 struct sqlite_tallies {
     struct sqlite_item head; /* takes all of them into the table */
     struct sqlite_db *db;
-    pthread_mutex_t lock;   /* guards what follows */
-    struct gathered **list; /* by webhook_id */
+    pthread_mutex_t lock;  /* guards what follows */
+    struct gathered *list; /* by webhook_id */
     size_t count, cap;
     bool is_put; /* the item is with the writer */
 };
@@ -94,8 +94,8 @@ static enum err take_all(struct sqlite_db *db, struct sqlite_item *item, struct 
     enum err e = ERR_OK;
     pthread_mutex_lock(&t->lock);
     for (size_t n = 0; n < t->count && e == ERR_OK; n++)
-        if (!is_empty(&t->list[n]->fresh))
-            e = take(db, t->list[n], why);
+        if (!is_empty(&t->list[n].fresh))
+            e = take(db, &t->list[n], why);
     pthread_mutex_unlock(&t->lock);
     return e;
 }
@@ -117,7 +117,7 @@ static void taken(struct sqlite_item *item)
         log_warn("calls are not counted yet: %s", item->why.text);
     pthread_mutex_lock(&t->lock);
     for (size_t n = 0; n < t->count; n++) {
-        struct gathered *g = t->list[n];
+        struct gathered *g = &t->list[n];
         if (item->err != ERR_OK)
             keep(g);
         g->taking = (struct inbox_tally){0};
@@ -147,8 +147,6 @@ void sqlite_tallies_free(struct sqlite_tallies *t)
 {
     if (t == NULL)
         return;
-    for (size_t n = 0; n < t->count; n++)
-        free(t->list[n]);
     free(t->list);
     pthread_mutex_destroy(&t->lock);
     free(t);
@@ -160,7 +158,7 @@ static size_t place_of(const struct sqlite_tallies *t, const char *webhook_id)
     size_t low = 0, high = t->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (strcmp(t->list[middle]->webhook_id, webhook_id) < 0)
+        if (strcmp(t->list[middle].webhook_id, webhook_id) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -172,18 +170,16 @@ static size_t place_of(const struct sqlite_tallies *t, const char *webhook_id)
 static struct gathered *of_webhook(struct sqlite_tallies *t, const char *webhook_id)
 {
     size_t at = place_of(t, webhook_id);
-    if (at < t->count && strcmp(t->list[at]->webhook_id, webhook_id) == 0)
-        return t->list[at];
-    struct gathered **list = array_room(t->list, t->count, &t->cap, sizeof *list);
+    if (at < t->count && strcmp(t->list[at].webhook_id, webhook_id) == 0)
+        return &t->list[at];
+    struct gathered *list = array_room(t->list, t->count, &t->cap, sizeof *list);
     if (list == NULL)
         return NULL;
     t->list = list;
-    struct gathered *g = calloc(1, sizeof *g);
-    if (g == NULL)
-        return NULL;
+    struct gathered *g = &list[at];
+    memmove(g + 1, g, (t->count - at) * sizeof *g);
+    *g = (struct gathered){.webhook_id = ""};
     snprintf(g->webhook_id, sizeof g->webhook_id, "%s", webhook_id);
-    memmove(&list[at + 1], &list[at], (t->count - at) * sizeof *list);
-    list[at] = g;
     t->count++;
     return g;
 }

@@ -3,11 +3,13 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clk.h"
 #include "base/metric.h"
+#include "base/proc.h"
 #include "tasks/workers.h"
 
 struct sheet {
@@ -156,14 +158,10 @@ static double seconds_of(struct timeval t)
 /* -1: unknown. */
 static long resident_pages(void)
 {
-    long size, resident = -1;
-    FILE *f = fopen("/proc/self/statm", "re");
-    if (f == NULL)
-        return -1;
-    if (fscanf(f, "%ld %ld", &size, &resident) != 2)
-        resident = -1;
-    fclose(f);
-    return resident;
+    char line[128], *second;
+    proc_line("/proc/self/statm", line, sizeof line); /* its size, and what is in memory of it */
+    (void)strtol(line, &second, 10);
+    return *second == ' ' ? strtol(second, NULL, 10) : -1;
 }
 
 static int open_files(void)

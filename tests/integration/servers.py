@@ -21,7 +21,7 @@ SYSTEM_PATH = os.environ.get("PATH", "") + os.pathsep + "/usr/sbin:/sbin"
 
 # What the files of contrib/ name, and tests replace.
 SOCKET = "/run/connect-webhook/fcgi.sock"
-ADMIN_SOCKET = "/run/connect-webhook/admin.sock"
+ADMIN = "127.0.0.1:9009"
 CONFIGURATION = "/etc/connect-webhook/connect-webhook.yaml"
 HANDLER = "/usr/local/sbin/connect-webhook.fcgi"
 
@@ -262,7 +262,7 @@ class Nginx(WebServer):
     def prepare(self):
         substituted(SOURCE / "contrib/nginx/nginx.conf", self.directory / "nginx.conf", {})
         substituted(SOURCE / "contrib/nginx/connect-webhook.conf", self.directory / "connect-webhook.conf",
-                    {SOCKET: self.socket, ADMIN_SOCKET: pathlib.Path(self.socket).parent / "admin.sock",
+                    {SOCKET: self.socket, ADMIN: f"unix:{pathlib.Path(self.socket).parent}/admin.sock",
                      "listen 8080": f"listen 127.0.0.1:{self.port}"})
         return [self.program, "-p", self.directory, "-c", self.directory / "nginx.conf", "-e", "stderr"], {}
 
@@ -293,7 +293,7 @@ class Apache(WebServer):
         for name in ("apache.conf", f"{self.flavour}.conf"):
             substituted(SOURCE / "contrib/apache" / name, self.directory / name,
                         {SOCKET: self.configuration.socket, CONFIGURATION: self.configuration.path,
-                         ADMIN_SOCKET: self.configuration.socket.parent / "admin.sock",
+                         f"fcgi://{ADMIN}/": f"unix:{self.configuration.socket.parent}/admin.sock|fcgi://admin/",
                          HANDLER: self.handler, "127.0.0.1:8080": f"127.0.0.1:{self.port}"})
         (self.directory / "fcgid").mkdir(exist_ok=True)
         own(self.directory, APACHE_USER)

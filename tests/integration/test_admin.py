@@ -211,6 +211,17 @@ def test_the_next_takes_over(conf, handler, worker):
     assert not answers(conf)
 
 
+def test_it_may_be_a_port(conf, handler, worker):
+    """As the files of contrib have it."""
+    conf.document["web"]["admin_listen"] = f"tcp:127.0.0.1:{servers.free_port()}"
+    conf.save()
+    runs = handler(conf)
+    beside = worker(conf)
+    beside.wait_until(lambda: "this one takes over when that ends" in beside.log)
+    assert runs.stop() == 0
+    beside.wait_until(lambda: answers(conf))
+
+
 def test_who_asks_and_is_silent_holds_nothing_up(conf, handler):
     runs = handler(conf)
     with socket.socket(socket.AF_UNIX) as silent:
@@ -232,7 +243,8 @@ def test_web_servers_pass_it_on_for_this_machine_alone(conf, handler, nginx, apa
     assert http("GET", url.replace("/connect", "/-/nothing")).status == 404
     contrib = {"nginx": "nginx/connect-webhook.conf", "mod_proxy_fcgi": "apache/mod_proxy_fcgi.conf"}[front]
     allowed = {"nginx": "allow ::1;\n        deny all;", "mod_proxy_fcgi": "Require local"}[front]
-    assert allowed in (servers.SOURCE / "contrib" / contrib).read_text()
+    text = (servers.SOURCE / "contrib" / contrib).read_text()
+    assert allowed in text and f'admin_listen: "tcp:{servers.ADMIN}"' in text
 
 
 # -------------------------------------------------------------------------------- metrics

@@ -2,11 +2,13 @@
 without one."""
 
 import fcntl
+import grp
 import json
 import os
 import pathlib
 import pty
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -27,6 +29,7 @@ RULES = """\
 - then: { action: fail, reason: not today }
 """
 MANY = 100000  # tasks
+NOBODY = 65534
 SCREEN = 1     # seconds until the first one is shown
 ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00"
 
@@ -389,6 +392,44 @@ def test_a_table_is_shown_again_and_again(conf, build, worked):
         os.close(terminal)
         process.stderr.close()
     assert b"\033[1m" in shown
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_user_of_the_group_may_look_and_repair(build, conf, tmp, small_connect, handler, nginx, call, stopped):
+    """Who is neither root nor the handler's user, and cannot read a secret; an outsider may not."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else")
+    group = grp.getgrnam(calls.web_group()).gr_gid
+    os.chown(conf.state, 0, group)
+    conf.state.chmod(0o2770)
+    conf.folder.chmod(0o755)
+    for path in (conf.path, conf.folder / "test.rules.yaml"):
+        path.chmod(0o644)
+    program = shutil.copy(build / "connect-webhook", tmp / "connect-webhook")
+    runs = handler(conf)
+    dead = small_connect.add("cancel")
+    small_connect.status_of[f"POST /requests/{dead}/approve"] = 400
+    call(nginx(runs).url, conf)
+    runs.wait_until(lambda: conf.tasks().get(dead, ("", ""))[0] == "dead")
+    if stopped:
+        runs.stop()
+
+    def by(groups, *words):
+        return subprocess.run([program, *words, "-c", conf.path], user=NOBODY, group=NOBODY, extra_groups=groups,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=servers.TIMEOUT)
+
+    shown = by([group], "tasks", "show", dead)
+    assert shown.returncode == 0 and "it is for you" in shown.stdout, shown.stderr
+    assert by([group], "tasks", "retry", dead).stdout == "1 task ready to be worked on\n"
+    refused = by([], "tasks", "list")
+    assert refused.returncode == 1 and "Permission denied" in refused.stderr
+    if stopped:
+        runs = handler(conf)  # with files that the other may have made
+    small_connect.status_of.clear()
+    command = subprocess.run([program, "tasks", "retry", dead, "-c", conf.path], capture_output=True,
+                             timeout=servers.TIMEOUT)
+    assert command.returncode in (0, 1)  # it may be at it
+    runs.wait_until(lambda: small_connect.status(dead) == "approved")
 
 
 # ------------------------------------------------------------------------------ the manual

@@ -62,7 +62,7 @@ INLINE = {
     "processing: { workers: 4 }": "add_to_configuration",
     "processing: { workers: 0 }": "add_to_configuration",
     "processing.mode: inline": "is_printed",
-    'web: { admin_listen: "unix:/run/connect-webhook/admin.sock" }': "add_to_configuration",
+    'web: { admin_listen: "tcp:127.0.0.1:9009" }': "add_to_configuration",
     "make bench": "measure_shortly",
     "man connect-webhook.fcgi": "open_manual",
     "man connect-webhook": "open_manual",

@@ -442,14 +442,21 @@ static void gather(struct gathered *g, const struct line *l)
     g->of_current = true;
 }
 
-static void write_record(const struct record *r)
+__attribute__((format(printf, 4, 0))) static void write_record(enum log_level level,
+                                                               const struct log_field *fields,
+                                                               size_t count, const char *fmt,
+                                                               va_list ap)
 {
-    char now[STAMP_MAX] = "";
+    char message[LOG_LINE_MAX], now[STAMP_MAX] = "";
     struct line l;
+    if (!log_enabled(level))
+        return;
+    vsnprintf(message, sizeof message, fmt, ap);
+    const struct record r = {level, current_request, fields, count, message};
     char *stamp = gathered != NULL ? gathered->stamp : now;
     if (stamp[0] == '\0')
         make_stamp(stamp);
-    make_line(&l, stamp, r);
+    make_line(&l, stamp, &r);
     if (gathered != NULL)
         gather(gathered, &l);
     else
@@ -459,28 +466,18 @@ static void write_record(const struct record *r)
 void log_fields(enum log_level level, const struct log_field *fields, size_t count, const char *fmt,
                 ...)
 {
-    char message[LOG_LINE_MAX];
     va_list ap;
-    if (!log_enabled(level))
-        return;
     va_start(ap, fmt);
-    vsnprintf(message, sizeof message, fmt, ap);
+    write_record(level, fields, count, fmt, ap);
     va_end(ap);
-    const struct record r = {level, current_request, fields, count, message};
-    write_record(&r);
 }
 
 void log_write(enum log_level level, const char *fmt, ...)
 {
-    char message[LOG_LINE_MAX];
     va_list ap;
-    if (!log_enabled(level))
-        return;
     va_start(ap, fmt);
-    vsnprintf(message, sizeof message, fmt, ap);
+    write_record(level, NULL, 0, fmt, ap);
     va_end(ap);
-    const struct record r = {level, current_request, NULL, 0, message};
-    write_record(&r);
 }
 
 /* ------------------------------------------------------------------------- rounds */

@@ -455,8 +455,9 @@ enum err inbox_backlog_of(struct inbox *i, struct inbox_backlog *ret, struct why
 
 /* ------------------------------------------------------------------------- counters */
 
-/* Have what this program has counted (base/metric.h) added to what all have, without waiting: with
- * what is stored next, within about a second, or when the inbox is closed. */
+/* Have what this program has counted, here as tallies and there as metrics (base/metric.h), added
+ * to what all have, without waiting: with what is stored next, within about a second. Closing the
+ * inbox does it, too. */
 void inbox_put_counters(struct inbox *i);
 /* In the order of names, labels and parts; as inbox_task_fn. */
 typedef void inbox_counter_fn(void *ctx, const char *name, const char *labels, int part, int64_t n);
@@ -497,9 +498,8 @@ struct inbox_tally {
     int64_t last_success_us, last_failure_us; /* 0: there was none */
 };
 
-/* Count one, without waiting: it is on stable storage within about a second, with what is stored
- * anyway if something is. What a crash takes is lost; what a full disk does not is counted later.
- */
+/* Count one, in memory, until inbox_put_counters(). What a crash takes is lost; what a full disk
+ * does not take is counted later. */
 void inbox_tally_add(struct inbox *i, const char *webhook_id, bool success);
 /* ERR_NOT_FOUND: none was counted. ERR_STORE. */
 enum err inbox_tally_read(struct inbox *i, const char *webhook_id, struct inbox_tally *ret,

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "inbox/sqlite_db.h"
+#include "inbox/sqlite_tally.h"
 
 static const char add_sql[] = "INSERT INTO counter (name, labels, part, n) VALUES (?1, ?2, ?3, ?4)"
                               " ON CONFLICT (name, labels, part) DO UPDATE SET n = n + ?4";
@@ -68,7 +69,9 @@ void sqlite_counters_free(struct sqlite_counters *c)
 
 void sqlite_counters_put(struct inbox *i)
 {
-    struct sqlite_counters *c = sqlite_db_counters((struct sqlite_db *)i);
+    struct sqlite_db *d = (struct sqlite_db *)i;
+    struct sqlite_counters *c = sqlite_db_counters(d);
+    sqlite_tallies_put(sqlite_db_tallies(d));
     if (metric_any() && !atomic_exchange(&c->is_put, true))
         sqlite_db_put_later(c->db, &c->head);
 }

@@ -14,7 +14,7 @@ struct sqlite_counters *sqlite_counters_new(struct sqlite_db *d); /* NULL: out o
 /* When the writer has ended. NULL is fine. */
 void sqlite_counters_free(struct sqlite_counters *c);
 
-void sqlite_counters_put(struct inbox *i);
+void sqlite_counters_put(struct inbox *i); /* and the tallies */
 enum err sqlite_counters_each(struct inbox *i, inbox_counter_fn *fn, void *ctx, struct why *why);
 
 #endif

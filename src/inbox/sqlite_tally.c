@@ -39,6 +39,7 @@ struct sqlite_tallies {
     pthread_mutex_t lock;  /* guards what follows */
     struct gathered *list; /* by webhook_id */
     size_t count, cap;
+    bool any;    /* something has been counted since it was last taken */
     bool is_put; /* the item is with the writer */
 };
 
@@ -93,6 +94,7 @@ static enum err take_all(struct sqlite_db *db, struct sqlite_item *item, struct 
     struct sqlite_tallies *t = (struct sqlite_tallies *)item;
     enum err e = ERR_OK;
     pthread_mutex_lock(&t->lock);
+    t->any = false;
     for (size_t n = 0; n < t->count && e == ERR_OK; n++)
         if (!is_empty(&t->list[n].fresh))
             e = take(db, &t->list[n], why);
@@ -108,11 +110,9 @@ static void keep(struct gathered *g)
     add_up(&g->fresh, &fresh);
 }
 
-/* Others may have been counted meanwhile. After a failure the next call has it tried again. */
 static void taken(struct sqlite_item *item)
 {
     struct sqlite_tallies *t = (struct sqlite_tallies *)item;
-    bool again = false;
     if (item->err != ERR_OK)
         log_warn("calls are not counted yet: %s", item->why.text);
     pthread_mutex_lock(&t->lock);
@@ -121,13 +121,10 @@ static void taken(struct sqlite_item *item)
         if (item->err != ERR_OK)
             keep(g);
         g->taking = (struct inbox_tally){0};
-        again = again || !is_empty(&g->fresh);
+        t->any = t->any || !is_empty(&g->fresh);
     }
-    t->is_put = again && item->err == ERR_OK;
-    again = t->is_put;
+    t->is_put = false;
     pthread_mutex_unlock(&t->lock);
-    if (again)
-        sqlite_db_put_later(t->db, &t->head);
 }
 
 /* ------------------------------------------------------------------------ the verbs */
@@ -191,11 +188,18 @@ void sqlite_tally_add(struct inbox *i, const char *webhook_id, bool success)
     struct gathered *g = of_webhook(t, webhook_id);
     if (g != NULL)
         count_call(&g->fresh, success);
-    bool put = g != NULL && !t->is_put;
-    t->is_put = t->is_put || put;
+    t->any = t->any || g != NULL;
     pthread_mutex_unlock(&t->lock);
     if (g == NULL)
         log_warn("webhook %s: a call is not counted: %s", webhook_id, err_text(ERR_NOMEM));
+}
+
+void sqlite_tallies_put(struct sqlite_tallies *t)
+{
+    pthread_mutex_lock(&t->lock);
+    bool put = t->any && !t->is_put;
+    t->is_put = t->is_put || put;
+    pthread_mutex_unlock(&t->lock);
     if (put)
         sqlite_db_put_later(t->db, &t->head);
 }

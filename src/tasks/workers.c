@@ -14,8 +14,7 @@
 
 #define OVERSEE_MS      1000   /* between two looks of the overseer's */
 #define ALIVE_MS        120000 /* within which it looks again, though the inbox be locked */
-#define COUNT_MS        5000   /* between two times that what was counted is kept */
-#define SAY_MS          10000  /* between two times that others are told that there are workers */
+#define SAY_MS          25000  /* between two times that others are told that there are workers */
 #define PAUSE_MS        1000   /* after the inbox failed */
 #define FIRST_POLL_PART 10     /* this part of poll_interval ... */
 #define FIRST_POLL_MAX  5000   /* ms, at most: in which all queues are polled after a start */
@@ -36,7 +35,6 @@ struct workers {
     _Atomic int64_t looked; /* clk_mono_ms: when the overseer did last */
     int64_t said_at;        /* ...: when it has last said that there are workers, or none */
     bool said;
-    int64_t counted_at; /* clk_mono_ms */
     pthread_t overseer;
     bool has_overseer;
 
@@ -273,14 +271,6 @@ static void stand_in(struct workers *w)
     pthread_mutex_unlock(&w->lock);
 }
 
-static void keep_counters(struct workers *w)
-{
-    if (clk_mono_ms() - w->counted_at < COUNT_MS)
-        return;
-    inbox_put_counters(w->options.inbox);
-    w->counted_at = clk_mono_ms();
-}
-
 /* Others can see that there are workers, or no more. */
 static void say_so(struct workers *w, bool over)
 {
@@ -314,7 +304,7 @@ static void *overseer_main(void *arg)
         if (reload && w->wanted > 0)
             adopt(w);
         holds_beat(w->holds);
-        keep_counters(w);
+        inbox_put_counters(w->options.inbox);
         int64_t count;
         if (inbox_recover(w->options.inbox, &count, NULL) == ERR_OK && count > 0)
             log_warn("%" PRId64 " sweeps and objects of workers that are gone are due again",

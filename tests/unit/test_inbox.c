@@ -1512,6 +1512,7 @@ static void counts_calls(void **state)
     assert_int_equal(t.failure_since_last_success, 2);
     assert_true(t.last_success_us >= before && t.last_failure_us >= t.last_success_us);
     inbox_tally_add(inbox, "WH-2", true);
+    inbox_put_counters(inbox);
     assert_err(inbox_tally_read(inbox, "WH-2", &t, NULL), ERR_OK);
     assert_int_equal(t.success, 2);
     assert_int_equal(t.failure, 0);

@@ -15,8 +15,8 @@
 #include "web/metrics.h"
 
 #define MAX_BODY     4096  /* bytes: nobody has anything to say here */
-#define TIMEOUT_MS   10000 /* to read a request, and to send its answer */
-#define STOP_MS      1000  /* for what was begun at a stop */
+#define TIMEOUT_MS   2000  /* to read a request, and to send its answer */
+#define STOP_MS      10000 /* for what was begun at a stop: longer, so that nothing is cut off */
 #define TRY_AGAIN_MS 2000  /* while another program has the address */
 
 struct admin {

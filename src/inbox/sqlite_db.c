@@ -447,15 +447,16 @@ static void measure(int64_t took_us, int64_t changes)
 /* One transaction for all of `list`. Each item keeps its own trouble; what is returned is all's. */
 static enum err commit(struct sqlite_db *d, struct sqlite_item *list, struct why *why)
 {
-    int64_t began_us = boot_us(), rows = sqlite3_total_changes64(d->db), changes = 0;
+    int64_t began_us = boot_us(), changes = 0;
     d->tells = false;
     enum err e = db_begin(d, why);
     if (e != ERR_OK)
         return e;
     d->transaction++;
     for (struct sqlite_item *i = list; i != NULL && e == ERR_OK; i = i->next) {
-        changes += !i->can_wait;
+        int64_t rows = sqlite3_total_changes64(d->db);
         i->err = i->apply(d, i, &i->why);
+        changes += !i->can_wait && sqlite3_total_changes64(d->db) > rows;
         if (err_passes(i->err)) {
             e = i->err;
             *why = i->why;
@@ -466,7 +467,7 @@ static enum err commit(struct sqlite_db *d, struct sqlite_item *list, struct why
     e = db_end(d, e, why);
     d->failures += e != ERR_OK;
     d->tells = d->tells && e == ERR_OK;
-    if (changes > 0 && sqlite3_total_changes64(d->db) > rows)
+    if (changes > 0)
         measure(boot_us() - began_us, changes);
     return e;
 }

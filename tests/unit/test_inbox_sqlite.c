@@ -21,6 +21,7 @@
 #include "append.h"
 #include "base/clk.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "inbox/inbox.h"
 
 static char folder[64], url[128], db_path[96];
@@ -268,6 +269,23 @@ static void keeps_a_count_for_no_longer_than_a_while(void **state)
     inbox_tally_add(i, "WH-1", true);
     inbox_put_counters(i);
     assert_int_equal(wait_for_tally(), 1);
+    inbox_close(i);
+}
+
+/* Who has nothing to do writes nothing: what has counted is not counted in its turn, not even
+ * beside others who only look. */
+static void counting_is_nothing_to_count(void **state)
+{
+    (void)state;
+    struct inbox *i = open_inbox();
+    struct delivery d = delivery(1);
+    int64_t count;
+    assert_err(append_and_wait(i, &d).err, ERR_OK);
+    assert_true(metric_any());
+    inbox_put_counters(i);
+    assert_err(inbox_recover(i, &count, NULL), ERR_OK);
+    assert_false(metric_any());
+    assert_int_equal(query("SELECT n FROM counter WHERE name LIKE '%commit_changes_total'"), 1);
     inbox_close(i);
 }
 
@@ -614,6 +632,7 @@ int main(void)
         TEST(looks_at_nothing_that_is_not_there_or_not_its_own),
         TEST(looks_beside_others_and_changes_nothing),
         TEST(keeps_a_count_for_no_longer_than_a_while),
+        TEST(counting_is_nothing_to_count),
         TEST(stores_before_it_says_so),
         TEST(close_completes_what_was_appended),
         TEST(a_full_disk_is_an_error_and_then_is_not),

@@ -15,3 +15,18 @@ void *array_room(void *list, size_t count, size_t *cap, size_t size)
         *cap = more;
     return moved;
 }
+
+size_t array_place(const void *list, size_t count, size_t size, const void *key,
+                   array_order_fn *order)
+{
+    const char *elements = list;
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (order(elements + middle * size, key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}

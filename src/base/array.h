@@ -19,4 +19,12 @@
  */
 void *array_room(void *list, size_t count, size_t *cap, size_t size);
 
+/*
+ * Where `key` is among `count` sorted elements of `size` bytes, or belongs: the first that does not
+ * come before it. order(): less than 0 if the element comes before the key, 0 if it is that.
+ */
+typedef int array_order_fn(const void *element, const void *key);
+size_t array_place(const void *list, size_t count, size_t size, const void *key,
+                   array_order_fn *order);
+
 #endif

@@ -16,8 +16,7 @@
  *
  *     const struct log_field about[] = {LOG_TEXT("webhook", id), LOG_NUMBER("delivery", 7)};
  *     log_fields(LOG_INFO, about, 2, "accepted");
- *     time=2026-11-23T10:04:56.123Z level=info request=8f2c... webhook=WH-1 delivery=7
- * msg="accepted"
+ *     time=2026-11-23T10:04:56.123Z level=info webhook=WH-1 delivery=7 msg="accepted"
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

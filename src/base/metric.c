@@ -58,34 +58,27 @@ static void print_labels(enum metric m, const char *label, const char *other,
                  is_plain(other) ? other : "");
 }
 
-static int order(const struct series *s, enum metric m, const char *labels)
+static int order(const void *element, const void *key)
 {
-    return s->metric != m ? (s->metric < m ? -1 : 1) : strcmp(s->labels, labels);
+    const struct series *s = element, *k = key;
+    return s->metric != k->metric ? (s->metric < k->metric ? -1 : 1) : strcmp(s->labels, k->labels);
 }
 
 /* Under the lock. NULL: there are too many, or memory ran out. */
-static struct series *find(enum metric m, const char *labels)
+static struct series *find(const struct series *key)
 {
-    size_t low = 0, high = list_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (order(&list[middle], m, labels) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low < list_count && order(&list[low], m, labels) == 0)
-        return &list[low];
+    size_t at = array_place(list, list_count, sizeof *list, key, order);
+    if (at < list_count && order(&list[at], key) == 0)
+        return &list[at];
     struct series *more = list_count < METRIC_SERIES_MAX
                               ? array_room(list, list_count, &list_cap, sizeof *more)
                               : NULL;
     if (more == NULL)
         return NULL;
     list = more;
-    struct series *s = &list[low];
-    memmove(s + 1, s, (list_count - low) * sizeof *s);
-    *s = (struct series){.metric = m};
-    snprintf(s->labels, sizeof s->labels, "%s", labels);
+    struct series *s = &list[at];
+    memmove(s + 1, s, (list_count - at) * sizeof *s);
+    *s = *key;
     list_count++;
     return s;
 }
@@ -101,10 +94,10 @@ static int bucket_of(int64_t us)
 /* A counter's `n`, or a timer's microseconds. */
 static void note(enum metric m, const char *label, const char *other, int64_t n)
 {
-    char labels[METRIC_LABELS_MAX];
-    print_labels(m, label, other, labels);
+    struct series key = {.metric = m};
+    print_labels(m, label, other, key.labels);
     pthread_mutex_lock(&lock);
-    struct series *s = find(m, labels);
+    struct series *s = find(&key);
     if (s != NULL && metrics[m].kind == COUNTER) {
         s->fresh[METRIC_NUMBER] += n;
     } else if (s != NULL) {

@@ -71,13 +71,14 @@ const struct conf_webhook *look_webhook(const struct look *l, const char *accoun
     return NULL;
 }
 
-int look_event_webhook(const struct look *l, const char *id, const struct conf_webhook **ret)
+int look_event_webhook(const struct cmd *cmd, const struct conf *c, const char *id,
+                       const struct conf_webhook **ret)
 {
-    *ret = conf_webhook(l->conf, id);
+    *ret = conf_webhook(c, id);
     if (*ret == NULL)
-        return cmd_failed(l->cmd, "no webhook %s is configured", id);
+        return cmd_failed(cmd, "no webhook %s is configured", id);
     if ((*ret)->type != TYPE_EVENT)
-        return cmd_failed(l->cmd, "webhook %s is a %s: it has no queue", id,
+        return cmd_failed(cmd, "webhook %s is a %s: it has no queue", id,
                           webhook_type_name((*ret)->type));
     return CMD_OK;
 }
@@ -203,6 +204,11 @@ bool look_add_time(const struct look_list *list, struct json_object *o, const ch
     return look_add_words(o, key, wall_s == 0 ? "" : list->json ? iso : words);
 }
 
+bool look_add_due(const struct look_list *list, struct json_object *o, const char *key, int64_t ms)
+{
+    return look_add_time(list, o, key, ms >= 0 ? list->now_s + (ms + 999) / 1000 : 0);
+}
+
 bool look_add_words(struct json_object *o, const char *key, const char *text)
 {
     return *text != '\0' ? jsonx_add_text(o, key, text) : jsonx_share(o, key, NULL);
@@ -294,6 +300,7 @@ static int show(const struct listing *l)
     return CMD_OK;
 }
 
+/* By the clock: who only looks leaves nothing behind by which others could tell it of a change. */
 static int watch(const struct listing *l)
 {
     const struct timespec pause = {LOOK_EVERY_S, 0};

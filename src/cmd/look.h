@@ -106,6 +106,8 @@ void look_when(int64_t wall_s, int64_t now_s, char ret[LOOK_TIME_MAX]);
 /* A moment of UTC, as ISO 8601 in JSON, else as people say it; 0: null. False: memory ran out. */
 bool look_add_time(const struct look_list *list, struct json_object *o, const char *key,
                    int64_t wall_s);
+/* The same of one `ms` from now; -1: null. */
+bool look_add_due(const struct look_list *list, struct json_object *o, const char *key, int64_t ms);
 /* A text; "" is null. */
 bool look_add_words(struct json_object *o, const char *key, const char *text);
 
@@ -113,6 +115,7 @@ bool look_add_words(struct json_object *o, const char *key, const char *text);
 const struct conf_webhook *look_webhook(const struct look *l, const char *account_id,
                                         const char *product_id, const struct object_class *c);
 /* An event webhook that is configured; else CMD_FAILED, having said so. */
-int look_event_webhook(const struct look *l, const char *id, const struct conf_webhook **ret);
+int look_event_webhook(const struct cmd *cmd, const struct conf *c, const char *id,
+                       const struct conf_webhook **ret);
 
 #endif

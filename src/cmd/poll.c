@@ -8,6 +8,7 @@
 
 #include "base/clk.h"
 #include "base/log.h"
+#include "cmd/look.h"
 #include "cmd/service.h"
 #include "cmd/summary.h"
 #include "cmd/table.h"
@@ -121,15 +122,11 @@ static bool stands_for_queue(const struct conf *c, const struct options *o, size
 /* Every id that was asked for is an event webhook's. */
 static int check_ids(const struct cmd *self, const struct conf *c, const struct options *o)
 {
-    for (size_t i = 0; i < o->ids.count; i++) {
-        const struct conf_webhook *w = conf_webhook(c, o->ids.list[i]);
-        if (w == NULL)
-            return cmd_failed(self, "no webhook %s is configured", o->ids.list[i]);
-        if (w->type != TYPE_EVENT)
-            return cmd_failed(self, "webhook %s is a %s: it has no queue", w->id,
-                              webhook_type_name(w->type));
-    }
-    return CMD_OK;
+    const struct conf_webhook *w;
+    int status = CMD_OK;
+    for (size_t i = 0; i < o->ids.count && status == CMD_OK; i++)
+        status = look_event_webhook(self, c, o->ids.list[i], &w);
+    return status;
 }
 
 /* ---------------------------------------------------------------------- what is shown */

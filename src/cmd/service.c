@@ -245,10 +245,9 @@ static void *listener_main(void *arg)
 
 enum err service_listen(struct service *s, struct why *why)
 {
-    s->inbox_options = service_inbox_options(s->conf);
     const struct admin_options admin = {.conf = s->conf,
                                         .inbox = s->inbox,
-                                        .inbox_options = &s->inbox_options,
+                                        .inbox_options = service_inbox_options(s->conf),
                                         .snapshots = s->snapshots,
                                         .workers = s->workers};
     enum err e = admin_start(&admin, &s->admin, why);

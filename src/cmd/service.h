@@ -35,7 +35,6 @@ struct service {
     struct workers *workers;     /* NULL: none */
     struct retention *retention; /* NULL until it listens, as what follows */
     struct admin *admin;
-    struct inbox_options inbox_options; /* the inbox's */
 
     /* What else is to be done, in the thread of the signals; may be NULL. */
     void (*on_stop)(void *ctx);

@@ -68,44 +68,6 @@ static const struct table_column columns[] = {
     {0},
 };
 
-/* How the queue of an event webhook stands. */
-struct standing {
-    struct inbox_load load;
-    int64_t next_ms; /* from now; -1: never */
-    int64_t polled;
-};
-
-static int64_t sooner(int64_t a_ms, int64_t b_ms)
-{
-    if (a_ms < 0 || b_ms < 0)
-        return a_ms < 0 ? b_ms : a_ms;
-    return a_ms < b_ms ? a_ms : b_ms;
-}
-
-static void take_sweep(void *ctx, const struct inbox_sweep_status *s)
-{
-    struct standing *st = ctx;
-    st->polled = s->polled;
-    if (!s->running)
-        st->next_ms = sooner(st->next_ms, sooner(s->due_ms, s->poll_ms));
-}
-
-static enum err read_standing(struct inbox *i, const struct conf_webhook *w, struct standing *ret,
-                              struct why *why)
-{
-    const struct inbox_queue q = {w->account->id, w->product, w->object_class};
-    const struct inbox_filter of_queue = {.account_id = q.account_id,
-                                          .product_id = q.product_id,
-                                          .object_class = q.object_class,
-                                          .limit = 1};
-    *ret = (struct standing){.next_ms = -1};
-    enum err e = inbox_load_of(i, &q, &ret->load, why);
-    if (e != ERR_OK)
-        return e;
-    ret->next_ms = ret->load.due_ms;
-    return inbox_each_sweep(i, &of_queue, take_sweep, ret, why);
-}
-
 static bool add_second(const struct look_list *l, struct json_object *o, const char *key,
                        int64_t at_us)
 {
@@ -122,12 +84,11 @@ static bool add_age(const struct look_list *l, struct json_object *o, int64_t s)
 }
 
 static struct json_object *make_row(const struct look_list *l, const struct conf_webhook *w,
-                                    const struct inbox_tally *t, const struct standing *st)
+                                    const struct inbox_tally *t, const struct inbox_load *load)
 {
     struct json_object *o = json_object_new_object();
     int64_t last_us = t->last_success_us > t->last_failure_us ? t->last_success_us
                                                               : t->last_failure_us;
-    int64_t next_s = st->next_ms >= 0 ? l->now_s + (st->next_ms + 999) / 1000 : 0;
     if (jsonx_add_text(o, "webhook_id", w->id) &&
         jsonx_add_text(o, "object_class", w->object_class->name) &&
         jsonx_add_text(o, "type", webhook_type_name(w->type)) &&
@@ -137,9 +98,9 @@ static struct json_object *make_row(const struct look_list *l, const struct conf
         add_second(l, o, "last_event", last_us) &&
         add_second(l, o, "last_success", t->last_success_us) &&
         add_second(l, o, "last_failure", t->last_failure_us) &&
-        look_add_time(l, o, "next_attempt", next_s) &&
-        jsonx_add_int(o, "backlog", st->load.ready) && add_age(l, o, st->load.late_ms / 1000) &&
-        jsonx_add_int(o, "dead", st->load.dead) && jsonx_add_int(o, "found_by_polling", st->polled))
+        look_add_due(l, o, "next_attempt", load->due_ms) &&
+        jsonx_add_int(o, "backlog", load->ready) && add_age(l, o, load->late_ms / 1000) &&
+        jsonx_add_int(o, "dead", load->dead) && jsonx_add_int(o, "found_by_polling", load->polled))
         return o;
     json_object_put(o);
     return NULL;
@@ -148,15 +109,16 @@ static struct json_object *make_row(const struct look_list *l, const struct conf
 static enum err add_webhook(struct look_list *l, const struct conf_webhook *w, struct why *why)
 {
     struct inbox *i = l->look->inbox;
-    struct standing st = {.next_ms = -1};
+    const struct inbox_queue q = {w->account->id, w->product, w->object_class};
+    struct inbox_load load = {.due_ms = -1};
     struct inbox_tally t = {0};
     enum err e = inbox_tally_read(i, w->id, &t, why);
     if (e == ERR_NOT_FOUND)
         e = ERR_OK;
     if (e == ERR_OK && w->type == TYPE_EVENT)
-        e = read_standing(i, w, &st, why);
+        e = inbox_load_of(i, &q, &load, why);
     if (e == ERR_OK)
-        look_list_add(l, 0, make_row(l, w, &t, &st));
+        look_list_add(l, 0, make_row(l, w, &t, &load));
     return e;
 }
 

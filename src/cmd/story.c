@@ -38,7 +38,6 @@ static bool fill_task(const struct look_list *list, struct json_object *o,
                       const struct inbox_task *t)
 {
     const struct inbox_story *s = &t->story;
-    int64_t due_s = list->now_s + (t->due_ms + 999) / 1000;
     return jsonx_add_int(o, "id", t->id) &&
            jsonx_add_text(o, "object_class", t->object_class->name) &&
            jsonx_add_text(o, "object_id", t->object_id) &&
@@ -47,7 +46,7 @@ static bool fill_task(const struct look_list *list, struct json_object *o,
            jsonx_add_text(o, "product_id", t->product_id) &&
            jsonx_add_text(o, "state", task_state_name(t->state)) &&
            jsonx_add_int(o, "attempts", t->asked) && jsonx_add_int(o, "failures", t->failures) &&
-           look_add_time(list, o, "due_at", waits(t) ? due_s : 0) &&
+           look_add_due(list, o, "due_at", waits(t) ? t->due_ms : -1) &&
            look_add_words(o, "last_error", is_failing(t) ? s->reason : "") &&
            look_add_words(o, "decision", s->action) && look_add_words(o, "rule", s->rule) &&
            look_add_words(o, "result", s->result) && look_add_words(o, "reason", s->reason) &&
@@ -164,13 +163,11 @@ static void add_sweep(void *ctx, const struct inbox_sweep_status *w)
     struct story *s = ctx;
     const struct look_list *l = &s->list;
     struct json_object *o = json_object_new_object();
-    int64_t due_s = w->due_ms >= 0 ? l->now_s + (w->due_ms + 999) / 1000 : 0;
-    int64_t poll_s = w->poll_ms >= 0 ? l->now_s + (w->poll_ms + 999) / 1000 : 0;
     s->ok = s->ok && jsonx_add_text(o, "state", w->running ? "running" : "waiting") &&
             look_add_time(l, o, "started_at", w->started_s) &&
-            look_add_time(l, o, "ended_at", w->ended_s) && look_add_time(l, o, "due_at", due_s) &&
-            look_add_time(l, o, "poll_at", poll_s) && jsonx_add_int(o, "failures", w->failures) &&
-            look_add_words(o, "error", w->error) &&
+            look_add_time(l, o, "ended_at", w->ended_s) &&
+            look_add_due(l, o, "due_at", w->due_ms) && look_add_due(l, o, "poll_at", w->poll_ms) &&
+            jsonx_add_int(o, "failures", w->failures) && look_add_words(o, "error", w->error) &&
             add_id_or_null(o, "last_delivery", w->delivery_id) && jsonx_share(s->root, "sweep", o);
     json_object_put(o);
 }
@@ -212,8 +209,8 @@ static enum err gather_sweep(struct story *s, struct why *why)
     enum err e = inbox_each_sweep(s->look->inbox, &queue, add_sweep, s, why);
     if (e == ERR_OK)
         e = inbox_halted(s->look->inbox, s->account_id, &halted_ms, why);
-    s->ok = s->ok && look_add_time(&s->list, s->root, "account_halted_until",
-                                   halted_ms > 0 ? s->list.now_s + (halted_ms + 999) / 1000 : 0);
+    s->ok = s->ok &&
+            look_add_due(&s->list, s->root, "account_halted_until", halted_ms > 0 ? halted_ms : -1);
     return e;
 }
 

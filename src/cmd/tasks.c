@@ -154,7 +154,7 @@ static int make_filter(const struct look *l, const struct options *o, const char
     }
     if (o->look.webhook == NULL)
         return CMD_OK;
-    int status = look_event_webhook(l, o->look.webhook, &w);
+    int status = look_event_webhook(l->cmd, l->conf, o->look.webhook, &w);
     if (status != CMD_OK)
         return status;
     if (o->look.object_class != NULL && o->look.object_class != w->object_class)

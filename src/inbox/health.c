@@ -2,8 +2,8 @@
 #include "inbox/backend.h"
 #include "inbox/verbs.h"
 
-#define FORGET_US \
-    (3600 * CLK_S_US) /* a program that has worked, and has not said that it stopped */
+/* A program that has worked, and has not said that it stopped. */
+#define FORGET_US (3600 * CLK_S_US)
 
 static enum err probe(struct inbox *i, void *work, struct why *why)
 {
@@ -51,6 +51,30 @@ enum err inbox_count_workers(struct inbox *i, int64_t within_ms, int64_t *ret_co
     return e;
 }
 
+/* -------------------------------------------------------------------------- counters */
+
+struct counting {
+    inbox_counter_fn *fn;
+    void *ctx;
+};
+
+static enum err each_counter(struct inbox *i, void *work, struct why *why)
+{
+    const struct counting *c = work;
+    return i->backend->counters_each(i, c->fn, c->ctx, why);
+}
+
+enum err inbox_each_counter(struct inbox *i, inbox_counter_fn *fn, void *ctx, struct why *why)
+{
+    struct counting c = {fn, ctx};
+    return i->backend->transact(i, each_counter, &c, why);
+}
+
+void inbox_put_counters(struct inbox *i)
+{
+    i->backend->counters_put(i);
+}
+
 /* -------------------------------------------------------------------------- what waits */
 
 static void consider(struct inbox_backlog *b, int64_t due_us, int64_t now_us)
@@ -76,28 +100,6 @@ static enum err look_at_account(struct inbox *i, const char *account_id, int64_t
             return e;
     }
     return ERR_OK;
-}
-
-struct counting {
-    inbox_counter_fn *fn;
-    void *ctx;
-};
-
-static enum err each_counter(struct inbox *i, void *work, struct why *why)
-{
-    const struct counting *c = work;
-    return i->backend->counters_each(i, c->fn, c->ctx, why);
-}
-
-enum err inbox_each_counter(struct inbox *i, inbox_counter_fn *fn, void *ctx, struct why *why)
-{
-    struct counting c = {fn, ctx};
-    return i->backend->transact(i, each_counter, &c, why);
-}
-
-void inbox_put_counters(struct inbox *i)
-{
-    i->backend->counters_put(i);
 }
 
 static enum err read_backlog(struct inbox *i, void *work, struct why *why)

@@ -373,8 +373,9 @@ enum err inbox_each_task(struct inbox *i, const struct inbox_filter *f, inbox_ta
 /* What waits in a queue. */
 struct inbox_load {
     int64_t ready, dead; /* tasks */
-    int64_t due_ms;      /* from now: when the next one is due; -1: none is */
-    int64_t late_ms;     /* for how long the oldest that is due has been so */
+    int64_t late_ms;     /* for how long the oldest of them that is due has been so */
+    int64_t due_ms;      /* from now: when a task is due next, or the sweep; -1: neither will be */
+    int64_t polled;      /* as inbox_sweep_status */
 };
 enum err inbox_load_of(struct inbox *i, const struct inbox_queue *q, struct inbox_load *ret,
                        struct why *why);

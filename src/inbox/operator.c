@@ -180,12 +180,16 @@ static enum err weigh(struct inbox *i, void *work, struct why *why)
     struct weighing *w = work;
     struct inbox_load *l = &w->load;
     int64_t now_us = i->backend->now_us(i), due_us, no_due_us;
+    struct sweep_row s;
     enum err e = i->backend->task_count(i, w->queue, TASK_READY, &l->ready, &due_us, why);
     if (e == ERR_OK)
         e = i->backend->task_count(i, w->queue, TASK_DEAD, &l->dead, &no_due_us, why);
+    if (e == ERR_OK)
+        e = sweep_of_queue(i, w->queue, &s, why);
     if (e != ERR_OK)
         return e;
-    l->due_ms = left_ms_or_never(due_us, now_us);
+    l->due_ms = left_ms_or_never(clk_earlier(due_us, sweep_row_due(&s)), now_us);
+    l->polled = s.polled;
     l->late_ms = due_us < now_us ? (now_us - due_us) / 1000 : 0;
     return ERR_OK;
 }

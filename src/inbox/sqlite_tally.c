@@ -149,24 +149,15 @@ void sqlite_tallies_free(struct sqlite_tallies *t)
     free(t);
 }
 
-/* Where it is, or belongs. */
-static size_t place_of(const struct sqlite_tallies *t, const char *webhook_id)
+static int order(const void *gathered, const void *webhook_id)
 {
-    size_t low = 0, high = t->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(t->list[middle].webhook_id, webhook_id) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return strcmp(((const struct gathered *)gathered)->webhook_id, webhook_id);
 }
 
 /* NULL: out of memory. */
 static struct gathered *of_webhook(struct sqlite_tallies *t, const char *webhook_id)
 {
-    size_t at = place_of(t, webhook_id);
+    size_t at = array_place(t->list, t->count, sizeof *t->list, webhook_id, order);
     if (at < t->count && strcmp(t->list[at].webhook_id, webhook_id) == 0)
         return &t->list[at];
     struct gathered *list = array_room(t->list, t->count, &t->cap, sizeof *list);

@@ -163,7 +163,7 @@ static void check_disk(struct checkup *c)
 /* What only looks needs a connection of its own, made when it is first asked for. */
 static enum err open_looks(struct admin *a, struct why *why)
 {
-    struct inbox_options o = *a->options.inbox_options;
+    struct inbox_options o = a->options.inbox_options;
     o.looks = true;
     return a->looks != NULL ? ERR_OK : inbox_open(&o, &a->looks, why);
 }

@@ -27,8 +27,7 @@
 struct admin_options {
     const struct conf *conf; /* where it listens is as it was at the start */
     struct inbox *inbox;
-    const struct inbox_options *inbox_options; /* to look into it without waiting for others; its
-                                                  texts are borrowed, too */
+    struct inbox_options inbox_options; /* to look into it without waiting for others */
     struct snapshots *snapshots;
     const struct workers *workers; /* NULL: none */
 };

@@ -17,7 +17,6 @@ struct sheet {
     struct inbox *inbox;
     struct buf *out;
     struct metric_print print;
-    int64_t polled; /* of the queue that was looked at last */
 };
 
 /* ----------------------------------------------------------------------- of all programs */
@@ -76,60 +75,59 @@ static enum err print_accounts(const struct sheet *s, struct why *why)
     return e;
 }
 
-static struct inbox_queue queue_of(const struct conf_webhook *w)
+static double dead_of(const struct inbox_load *l)
 {
-    return (struct inbox_queue){w->account->id, w->product, w->object_class};
+    return (double)l->dead;
 }
 
-static enum err read_dead(struct sheet *s, const struct conf_webhook *w, double *ret,
-                          struct why *why)
+static double polled_of(const struct inbox_load *l)
 {
-    const struct inbox_queue q = queue_of(w);
-    struct inbox_load load;
-    enum err e = inbox_load_of(s->inbox, &q, &load, why);
-    *ret = (double)load.dead;
-    return e;
+    return (double)l->polled;
 }
 
-static void take_polled(void *ctx, const struct inbox_sweep_status *status)
-{
-    ((struct sheet *)ctx)->polled = status->polled;
-}
-
-static enum err read_polled(struct sheet *s, const struct conf_webhook *w, double *ret,
-                            struct why *why)
-{
-    const struct inbox_filter f = {.account_id = w->account->id,
-                                   .product_id = w->product,
-                                   .object_class = w->object_class,
-                                   .limit = 1};
-    s->polled = 0;
-    enum err e = inbox_each_sweep(s->inbox, &f, take_polled, s, why);
-    *ret = (double)s->polled;
-    return e;
-}
-
-typedef enum err read_fn(struct sheet *s, const struct conf_webhook *w, double *ret,
-                         struct why *why);
 typedef void print_fn(struct buf *out, const char *name, const char *labels, double value,
                       const char *help);
 
-/* One number for each event webhook. */
-static enum err print_webhooks(struct sheet *s, const char *name, const char *help, read_fn *read,
-                               print_fn *print, struct why *why)
+/* One number for each event webhook, of those whose loads have been read. */
+static void print_loads(const struct sheet *s, const struct inbox_load *loads, const char *name,
+                        const char *help, double (*of)(const struct inbox_load *l), print_fn *print)
+{
+    for (size_t i = 0; i < s->conf->webhooks_count; i++) {
+        char labels[METRIC_LABELS_MAX];
+        if (s->conf->webhooks[i].type != TYPE_EVENT)
+            continue;
+        snprintf(labels, sizeof labels, "webhook=\"%s\"", s->conf->webhooks[i].id);
+        print(s->out, name, labels, of(&loads[i]), help);
+        help = NULL;
+    }
+}
+
+static enum err read_loads(const struct sheet *s, struct inbox_load *loads, struct why *why)
 {
     enum err e = ERR_OK;
     for (size_t i = 0; i < s->conf->webhooks_count && e == ERR_OK; i++) {
         const struct conf_webhook *w = &s->conf->webhooks[i];
-        char labels[METRIC_LABELS_MAX];
-        double n = 0;
-        if (w->type != TYPE_EVENT)
-            continue;
-        snprintf(labels, sizeof labels, "webhook=\"%s\"", w->id);
-        e = read(s, w, &n, why);
-        print(s->out, name, labels, n, help);
-        help = NULL;
+        const struct inbox_queue q = {w->account->id, w->product, w->object_class};
+        if (w->type == TYPE_EVENT)
+            e = inbox_load_of(s->inbox, &q, &loads[i], why);
     }
+    return e;
+}
+
+static enum err print_webhooks(const struct sheet *s, struct why *why)
+{
+    struct inbox_load *loads = calloc(s->conf->webhooks_count + 1, sizeof *loads);
+    if (loads == NULL)
+        return why_no_memory(why);
+    enum err e = read_loads(s, loads, why);
+    if (e == ERR_OK) {
+        print_loads(s, loads, METRIC_PREFIX "dead_tasks",
+                    "Objects that are for a person to look at.", dead_of, metric_print_gauge);
+        print_loads(s, loads, METRIC_PREFIX "found_by_polling_total",
+                    "Objects that polling has found, and no call before it.", polled_of,
+                    metric_print_counter);
+    }
+    free(loads);
     return e;
 }
 
@@ -214,13 +212,7 @@ enum err metrics_print(const struct conf *conf, struct inbox *inbox, int64_t sta
     if (e == ERR_OK)
         e = print_accounts(&s, why);
     if (e == ERR_OK)
-        e = print_webhooks(&s, METRIC_PREFIX "dead_tasks",
-                           "Objects that are for a person to look at.", read_dead,
-                           metric_print_gauge, why);
-    if (e == ERR_OK)
-        e = print_webhooks(&s, METRIC_PREFIX "found_by_polling_total",
-                           "Objects that polling has found, and no call before it.", read_polled,
-                           metric_print_counter, why);
+        e = print_webhooks(&s, why);
     if (e == ERR_OK)
         e = print_room(&s, why);
     print_process(out, started_s);

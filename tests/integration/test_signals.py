@@ -318,13 +318,13 @@ def test_a_reload_is_all_or_nothing(sim, configuration, handler, nginx):
     assert "folder.log: No such file or directory" in program.log
     assert calls.connect(url, conf, secret=fresh).status == 401
     assert calls.connect(url, conf, secret=old).status == 200
-    conf.document["log"]["file"] = str(conf.folder / "handler.log")
+    log = conf.folder / "handler.log"
+    conf.document["log"]["file"] = str(log)
     conf.save()
     program.signal(signal.SIGHUP)
-    program.wait_until(lambda: os.path.exists(conf.folder / "handler.log"))
+    program.wait_until(lambda: log.exists() and "reloaded" in log.read_text())
     assert calls.connect(url, conf, secret=fresh).status == 200
     assert calls.connect(url, conf, secret=old).status == 401
-    assert "reloaded" in (conf.folder / "handler.log").read_text()
 
 
 def test_a_reload_names_what_it_cannot_change_and_changes_the_rest(sim, configuration, handler, nginx):

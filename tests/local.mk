@@ -33,6 +33,7 @@ auth_tests = \
 	tests/unit/test_keyring
 
 inbox_tests = \
+	tests/unit/test_filelock \
 	tests/unit/test_inbox \
 	tests/unit/test_inbox_sqlite \
 	tests/unit/test_rows \

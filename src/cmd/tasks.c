@@ -214,6 +214,12 @@ static void add_id(void *ctx, const struct inbox_task *t)
     ids->list[ids->count++] = t->id;
 }
 
+static int none_fits(const struct look *l)
+{
+    return cmd_failed(l->cmd, "there is no such task (never listed, or longer ago than "
+                              "inbox.retention)");
+}
+
 /* All that fit. CMD_FAILED, having said so, if none does. */
 static int find(const struct look *l, const struct inbox_filter *filter, struct ids *ret)
 {
@@ -230,9 +236,7 @@ static int find(const struct look *l, const struct inbox_filter *filter, struct 
         return cmd_failed(l->cmd, "%s", why.text);
     if (ret->failed)
         return cmd_failed(l->cmd, "%s", err_text(ERR_NOMEM));
-    return ret->count > 0 ? CMD_OK
-                          : cmd_failed(l->cmd, "there is no such task (never listed, or longer ago "
-                                               "than inbox.retention)");
+    return ret->count > 0 ? CMD_OK : none_fits(l);
 }
 
 static int show(const struct cmd *self, void *options, char **arguments)
@@ -257,7 +261,8 @@ static int show(const struct cmd *self, void *options, char **arguments)
 
 /* -------------------------------------------------------------------- retry, discard */
 
-typedef enum err change_fn(struct inbox *i, int64_t id, struct why *why);
+typedef enum err change_fn(struct inbox *i, const struct inbox_filter *f, struct inbox_ordered *ret,
+                           struct why *why);
 
 static bool says_which(const struct options *o, const char *argument)
 {
@@ -265,28 +270,27 @@ static bool says_which(const struct options *o, const char *argument)
            o->look.object_class != NULL || o->look.age_ms != 0;
 }
 
-static int change_all(const struct look *l, const struct ids *ids, change_fn *fn, const char *done)
+static int change_all(const struct look *l, const struct inbox_filter *f, change_fn *fn,
+                      const char *done)
 {
+    struct inbox_ordered o;
     struct why why;
-    size_t changed = 0, held = 0;
-    for (size_t n = 0; n < ids->count; n++) {
-        enum err e = fn(l->inbox, ids->list[n], &why);
-        held += e == ERR_BUSY;
-        changed += e == ERR_OK;
-        if (e == ERR_BUSY)
-            cmd_failed(l->cmd, "%s", why.text);
-        else if (e != ERR_OK && e != ERR_NOT_FOUND) /* it may just have been forgotten */
-            return cmd_failed(l->cmd, "%s", why.text);
-    }
-    printf("%zu task%s %s\n", changed, changed == 1 ? "" : "s", done);
-    return held > 0 ? CMD_FAILED : CMD_OK;
+    enum err e = fn(l->inbox, f, &o, &why);
+    if (e == ERR_OK && o.changed + o.held == 0)
+        return none_fits(l);
+    printf("%" PRId64 " task%s %s\n", o.changed, o.changed == 1 ? "" : "s", done);
+    if (e != ERR_OK)
+        return cmd_failed(l->cmd, "%s", why.text);
+    if (o.held > 0)
+        return cmd_failed(l->cmd, "%" PRId64 " %s being worked on, and left alone", o.held,
+                          o.held == 1 ? "is" : "are");
+    return CMD_OK;
 }
 
 static int change(const struct cmd *self, const struct options *o, const char *argument,
                   change_fn *fn, const char *done)
 {
     struct look l = {0};
-    struct ids ids = {0};
     struct inbox_filter f;
     if (!says_which(o, argument))
         return cmd_usage(self, "which ones? Give a task's number, an object's id, or a filter");
@@ -294,20 +298,17 @@ static int change(const struct cmd *self, const struct options *o, const char *a
     if (status == CMD_OK)
         status = make_filter(&l, o, argument, &f);
     if (status == CMD_OK)
-        status = find(&l, &f, &ids);
-    if (status == CMD_OK)
-        status = change_all(&l, &ids, fn, done);
-    free(ids.list);
+        status = change_all(&l, &f, fn, done);
     look_close(&l);
     return status;
 }
 
 static int retry(const struct cmd *self, void *options, char **arguments)
 {
-    return change(self, options, arguments[0], inbox_retry_task, "ready to be worked on");
+    return change(self, options, arguments[0], inbox_retry_tasks, "ready to be worked on");
 }
 
 static int discard(const struct cmd *self, void *options, char **arguments)
 {
-    return change(self, options, arguments[0], inbox_discard_task, "discarded");
+    return change(self, options, arguments[0], inbox_discard_tasks, "discarded");
 }

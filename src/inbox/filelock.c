@@ -11,9 +11,10 @@
 
 #include "base/clk.h"
 
-/* flock() waits for ever or not at all; so the wait is made of short ones. ms */
-#define PAUSE_MIN 1
-#define PAUSE_MAX 20
+/* Both locks are waited for for ever or not at all; so the wait is made of short ones. ms */
+#define PAUSE_MIN 1 /* who is next should not let the lock lie idle */
+#define PAUSE_MAX 10
+#define TURN_MS   50 /* who is next may have been stopped, and then its turn is over */
 
 enum err filelock_open(const char *path, mode_t mode, int *ret_fd, struct why *why)
 {
@@ -32,22 +33,43 @@ enum err filelock_open(const char *path, mode_t mode, int *ret_fd, struct why *w
     return ERR_OK;
 }
 
+/* Where there are no record locks nobody is ever next. */
+static bool set_turn(int fd, short type)
+{
+    struct flock turn = {.l_type = type, .l_whence = SEEK_SET, .l_len = 1};
+    return fcntl(fd, F_OFD_SETLK, &turn) == 0;
+}
+
+static enum err try_lock(int fd)
+{
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return ERR_OK;
+    return errno == EWOULDBLOCK || errno == EINTR ? ERR_BUSY : ERR_STORE;
+}
+
 enum err filelock_take(int fd, int64_t deadline, const atomic_bool *stop)
 {
+    int64_t turn_ends = clk_mono_ms() + TURN_MS;
     int pause = PAUSE_MIN;
+    bool next = false;
+    enum err e;
     for (;;) {
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-            return ERR_OK;
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            return ERR_STORE;
-        if (atomic_load(stop))
-            return ERR_STOPPED;
+        bool stopped = atomic_load(stop);
         int left = clk_left_ms(deadline);
-        if (left == 0)
-            return ERR_BUSY;
+        next = next || set_turn(fd, F_WRLCK);
+        bool may_ask = next || stopped || left == 0 || clk_left_ms(turn_ends) == 0;
+        e = may_ask ? try_lock(fd) : ERR_BUSY;
+        if (e == ERR_BUSY && stopped)
+            e = ERR_STOPPED;
+        if (e != ERR_BUSY || left == 0)
+            break;
+        pause = next ? PAUSE_MIN : pause;
         poll(NULL, 0, left < pause ? left : pause);
         pause = pause * 2 > PAUSE_MAX ? PAUSE_MAX : pause * 2;
     }
+    if (next)
+        set_turn(fd, F_UNLCK);
+    return e;
 }
 
 void filelock_give(int fd)

@@ -3,6 +3,10 @@
  *
  * flock(2) on a file of its own. The lock belongs to the descriptor: it excludes other threads
  * that opened the file themselves, too, and ends with the process, however that dies.
+ *
+ * One of those who wait is next: it holds a record lock on the file's first byte (fcntl(2),
+ * F_OFD_SETLK), without which nobody asks for the lock. So who gives it and wants it again at once
+ * comes after the next one, and nobody who works a lot keeps the others out.
  */
 #ifndef INBOX_FILELOCK_H
 #define INBOX_FILELOCK_H

@@ -334,7 +334,7 @@ enum err inbox_take_rate(struct inbox *i, const char *account_id, int64_t per_s,
 struct inbox_filter {
     int64_t before_id; /* the last id of the page before */
     int64_t after_id;  /* only what is newer */
-    int limit;         /* rows, INBOX_PAGE_MAX at most */
+    int limit;         /* rows of a page, INBOX_PAGE_MAX at most */
     const char *account_id, *product_id;
     const struct object_class *object_class;
 
@@ -411,10 +411,18 @@ typedef void inbox_attempt_fn(void *ctx, const struct inbox_attempt *a);
 enum err inbox_each_attempt(struct inbox *i, int64_t task_id, inbox_attempt_fn *fn, void *ctx,
                             struct why *why);
 
-/* Have a task worked on now, whatever it ended with. ERR_NOT_FOUND; ERR_BUSY: somebody holds it. */
-enum err inbox_retry_task(struct inbox *i, int64_t id, struct why *why);
-/* It is over, until its object changes. ERR_NOT_FOUND, ERR_BUSY. */
-enum err inbox_discard_task(struct inbox *i, int64_t id, struct why *why);
+/* What an order came to. */
+struct inbox_ordered {
+    int64_t changed; /* tasks */
+    int64_t held;    /* ... that somebody holds, and that stay as they are */
+};
+/* Have all that fit worked on now, whatever they ended with. It is done part by part: *ret says
+ * what was done, also before an error. */
+enum err inbox_retry_tasks(struct inbox *i, const struct inbox_filter *f, struct inbox_ordered *ret,
+                           struct why *why);
+/* They are over, until their objects change. */
+enum err inbox_discard_tasks(struct inbox *i, const struct inbox_filter *f,
+                             struct inbox_ordered *ret, struct why *why);
 /* As if the delivery had come again, also one that was ignored. ERR_NOT_FOUND. */
 enum err inbox_replay(struct inbox *i, int64_t delivery, struct why *why);
 

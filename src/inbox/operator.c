@@ -230,46 +230,82 @@ enum err inbox_halted(struct inbox *i, const char *account_id, int64_t *ret_ms, 
 
 /* -------------------------------------------------------------------------------- orders */
 
+typedef void change_fn(struct task_row *t, int64_t now_us);
+
+/* The tasks of one transaction. */
 struct order {
-    int64_t id;
-    void (*change)(struct task_row *t, int64_t now_us);
-    bool held;
+    struct looking looking; /* what is left */
+    change_fn *change;
+    int64_t ids[INBOX_PAGE_MAX];
+    int count;
+    struct inbox_ordered done;
 };
 
-static enum err change_task(struct inbox *i, void *work, struct why *why)
+static void note_id(void *ctx, const struct task_row *t)
 {
-    struct order *o = work;
-    struct task_row t;
-    enum err e = i->backend->task_get(i, o->id, &t, why);
-    if (e == ERR_NOT_FOUND)
-        return why_set(why, e, "inbox: no task %lld", (long long)o->id);
-    if (e != ERR_OK)
-        return e;
-    o->held = t.state == TASK_RUNNING;
-    if (o->held)
-        return ERR_OK;
-    o->change(&t, i->backend->now_us(i));
-    return i->backend->task_put(i, &t, why);
+    struct order *o = ctx;
+    o->ids[o->count++] = t->id;
 }
 
-static enum err change(struct inbox *i, struct order *o, struct why *why)
+static enum err find_part(struct inbox *i, struct order *o, struct why *why)
 {
-    enum err e = transact_and_tell(i, change_task, o, why);
-    if (e == ERR_OK && o->held)
-        return why_set(why, ERR_BUSY, "task %lld is being worked on", (long long)o->id);
+    struct inbox_filter *left = &o->looking.filter, f;
+    enum err e = i->backend->task_newest(i, &o->looking.newest, why);
+    if (e == ERR_OK && next_window(&o->looking, &f))
+        e = i->backend->task_page(i, &f, note_id, o, why);
+    if (o->count == left->limit) /* there may be more in this window */
+        left->before_id = o->ids[o->count - 1];
     return e;
 }
 
-enum err inbox_retry_task(struct inbox *i, int64_t id, struct why *why)
+static enum err change_part(struct inbox *i, void *work, struct why *why)
 {
-    struct order o = {.id = id, .change = task_row_retry};
-    return change(i, &o, why);
+    struct order *o = work;
+    struct task_row t;
+    o->count = 0;
+    o->done = (struct inbox_ordered){0};
+    enum err e = find_part(i, o, why);
+    for (int n = 0; e == ERR_OK && n < o->count; n++) {
+        e = i->backend->task_get(i, o->ids[n], &t, why);
+        if (e == ERR_OK && t.state == TASK_RUNNING) {
+            o->done.held++;
+        } else if (e == ERR_OK) {
+            o->change(&t, i->backend->now_us(i));
+            e = i->backend->task_put(i, &t, why);
+            o->done.changed++;
+        }
+    }
+    return e;
 }
 
-enum err inbox_discard_task(struct inbox *i, int64_t id, struct why *why)
+static enum err change_all(struct inbox *i, const struct inbox_filter *f, change_fn *fn,
+                           struct inbox_ordered *ret, struct why *why)
 {
-    struct order o = {.id = id, .change = task_row_discard};
-    return change(i, &o, why);
+    struct order o = {.looking.filter = within_limits(f), .change = fn};
+    const struct inbox_filter *left = &o.looking.filter;
+    enum err e = ERR_OK;
+    o.looking.filter.limit = INBOX_PAGE_MAX;
+    *ret = (struct inbox_ordered){0};
+    while (e == ERR_OK && left->before_id - left->after_id > 1) {
+        e = transact_and_tell(i, change_part, &o, why);
+        if (e == ERR_OK) {
+            ret->changed += o.done.changed;
+            ret->held += o.done.held;
+        }
+    }
+    return e;
+}
+
+enum err inbox_retry_tasks(struct inbox *i, const struct inbox_filter *f, struct inbox_ordered *ret,
+                           struct why *why)
+{
+    return change_all(i, f, task_row_retry, ret, why);
+}
+
+enum err inbox_discard_tasks(struct inbox *i, const struct inbox_filter *f,
+                             struct inbox_ordered *ret, struct why *why)
+{
+    return change_all(i, f, task_row_discard, ret, why);
 }
 
 static enum err replay(struct inbox *i, void *work, struct why *why)

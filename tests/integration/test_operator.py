@@ -1,6 +1,7 @@
 """What the operator sees and does from the terminal: deliveries, tasks, stats, each beside a running handler and
 without one."""
 
+import concurrent.futures
 import fcntl
 import grp
 import json
@@ -349,6 +350,22 @@ def test_shows_the_first_screen_of_many_at_once(conf, command, handler, nginx, c
     assert len(command("tasks", "list", stderr="These are the newest tasks").splitlines()) == 51
     assert len(command.rows("tasks", "list")) == MANY
     assert command.rows("stats")[0]["backlog"] == MANY - 1
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_many_are_repaired_at_once(conf, command, handler, nginx, call, stopped):
+    """Beside calls that come in, none of which is refused."""
+    runs = handler(conf)
+    url = nginx(runs).url
+    inbox_rows.add_tasks(conf, MANY, state="dead")
+    if stopped:
+        runs.stop()
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        order = threads.submit(command, "tasks", "discard", "--state", "dead")
+        while not stopped and not order.done():
+            call(url, conf)
+        assert order.result() == f"{MANY} tasks discarded\n"
+    assert command.rows("stats")[0]["dead"] == 0
 
 
 def test_a_reader_who_is_slow_keeps_nobody_waiting(build, conf, handler, nginx, call):

@@ -173,9 +173,12 @@ static void refuses_what_no_backend_could_keep(void **state)
     assert_err(inbox_halt(inbox, "../x", 1, NULL), ERR_INVALID);
     assert_err(inbox_set_state(inbox, 4711, DELIVERY_DONE, NULL), ERR_NOT_FOUND);
     assert_err(inbox_replay(inbox, 4711, NULL), ERR_NOT_FOUND);
-    assert_err(inbox_retry_task(inbox, 4711, NULL), ERR_NOT_FOUND);
-    assert_err(inbox_discard_task(inbox, 4711, NULL), ERR_NOT_FOUND);
-    const struct inbox_filter all = {.limit = 10};
+    const struct inbox_filter all = {.limit = 10}, nobody = {.after_id = INT64_MAX - 1};
+    struct inbox_ordered o = {1, 1};
+    assert_err(inbox_retry_tasks(inbox, &all, &o, NULL), ERR_OK);
+    assert_true(o.changed == 0 && o.held == 0);
+    assert_err(inbox_discard_tasks(inbox, &nobody, &o, NULL), ERR_OK);
+    assert_true(o.changed == 0 && o.held == 0);
     assert_string_equal(deliveries(&all), "");
 }
 
@@ -776,6 +779,18 @@ static const char *tasks(const struct inbox_filter *f)
     return told;
 }
 
+typedef enum err order_fn(struct inbox *i, const struct inbox_filter *f, struct inbox_ordered *ret,
+                          struct why *why);
+
+static const char *order(order_fn *fn, const struct inbox_filter *f)
+{
+    static char text[64];
+    struct inbox_ordered o;
+    assert_err(fn(inbox, f, &o, NULL), ERR_OK);
+    snprintf(text, sizeof text, "%" PRId64 " changed, %" PRId64 " held", o.changed, o.held);
+    return text;
+}
+
 static void the_operator_sees_and_changes_tasks(void **state)
 {
     (void)state;
@@ -788,7 +803,9 @@ static void the_operator_sees_and_changes_tasks(void **state)
                               hers = {.account_id = OTHER}, one = {.object_id = "PR-3"},
                               two = {.limit = 2}, none = {.product_id = "PRD-9"},
                               class = {.object_class = &class_usage_file},
-                              before = {.before_id = dead.id};
+                              before = {.before_id = dead.id},
+                              taken = {.before_id = held.id + 1, .after_id = held.id - 1},
+                              dead_ones = {.states = 1U << TASK_DEAD};
     assert_string_equal(tasks(&all), "PR-1 ready; PR-3 ready; PR-2 dead; PR-1 running; ");
     assert_string_equal(tasks(&some), "PR-2 dead; PR-1 running; ");
     assert_string_equal(tasks(&hers), "PR-1 ready; ");
@@ -798,14 +815,14 @@ static void the_operator_sees_and_changes_tasks(void **state)
     assert_string_equal(tasks(&class), "");
     assert_string_equal(tasks(&before), "PR-1 running; ");
 
-    assert_err(inbox_retry_task(inbox, held.id, NULL), ERR_BUSY);
-    assert_err(inbox_discard_task(inbox, held.id, NULL), ERR_BUSY);
-    assert_err(inbox_retry_task(inbox, dead.id, NULL), ERR_OK);
+    assert_string_equal(order(inbox_retry_tasks, &taken), "0 changed, 1 held");
+    assert_string_equal(order(inbox_discard_tasks, &taken), "0 changed, 1 held");
+    assert_string_equal(order(inbox_retry_tasks, &some), "1 changed, 1 held");
     assert_string_equal(next(&purchases).object_id, "PR-3");
     dead = next(&purchases);
     assert_string_equal(dead.object_id, "PR-2");
     assert_err(end_task(&dead, TASK_DEAD, 0, true), ERR_OK);
-    assert_err(inbox_discard_task(inbox, dead.id, NULL), ERR_OK);
+    assert_string_equal(order(inbox_discard_tasks, &dead_ones), "1 changed, 0 held");
     assert_string_equal(tasks(&before), "PR-1 running; ");
     assert_string_equal(sweep_finds(&purchases, 2, 1), "PR-1 running; PR-2 done; ");
 }
@@ -858,14 +875,12 @@ static void the_operator_sees_what_waits(void **state)
     assert_in_range(ms, 1, LONG_MS);
 }
 
-/* More than are looked through in one transaction. */
-static void few_are_found_among_many(void **state)
+/* PR-0 and so on. */
+static void sweep_finds_many(const struct inbox_queue *q, int count)
 {
-    (void)state;
-    struct inbox_sweep s = take(&purchases);
+    struct inbox_sweep s = take(q);
     struct inbox_found found[INBOX_FOUND_MAX];
     char ids[INBOX_FOUND_MAX][16];
-    int count = is_durable() ? 41000 : INBOX_FOUND_MAX; /* memory has no index */
     for (int from = 0; from < count; from += INBOX_FOUND_MAX) {
         for (int n = 0; n < INBOX_FOUND_MAX; n++) {
             snprintf(ids[n], sizeof ids[n], "PR-%d", from + n);
@@ -876,6 +891,19 @@ static void few_are_found_among_many(void **state)
             inbox_found(inbox, &s.lease, found, INBOX_FOUND_MAX, false, ignore_task, NULL, NULL),
             ERR_OK);
     }
+    assert_err(end(&s), ERR_OK);
+}
+
+/* More than are looked through in one transaction; memory has no index. */
+static int many(void)
+{
+    return is_durable() ? 41000 : INBOX_FOUND_MAX;
+}
+
+static void few_are_found_among_many(void **state)
+{
+    (void)state;
+    sweep_finds_many(&purchases, many());
     struct inbox_task dead = next(&purchases);
     assert_err(end_task(&dead, TASK_DEAD, 0, true), ERR_OK);
     const struct inbox_filter oldest = {.states = 1U << TASK_DEAD},
@@ -884,6 +912,23 @@ static void few_are_found_among_many(void **state)
     assert_string_equal(tasks(&running), "");
     const struct inbox_filter first = {.before_id = dead.id + 3, .limit = 5};
     assert_string_equal(tasks(&first), "PR-2 ready; PR-1 ready; PR-0 dead; ");
+}
+
+static void many_are_changed_and_each_once(void **state)
+{
+    (void)state;
+    sweep_finds_many(&purchases, many());
+    (void)next(&purchases);
+    char text[64];
+    snprintf(text, sizeof text, "%d changed, 1 held", many() - 1);
+    const struct inbox_filter all = {.limit = 1}, /* of a page: there is none */
+        left = {.states = ~(1U << TASK_DONE)};
+    assert_string_equal(order(inbox_discard_tasks, &all), text);
+    assert_string_equal(tasks(&left), "PR-0 running; ");
+    assert_string_equal(order(inbox_retry_tasks, &all), text);
+    const struct inbox_filter ready = {.states = 1U << TASK_READY, .limit = 1};
+    snprintf(text, sizeof text, "PR-%d ready; ", many() - 1);
+    assert_string_equal(tasks(&ready), text);
 }
 
 static void a_delivery_is_replayed(void **state)
@@ -1543,6 +1588,7 @@ static void counts_calls(void **state)
     X(the_operator_sees_and_changes_tasks)           \
     X(the_operator_sees_what_waits)                  \
     X(few_are_found_among_many)                      \
+    X(many_are_changed_and_each_once)                \
     X(a_delivery_is_replayed)                        \
     X(what_is_needed_is_not_pruned)                  \
     X(what_a_dead_program_held_is_taken_over_once)   \

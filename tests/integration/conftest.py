@@ -109,6 +109,24 @@ def tmp(request, time_limit):
 
 
 @pytest.fixture
+def small_disk(tmp):
+    """small_disk(size): has the folder of the inbox on a disk of its own, of that size as mount(8) takes it."""
+    folder = tmp / "state"
+    mounted = []
+
+    def mount(size):
+        folder.mkdir(exist_ok=True)
+        ran = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True)
+        if ran.returncode != 0:
+            pytest.skip("a small disk cannot be mounted here")
+        mounted.append(folder)
+        return folder
+    yield mount
+    for path in mounted:
+        subprocess.run(["umount", "-l", path], check=True)
+
+
+@pytest.fixture
 def running(tmp):
     """Stops what was started, last first, whatever happened."""
     with contextlib.ExitStack() as stack:

@@ -1,5 +1,6 @@
 """The admin side: health and readiness, on a listener of its own."""
 
+import contextlib
 import fcntl
 import re
 import shutil
@@ -170,6 +171,39 @@ def test_an_account_whose_key_is_refused(conf, small_connect, handler, nginx, ca
     assert ready(conf)[2]["accounts"]["halted_s"][calls.ACCOUNT] > 3000
     small_connect.status_of.clear()
     runs.signal(signal.SIGHUP)
+    runs.wait_until(lambda: ready(conf)[0] == 200)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_account_that_connect_throttles_or_cannot_serve(conf, sim, api, handler, nginx, call, status):
+    """For longer than it takes to get over by itself."""
+    conf.account(calls.ACCOUNT)["api_url"] = sim.url
+    conf.save()
+    api.plan({"method": "GET", "path": "/requests", "status": status, "retry_after": 120, "count": 1})
+    runs = handler(conf)
+    call(nginx(runs).url, conf)
+    runs.wait_until(lambda: "accounts" in ready(conf)[1])
+    assert "Connect fails, throttles it, or refuses its key" in only(conf, "accounts")
+    assert 60 <= ready(conf)[2]["accounts"]["halted_s"][calls.ACCOUNT] <= 120
+    runs.signal(signal.SIGHUP)
+    runs.wait_until(lambda: ready(conf)[0] == 200)
+
+
+def test_a_disk_that_fills_up(small_disk, conf, handler, nginx, connect):
+    """Told of before it is full; and then, that nothing can be stored."""
+    disk = small_disk("80m")
+    runs = handler(conf)
+    url = nginx(runs).url
+    runs.wait_until(lambda: ready(conf)[0] == 200)
+    filler = disk / "filler"
+    filler.write_bytes(bytes(30 << 20))
+    assert re.fullmatch(r"only \d\d MiB are free on the inbox's disk", only(conf, "disk"))
+    assert connect(url, conf).status == 202
+    with contextlib.suppress(OSError):
+        filler.write_bytes(bytes(80 << 20))
+    runs.wait_until(lambda: set(ready(conf)[1]) == {"inbox", "disk"})
+    assert "only 0 MiB are free" in ready(conf)[1]["disk"]
+    filler.unlink()
     runs.wait_until(lambda: ready(conf)[0] == 200)
 
 

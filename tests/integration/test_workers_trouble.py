@@ -238,25 +238,14 @@ def without_workers(conf):
 
 # ------------------------------------------------------------------------------- the disk
 
-@pytest.fixture
-def small_disk(tmp):
-    """A folder on a disk of its own, of one MiB."""
-    folder = tmp / "state"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True).returncode != 0:
-        pytest.skip("a small disk cannot be mounted here")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-
-
 def test_a_full_disk_stops_what_has_to_be_stored_and_no_more(small_disk, small_connect, configuration, handler, nginx,
                                                              call):
     conf = configuration(api_url=small_connect.url, rules=FAIL, mode="queue", processing=QUEUE)
+    filler = small_disk("1m") / "filler"
     runs = handler(conf)
     url = nginx(runs).url
     stored = 0
     body = b"x" * 100_000
-    filler = small_disk / "filler"
     filler.write_bytes(b"x" * 300_000)
     while (answer := calls.connect(url, conf, claims={"data": {"n": stored}}, body=body)).status == 202:
         stored += 1

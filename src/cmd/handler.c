@@ -110,6 +110,12 @@ static void on_stop(void *ctx)
     fcgi_stop(p->fcgi);
 }
 
+static int64_t busy_ms(const void *ctx)
+{
+    const struct program *p = ctx;
+    return fcgi_busy_ms(p->fcgi);
+}
+
 static enum err open_fcgi(struct program *p, struct why *why)
 {
     const struct conf *conf = p->service.conf;
@@ -175,6 +181,7 @@ static int serve(const char *config, bool cgi)
     struct why why;
     p.service.on_stop = on_stop;
     p.service.on_reload = on_reload;
+    p.service.busy_ms = busy_ms;
     p.service.ctx = &p;
     service_block_signals(cgi);
     raise_limits();

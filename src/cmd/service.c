@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "base/systemd.h"
 
+#define LOOK_AGAIN_MS 1000 /* does it still hang? */
+
 /* That a service waits for. SIGUSR2 means something if service_deafen() sends it. */
 static const int waited_for[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
 
@@ -95,8 +97,6 @@ enum err service_start_workers(struct service *s, const struct workers_options *
 /* In the other order, as far as it was opened. */
 void service_close(struct service *s)
 {
-    retention_end(s->retention);
-    admin_end(s->admin);
     workers_free(s->workers);
     snapshots_free(s->snapshots);
     accounts_free(s->accounts);
@@ -208,9 +208,24 @@ static void cut_off(const struct service *s, int signal)
     inbox_stop(s->inbox);
 }
 
-static bool is_alive(const struct service *s)
+static bool is_alive(const void *ctx)
 {
-    return s->workers == NULL || workers_alive(s->workers);
+    const struct service *s = ctx;
+    return (s->workers == NULL || workers_alive(s->workers)) &&
+           (s->busy_ms == NULL || s->busy_ms(s->ctx) < SERVICE_HANGS_MS);
+}
+
+/* For the watchdog, which bites who does not say so in time. When to do so again. */
+static int64_t say_whether_alive(struct service *s, int64_t every_ms)
+{
+    bool hung = s->hangs;
+    s->hangs = !is_alive(s);
+    if (s->hangs && !hung)
+        log_error("something in this program hangs: if it does not go on, the service manager's "
+                  "watchdog ends it");
+    if (!s->hangs)
+        systemd_notify("WATCHDOG=1");
+    return clk_mono_ms() + (s->hangs ? clk_earlier(every_ms, LOOK_AGAIN_MS) : every_ms);
 }
 
 /* Waits for signals, so that nothing is ever done inside a signal handler. */
@@ -223,11 +238,8 @@ static void *listener_main(void *arg)
     systemd_notify("READY=1");
     for (;;) {
         int signal = next_signal(clk_earlier(cut_off_at, ping_at));
-        if (clk_mono_ms() >= ping_at) {
-            if (is_alive(s))
-                systemd_notify("WATCHDOG=1");
-            ping_at = clk_mono_ms() + every_ms;
-        }
+        if (clk_mono_ms() >= ping_at)
+            ping_at = say_whether_alive(s, every_ms);
         if (signal == SIGUSR2) { /* anybody may send it; it means something if main() did */
             if (s->over)
                 return NULL;
@@ -249,25 +261,33 @@ enum err service_listen(struct service *s, struct why *why)
                                         .inbox = s->inbox,
                                         .inbox_options = service_inbox_options(s->conf),
                                         .snapshots = s->snapshots,
-                                        .workers = s->workers};
+                                        .workers = s->workers,
+                                        .is_alive = is_alive,
+                                        .ctx = s};
     enum err e = admin_start(&admin, &s->admin, why);
     if (e == ERR_OK)
         e = retention_start(s->inbox, s->snapshots, &s->retention, why);
+    if (e == ERR_OK) {
+        int error = pthread_create(&s->listener, NULL, listener_main, s);
+        s->listens = error == 0;
+        if (error != 0)
+            e = why_set(why, ERR_NOMEM, "thread: %s", strerror(error));
+    }
     if (e != ERR_OK)
-        return e;
-    int error = pthread_create(&s->listener, NULL, listener_main, s);
-    if (error != 0)
-        return why_set(why, ERR_NOMEM, "thread: %s", strerror(error));
-    s->listens = true;
-    return ERR_OK;
+        service_deafen(s);
+    return e;
 }
 
 void service_deafen(struct service *s)
 {
-    if (!s->listens)
-        return;
-    s->over = true;
-    pthread_kill(s->listener, SIGUSR2);
-    pthread_join(s->listener, NULL);
-    s->listens = false;
+    if (s->listens) {
+        s->over = true;
+        pthread_kill(s->listener, SIGUSR2);
+        pthread_join(s->listener, NULL);
+        s->listens = false;
+    }
+    retention_end(s->retention);
+    admin_end(s->admin);
+    s->retention = NULL;
+    s->admin = NULL;
 }

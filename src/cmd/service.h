@@ -5,7 +5,7 @@
  * SIGTERM and SIGINT stop, SIGHUP loads the configuration again, and opens the log file again;
  * what does not load changes nothing. A stop gives what was begun three quarters of
  * web.stop_timeout; then, and at a second signal, every wait is ended. The service manager is told
- * of all that, and that the program is alive.
+ * of all that, and that the program is alive; whoever asks the admin side is told so, too.
  */
 #ifndef CMD_SERVICE_H
 #define CMD_SERVICE_H
@@ -39,12 +39,17 @@ struct service {
     /* What else is to be done, in the thread of the signals; may be NULL. */
     void (*on_stop)(void *ctx);
     void (*on_reload)(void *ctx, const struct conf *fresh);
+    /* For how long one thing has kept others waiting, in ms; any thread; may be NULL. */
+    int64_t (*busy_ms)(const void *ctx);
     void *ctx;
 
     pthread_t listener;
     bool listens;
+    bool hangs;       /* for the listener: and that has been said */
     atomic_bool over; /* for the listener: main() is done with it */
 };
+
+#define SERVICE_HANGS_MS 10000 /* nothing keeps others waiting for so long, or it hangs */
 
 /* How the inbox is opened. Borrows the configuration's texts. */
 struct inbox_options service_inbox_options(const struct conf *c);
@@ -66,7 +71,7 @@ bool service_has_log_file(const struct service *s);
 /* Begin to act on signals, to tell of health, and to forget what is over; and tell that the program
  * is ready. */
 enum err service_listen(struct service *s, struct why *why);
-/* No more; when all is over. */
+/* No more; when all is over, but before what it calls is gone. Nothing if it does not listen. */
 void service_deafen(struct service *s);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clk.h"
 #include "transport/fcgi_server.h"
 
 #define PROCESSORS_A_LOOP 2 /* the web server needs as much as we do */
@@ -69,6 +70,14 @@ void fcgi_set_limits(struct fcgi *f, const struct fcgi_limits *limits)
     f->max_body = limits->max_body;
     f->request_timeout_ms = limits->request_timeout_ms;
     f->stop_timeout_ms = limits->stop_timeout_ms;
+}
+
+int64_t fcgi_busy_ms(const struct fcgi *f)
+{
+    int64_t now = clk_mono_ms(), since = now;
+    for (int i = 0; i < f->loop_count; i++)
+        since = clk_earlier(since, f->loops[i].busy_since);
+    return now - since;
 }
 
 const char *fcgi_address(const struct fcgi *f, size_t n)

@@ -64,6 +64,10 @@ const char *fcgi_address(const struct fcgi *f, size_t n);
  */
 enum err fcgi_run(struct fcgi *f, request_handler *handler, void *ctx);
 
+/* For how long the loop that has been at one round longest is at it, in ms: those it serves wait
+ * meanwhile. 0: all loops wait for something to do. Any thread. */
+int64_t fcgi_busy_ms(const struct fcgi *f);
+
 /* Requests that begin after this have other limits. Any thread. */
 void fcgi_set_limits(struct fcgi *f, const struct fcgi_limits *limits);
 

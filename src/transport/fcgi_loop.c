@@ -296,7 +296,9 @@ void loop_run(struct fcgi_loop *l)
     log_gather();
     accept_again(l);
     while (!is_over(l)) {
+        l->busy_since = CLK_NEVER;
         int n = epoll_wait(l->epoll, events, EVENTS_AT_ONCE, patience(l));
+        l->busy_since = clk_mono_ms();
         for (int i = 0; i < n; i++)
             on_event(l, events[i].data.ptr);
         if (l->woken)
@@ -307,6 +309,7 @@ void loop_run(struct fcgi_loop *l)
         end_round(l);
     }
     log_gather_end();
+    l->busy_since = CLK_NEVER;
     l->result = is_empty(l) ? ERR_OK : ERR_TIMEOUT;
 }
 
@@ -316,6 +319,7 @@ enum err loop_open(struct fcgi_loop *l, struct fcgi *server)
     struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.ptr = &l->wake};
     l->server = server;
     l->stop_by = l->accept_again = CLK_NEVER;
+    l->busy_since = CLK_NEVER;
     l->last_resumed = &l->resumed;
     pthread_mutex_init(&l->lock, NULL);
     buf_init(&l->answer, RESPONSE_PRINTED_MAX);

@@ -68,13 +68,14 @@ struct fcgi_loop {
     pthread_t thread;
     int epoll, wake;
     struct conn_list lists[CONN_STATES];
-    struct buf answer;    /* the one that is being printed */
-    bool woken;           /* in this round, as what follows: */
-    bool somebody_waits;  /* to be accepted */
-    bool starved;         /* out of descriptors or memory for new connections */
-    int64_t accept_again; /* when to watch the listeners again; CLK_NEVER: they are watched */
-    int64_t stop_by;      /* when to be over; CLK_NEVER: it has not begun to stop */
-    enum err result;      /* when it has ended: ERR_OK, or ERR_TIMEOUT */
+    struct buf answer;          /* the one that is being printed */
+    bool woken;                 /* in this round, as what follows: */
+    bool somebody_waits;        /* to be accepted */
+    bool starved;               /* out of descriptors or memory for new connections */
+    int64_t accept_again;       /* when to watch the listeners again; CLK_NEVER: they are watched */
+    int64_t stop_by;            /* when to be over; CLK_NEVER: it has not begun to stop */
+    enum err result;            /* when it has ended: ERR_OK, or ERR_TIMEOUT */
+    _Atomic int64_t busy_since; /* clk_mono_ms: in this round; CLK_NEVER: it waits */
 
     pthread_mutex_t lock; /* guards what follows: requests that others have done with */
     struct conn *resumed, **last_resumed;

@@ -206,8 +206,8 @@ static struct json_object *begin_answer(const char *status)
 
 static void answer_health(struct admin *a, struct response *res)
 {
-    (void)a;
-    answer_json(res, 200, begin_answer("ok"));
+    bool alive = a->options.is_alive(a->options.ctx);
+    answer_json(res, alive ? 200 : 503, begin_answer(alive ? "ok" : "hangs"));
 }
 
 static void answer_readiness(struct admin *a, struct response *res)

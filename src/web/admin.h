@@ -1,7 +1,7 @@
 /*
  * admin.h - the admin side, /-/..., on a listener of its own: web.admin_listen.
  *
- *     /-/healthz  200 as long as the program serves at all: for who starts it again
+ *     /-/healthz  200 as long as nothing in the program hangs, else 503: for who starts it again
  *     /-/readyz   200 if calls can be stored and are worked on, else 503: for who watches it. JSON
  *                 says which check fails, and why
  *     /-/metrics  all that is measured, as Prometheus reads it
@@ -30,6 +30,8 @@ struct admin_options {
     struct inbox_options inbox_options; /* to look into it without waiting for others */
     struct snapshots *snapshots;
     const struct workers *workers; /* NULL: none */
+    bool (*is_alive)(const void *ctx);
+    const void *ctx;
 };
 
 struct admin;

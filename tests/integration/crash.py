@@ -28,6 +28,11 @@ def environment(build, step, once=None):
     return env if once is None else {**env, "CW_CRASH_ONCE": str(once)}
 
 
+def hanging(build, step):
+    """For one thread to stay there for ever."""
+    return {**environment(build, step), "CW_CRASH_HANGS": "1"}
+
+
 def together(*environments):
     """The environment of several shims."""
     return {**{name: value for env in environments for name, value in env.items()},

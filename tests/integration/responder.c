@@ -13,6 +13,9 @@
  *     hold=MS    the same, after that time
  *     big=BYTES  as many bytes
  *     inject     tries to put a line into a header
+ *     block=MS   "ok", once its loop has done nothing else for that time; "blocks" on standard
+ *                output when it begins
+ *     busy       for how many ms some loop has been busy
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -27,6 +30,8 @@
 
 #include "transport/cgi.h"
 #include "transport/fcgi.h"
+
+static struct fcgi *server;
 
 /* FNV-1a: enough to see that a body came whole. */
 static uint64_t checksum(const char *data, size_t len)
@@ -69,12 +74,27 @@ static void describe(struct buf *b, const struct request *r)
                checksum(r->body, r->body_len));
 }
 
+/* The milliseconds of a query, "hold=20". */
+static void wait_as_said(const char *query)
+{
+    long ms = strtol(query + strcspn(query, "0123456789"), NULL, 10);
+    struct timespec t = {ms / 1000, (ms % 1000) * 1000000};
+    nanosleep(&t, NULL);
+}
+
 static void answer(struct request *r)
 {
     const char *query = r->query != NULL ? r->query : "";
     struct response res;
     response_init(&res, r->err == ERR_OK ? 200 : 400, "application/json");
-    if (strcmp(query, "hello") == 0) {
+    if (strcmp(query, "busy") == 0) {
+        buf_printf(&res.body, "%" PRId64, fcgi_busy_ms(server));
+    } else if (strncmp(query, "block=", 6) == 0) {
+        puts("blocks");
+        fflush(stdout);
+        wait_as_said(query);
+        buf_addstr(&res.body, "ok");
+    } else if (strcmp(query, "hello") == 0) {
         buf_addstr(&res.body, "hello\n");
     } else if (strncmp(query, "big=", 4) == 0) {
         size_t len = strtoul(query + 4, NULL, 10);
@@ -101,9 +121,7 @@ static void answer_resumed(void *r)
 static void *hold(void *arg)
 {
     struct request *r = arg;
-    long ms = strtol(r->query + strcspn(r->query, "0123456789"), NULL, 10);
-    struct timespec t = {ms / 1000, (ms % 1000) * 1000000};
-    nanosleep(&t, NULL);
+    wait_as_said(r->query);
     request_resume(r, answer_resumed, r);
     return NULL;
 }
@@ -119,8 +137,6 @@ static void handle(void *ctx, struct request *r)
     else
         answer(r);
 }
-
-static struct fcgi *server;
 
 static void on_signal(int sig)
 {

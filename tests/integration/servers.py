@@ -218,6 +218,20 @@ class Worker(Server):
         return status
 
 
+class Manager:
+    """A service manager: what it is told."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.socket.settimeout(TIMEOUT)
+        path.chmod(0o666)
+        self.env = {"NOTIFY_SOCKET": str(path)}
+
+    def told(self):
+        return self.socket.recv(1000).decode().splitlines()
+
+
 def substituted(source, target, replacements):
     text = source.read_text()
     for old, new in replacements.items():

@@ -11,6 +11,7 @@ import subprocess
 import pytest
 
 import calls
+import crash
 import fcgi_client
 import inbox_rows
 import servers
@@ -40,8 +41,8 @@ def answers(conf):
 @pytest.fixture
 def handler(handler):
     """handler(configuration): as everywhere, once its admin side answers."""
-    def start(conf):
-        runs = handler(conf)
+    def start(conf, **how):
+        runs = handler(conf, **how)
         runs.wait_until(lambda: answers(conf))
         return runs
     return start
@@ -70,6 +71,24 @@ def only(conf, name):
 def test_answers_nothing_else(conf, handler, method, path, status):
     handler(conf)
     assert ask(conf, path, method).status == status
+
+
+def test_who_hangs_is_not_well(build, conf, handler, tmp, no_sanitizer):
+    """Nor says so to the service manager. It hangs at its second answer; the first was ours."""
+    manager = servers.Manager(tmp / "notify.sock")
+    runs = handler(conf, expect=-signal.SIGKILL, env={**crash.hanging(build, "before:answer:2"), **manager.env,
+                                                      "WATCHDOG_USEC": "200000"})
+    with fcgi_client.Connection(f"unix:{conf.socket}") as connection:
+        connection.send(fcgi_client.request())
+        manager.socket.settimeout(2)
+        with pytest.raises(TimeoutError):
+            while manager.told() in (["READY=1"], ["WATCHDOG=1"]):
+                continue
+        health = ask(conf, "/-/healthz")
+        assert (health.status, health.json()["status"]) == (503, "hangs")
+        assert "something in this program hangs" in runs.log
+    manager.socket.close()
+    runs.kill()
 
 
 def test_the_webhooks_listener_does_not_know_it(conf, handler):

@@ -54,6 +54,18 @@ def test_answers_one_request_after_another_on_a_kept_connection(connection):
     assert len(ids) == 7
 
 
+def test_tells_for_how_long_a_loop_has_been_busy(server):
+    """One is, and another answers meanwhile."""
+    with Connection(server.address) as blocked:
+        blocked.send(request(QUERY_STRING="block=500"))
+        assert server.process.stdout.readline() == "blocks\n"
+        with Connection(server.address) as connection:
+            servers.wait_for(lambda: int(connection.ask(QUERY_STRING="busy").body) >= 100)
+        assert blocked.answer().body == b"ok"
+    with Connection(server.address) as connection:
+        servers.wait_for(lambda: int(connection.ask(QUERY_STRING="busy").body) < 100)
+
+
 def test_closes_a_connection_that_is_not_to_be_kept(connection):
     assert connection.ask(b"body", keep=False).status == 200
     assert connection.is_closed()

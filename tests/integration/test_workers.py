@@ -3,7 +3,6 @@
 import collections
 import json
 import signal
-import socket
 import sqlite3
 import subprocess
 import time
@@ -349,23 +348,9 @@ def test_a_reload_changes_the_number_of_workers(queue, small_connect, call):
     assert small_connect.status(left) == "pending"
 
 
-class Manager:
-    """A service manager: what it is told."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(str(path))
-        self.socket.settimeout(servers.TIMEOUT)
-        path.chmod(0o666)
-        self.env = {"NOTIFY_SOCKET": str(path)}
-
-    def told(self):
-        return self.socket.recv(1000).decode().splitlines()
-
-
 @pytest.mark.parametrize("program", ["handler", "worker"])
 def test_the_service_manager_is_told(configure, tmp, program, request):
-    manager = Manager(tmp / "notify.sock")
+    manager = servers.Manager(tmp / "notify.sock")
     conf = configure()
     runs = request.getfixturevalue(program)(conf, env={**manager.env, "WATCHDOG_USEC": "200000"})
     assert manager.told() == ["READY=1"]

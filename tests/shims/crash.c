@@ -1,10 +1,14 @@
 /*
- * crash.c - kills the process at a chosen step of its work. For LD_PRELOAD, in tests.
+ * crash.c - kills the process at a chosen step of its work, or has it hang there. For LD_PRELOAD,
+ * in tests.
  *
- *   CW_CRASH=WHEN:WHAT[:N]  SIGKILL just before or after (WHEN) the N-th WHAT, the first by
- * default; counted in this process, over all its threads CW_CRASH_ONCE=FILE      only if FILE does
- * not exist; it is made just before, so that of all processes with this environment one dies, and
- * those started anew live
+ * CW_CRASH=WHEN:WHAT[:N]: SIGKILL just before or after (WHEN) the N-th WHAT, the first by default;
+ * counted in this process, over all its threads.
+ *
+ * CW_CRASH_ONCE=FILE: only if FILE does not exist; it is made just before, so that of all processes
+ * with this environment one dies, and those started anew live.
+ *
+ * CW_CRASH_HANGS=1: the thread stays there for ever instead.
  *
  * WHAT is one of
  *
@@ -88,6 +92,8 @@ static void die(void)
     const char *once = getenv("CW_CRASH_ONCE");
     if (once != NULL && open(once, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) < 0)
         return;
+    while (getenv("CW_CRASH_HANGS") != NULL)
+        pause();
     raise(SIGKILL);
 }
 

@@ -14,6 +14,7 @@ base_sources = \
 	src/base/mask.c src/base/mask.h \
 	src/base/metric.c src/base/metric.h \
 	src/base/proc.c src/base/proc.h \
+	src/base/quantity.c src/base/quantity.h \
 	src/base/rql.h src/base/rql_match.c src/base/rql_parse.c src/base/rql_path.c \
 	src/base/rql_print.c \
 	src/base/rql_priv.h src/base/rql_scan.c src/base/rql_scan.h src/base/rql_value.c \

@@ -9,6 +9,7 @@ base_tests = \
 	tests/unit/test_log \
 	tests/unit/test_mask \
 	tests/unit/test_metric \
+	tests/unit/test_quantity \
 	tests/unit/test_rql \
 	tests/unit/test_secret \
 	tests/unit/test_utf8 \

@@ -1,8 +1,6 @@
 /* look.c - looking into the inbox. */
 #include "cmd/look.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +10,14 @@
 
 #include "base/clk.h"
 #include "base/jsonx.h"
+#include "base/quantity.h"
 #include "cmd/service.h"
 
 #define MINUTE 60
 #define HOUR   3600
 #define DAY    86400
 
-#define AGE_MAX_S (100 * INT64_C(365) * DAY)
+#define AGE_MAX_MS (100 * INT64_C(365) * DAY * 1000)
 
 #define CLEAR "\033[H\033[2J" /* the terminal */
 
@@ -96,35 +95,20 @@ enum err look_take_class(void *at, const char *value, struct why *why)
                                   value);
 }
 
-/* Seconds of "90s", "30m", "2h", "7d"; -1: it is none of them. */
-static int64_t read_duration(const char *text)
-{
-    static const struct {
-        char name;
-        int64_t s;
-    } units[] = {{'s', 1}, {'m', MINUTE}, {'h', HOUR}, {'d', DAY}};
-    char *unit;
-    errno = 0;
-    long long n = strtoll(text, &unit, 10);
-    if (!isdigit((unsigned char)*text) || errno != 0 || strlen(unit) != 1)
-        return -1;
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (units[i].name == *unit && n <= AGE_MAX_S / units[i].s)
-            return n * units[i].s;
-    return -1;
-}
-
 enum err look_take_since(void *at, const char *value, struct why *why)
 {
-    int64_t *ret_ms = at, at_us, s = read_duration(value);
-    if (s < 0 && clk_parse_iso(value, strlen(value), &at_us) == ERR_OK)
-        s = (clk_wall_us() - at_us) / CLK_S_US;
-    if (s < 0)
+    int64_t *ret_ms = at, at_us, ms = -1;
+    enum err e = quantity_parse(QUANTITY_DURATION, value, &ms);
+    if (e != ERR_OK && clk_parse_iso(value, strlen(value), &at_us) == ERR_OK) {
+        ms = (clk_wall_us() - at_us) / 1000;
+        e = ms >= 0 ? ERR_OK : ERR_RANGE;
+    }
+    if (e != ERR_OK || ms > AGE_MAX_MS)
         return why_set(why, ERR_INVALID,
                        "--since is an age like 90s, 30m, 2h or 7d, or a time that has passed like "
                        "2026-11-28T09:00:00Z, not '%s'",
                        value);
-    *ret_ms = s > 0 ? s * 1000 : 1;
+    *ret_ms = ms > 0 ? ms : 1;
     return ERR_OK;
 }
 

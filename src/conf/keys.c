@@ -1,11 +1,12 @@
 /* keys.c - the table of the configuration's keys, and how their values are read and written. */
 #include "conf/keys.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+
+#include "base/quantity.h"
 
 #define SECONDS INT64_C(1000) /* in ms */
 #define MINUTES (60 * SECONDS)
@@ -162,32 +163,16 @@ void key_names(struct buf *b, const char *section)
 
 /* ------------------------------------------------------------------ numbers */
 
-struct unit {
-    const char *name;
-    int64_t factor;
-};
-
-/* Smallest first, and each divides the next. */
-static const struct unit durations[] = {{"ms", 1},    {"s", SECONDS}, {"m", MINUTES},
-                                        {"h", HOURS}, {"d", DAYS},    {0}};
-static const struct unit sizes[] = {{"", 1}, {"KiB", KIB}, {"MiB", MIB}, {"GiB", GIB}, {0}};
-
-static const struct unit *units_of(enum key_type type)
+static enum quantity quantity_of(enum key_type type)
 {
-    static const struct unit none[] = {{"", 1}, {0}};
-    return type == KEY_DURATION ? durations : type == KEY_SIZE ? sizes : none;
+    return type == KEY_DURATION ? QUANTITY_DURATION
+           : type == KEY_SIZE   ? QUANTITY_SIZE
+                                : QUANTITY_COUNT;
 }
 
 void key_print_number(struct buf *b, enum key_type type, int64_t value)
 {
-    const struct unit *units = units_of(type), *best = units;
-    for (const struct unit *u = units; u->name != NULL; u++)
-        if (value % u->factor == 0)
-            best = u;
-    if (value == 0)
-        buf_addstr(b, "0");
-    else
-        buf_printf(b, "%" PRId64 "%s", value / best->factor, best->name);
+    quantity_print(b, quantity_of(type), value);
 }
 
 /* Does its default stand for a number that is found out when it is needed? Stored as 0. */
@@ -216,29 +201,14 @@ static enum err read_number(const struct key *k, const char *text, int64_t *ret,
         [KEY_DURATION] = "a time with its unit is needed, like 30s, 5m, 2h or 7d",
         [KEY_SIZE] = "a size is needed, like 4096, 64KiB or 1MiB",
     };
-    size_t digits = strspn(text, "0123456789");
-    const char *unit = text + digits;
-    errno = 0;
-    long long value = strtoll(text, NULL, 10);
-    if (digits == 0 || (digits > 1 && text[0] == '0'))
-        return why_set(why, ERR_TYPE, "%s", wanted[k->type]);
-    if (errno != 0)
+    int64_t value = 0;
+    enum err e = quantity_parse(quantity_of(k->type), text, &value);
+    if (e == ERR_TYPE)
+        return why_set(why, e, "%s", wanted[k->type]);
+    if (e != ERR_OK || value < k->min || value > k->max)
         return out_of_range(k, why);
-    if (value == 0 && *unit == '\0') { /* needs no unit */
-        if (k->min > 0)
-            return out_of_range(k, why);
-        *ret = 0;
-        return ERR_OK;
-    }
-    for (const struct unit *u = units_of(k->type); u->name != NULL; u++) {
-        if (strcmp(u->name, unit) != 0)
-            continue;
-        if (value > k->max / u->factor || value * u->factor < k->min)
-            return out_of_range(k, why);
-        *ret = value * u->factor;
-        return ERR_OK;
-    }
-    return why_set(why, ERR_TYPE, "%s", wanted[k->type]);
+    *ret = value;
+    return ERR_OK;
 }
 
 static enum err read_octal(const struct key *k, const char *text, int64_t *ret, struct why *why)

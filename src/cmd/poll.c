@@ -236,7 +236,7 @@ static int poll_once(const struct cmd *self, const struct options *o)
 {
     struct conf *c;
     struct why why;
-    if (conf_load(conf_path(o->config), CONF_CHECK, &c, &why) != ERR_OK)
+    if (conf_load(conf_path(o->config), CONF_TO_WORK, &c, &why) != ERR_OK)
         return cmd_failed(self, "%s", why.text);
     int status = poll_with(self, c, o);
     conf_unref(c);

@@ -94,7 +94,7 @@ static int finish(struct program *p, const struct options *o)
 static int run(const struct cmd *self, void *options, char **arguments)
 {
     const struct options *o = options;
-    struct program p = {.service = {.conf_path = conf_path(o->config), .need = CONF_CHECK}};
+    struct program p = {.service = {.conf_path = conf_path(o->config), .need = CONF_TO_WORK}};
     struct why why;
     (void)arguments;
     service_block_signals(false);

@@ -122,6 +122,7 @@ struct conf {
     size_t accounts_count;
     struct conf_webhook *webhooks;
     size_t webhooks_count;
+    bool has_secrets; /* of webhooks: calls can be verified */
 };
 
 /* Which parts of the configuration must be usable, besides well-formed. */
@@ -129,6 +130,7 @@ enum conf_need {
     CONF_CHECK,            /* everything is loaded and checked: secrets, API keys */
     CONF_API_KEYS_AT_HAND, /* keys that cannot be read are left out: their value is NULL */
     CONF_NO_API_KEYS,      /* for a process that must not hold them */
+    CONF_TO_WORK,          /* as CONF_CHECK, but for webhooks' secrets: it takes no calls */
     CONF_TO_LOOK,          /* no secret is loaded, and no rules or program need be there */
     CONF_FOR_CGI,  /* as CONF_CHECK, but for API keys that only other processes need: those of
                       `connect-webhook worker` */

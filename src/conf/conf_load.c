@@ -19,6 +19,7 @@ static bool needs_api_keys(const struct load *l)
     const struct conf *c = l->conf;
     switch (l->need) {
     case CONF_CHECK:
+    case CONF_TO_WORK:
         return true;
     case CONF_FOR_CGI:
         return !conf_queues(c, true);
@@ -308,6 +309,7 @@ enum err conf_load(const char *path, enum conf_need need, struct conf **ret, str
         return why_no_memory(why);
     }
     struct load l = {.owner = owner, .conf = &owner->conf, .file = path, .need = need, .why = why};
+    owner->conf.has_secrets = need != CONF_TO_LOOK && need != CONF_TO_WORK;
     for (const char *const *name = conf_sections; *name != NULL; name++)
         load_defaults(*name, l.conf);
     if (yamlx_root(y) == NULL)

@@ -48,7 +48,7 @@ static enum err read_secrets(struct load *l, const struct yamlx_node *n, struct 
         e = load_count(l, list, "webhooks.secrets", CONF_SECRETS_MAX, &count);
     for (size_t i = 0; i < count && e == ERR_OK; i++) {
         struct conf_secret *s = &w->secrets[w->secrets_count++];
-        e = load_secret(l, yamlx_item(list, i), l->need != CONF_TO_LOOK, s);
+        e = load_secret(l, yamlx_item(list, i), l->conf->has_secrets, s);
         if (e == ERR_OK && s->value != NULL && secret_len(s->value) < SECRET_WEAK)
             log_warn("%s:%d: webhook %s: secret %zu has %zu bytes; HS256 wants at least %d",
                      w->file, yamlx_line(yamlx_item(list, i)), w->id, i + 1, secret_len(s->value),

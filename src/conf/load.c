@@ -114,7 +114,8 @@ bool load_is_default(const struct key *k, const struct yamlx_node *value)
 
 bool load_is_to_run(const struct load *l)
 {
-    return l->need == CONF_CHECK || l->need == CONF_FOR_CGI || l->need == CONF_FOR_FCGI;
+    return l->need == CONF_CHECK || l->need == CONF_TO_WORK || l->need == CONF_FOR_CGI ||
+           l->need == CONF_FOR_FCGI;
 }
 
 enum err load_section(struct load *l, const char *section, const struct yamlx_node *n, void *base)

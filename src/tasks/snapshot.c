@@ -32,7 +32,7 @@ static enum err make(struct snapshots *among, struct conf *conf, struct snapshot
     s->conf = conf_ref(conf);
     s->foreign_api_urls = calloc(conf->webhooks_count + 1, sizeof *s->foreign_api_urls);
     enum err e = s->foreign_api_urls == NULL ? why_no_memory(why) : ERR_OK;
-    if (e == ERR_OK)
+    if (e == ERR_OK && conf->has_secrets)
         e = keyring_new(conf, &s->keyring, why);
     if (e == ERR_OK)
         e = queues_new(conf, among->clients, among->spawner, &s->queues, why);

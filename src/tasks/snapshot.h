@@ -20,7 +20,7 @@ struct snapshots; /* the current one, and those that calls still have; any threa
 
 struct snapshot {
     struct conf *conf;
-    struct keyring *keyring;
+    struct keyring *keyring; /* NULL: of who takes no calls */
     struct queues *queues;
     _Atomic long *foreign_api_urls; /* a webhook: calls that claimed another endpoint */
 

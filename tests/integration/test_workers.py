@@ -135,6 +135,15 @@ def test_a_handler_without_workers_needs_no_key(build, configure, handler, nginx
     assert run_once(build, conf).endswith("nothing to do\n")
 
 
+def test_workers_of_their_own_need_no_webhooks_secret(build, queue, small_connect, call):
+    conf, _, url = queue(workers=0)
+    wanted = small_connect.add("purchase")
+    call(url, conf)
+    (conf.folder / f"{calls.WEBHOOK}.secret").unlink()
+    assert "1 object: 1 done" in run_once(build, conf)
+    assert small_connect.status(wanted) == "failed"
+
+
 def test_once_tells_by_its_status_what_was_left(build, queue, small_connect, call):
     conf, runs, url = queue(workers=0)
     odd = small_connect.add("purchase")

@@ -728,6 +728,27 @@ static void api_keys_stay_where_they_are_not_needed(void **state)
     put_away("c.yaml");
 }
 
+/* Who takes no calls holds no secret that calls are signed with. */
+static void secrets_stay_where_they_are_not_needed(void **state)
+{
+    (void)state;
+    struct buf b;
+    with(&b, GOOD_LINES + 1, "");
+    put("c.yaml", b.data, 0644);
+    buf_free(&b);
+    struct conf *c = NULL;
+    assert_err(conf_load(file, CONF_TO_WORK, &c, NULL), ERR_OK);
+    assert_non_null(c->accounts[0].api_key.value);
+    assert_int_equal(c->webhooks[0].secrets_count, 1);
+    assert_null(c->webhooks[0].secrets[0].value);
+    conf_unref(c);
+    assert_err(conf_load(file, CONF_TO_LOOK, &c, NULL), ERR_OK);
+    assert_null(c->accounts[0].api_key.value);
+    assert_null(c->webhooks[0].secrets[0].value);
+    conf_unref(c);
+    put_away("c.yaml");
+}
+
 static void a_key_at_hand_is_loaded(void **state)
 {
     (void)state;
@@ -1005,6 +1026,7 @@ int main(void)
         cmocka_unit_test(reads_what_is_allowed),
         cmocka_unit_test(a_snapshot_is_what_the_file_says),
         cmocka_unit_test(api_keys_stay_where_they_are_not_needed),
+        cmocka_unit_test(secrets_stay_where_they_are_not_needed),
         cmocka_unit_test(a_key_at_hand_is_loaded),
         cmocka_unit_test(included_webhooks_are_webhooks),
         cmocka_unit_test(the_file_is_named_or_installed),

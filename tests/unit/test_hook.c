@@ -122,6 +122,7 @@ static int set_up(void **state)
     conf->webhooks[0] = webhook("WH-1-1", TYPE_EVENT);
     conf->webhooks[1] = webhook("WH-2-2", TYPE_VALIDATOR);
     conf->webhooks_count = 2;
+    conf->has_secrets = true;
     conf->processing.inline_deadline_ms = 4 * SOON_MS;
     conf->processing.max_attempts = 12;
     conf->web.inline_threads = 1;
@@ -349,6 +350,7 @@ static void serves_by_another_configuration_after_a_reload(void **state)
     (void)state;
     struct exchange x = post(token(EVENT));
     struct conf *fresh = &conf_owner_new()->conf;
+    fresh->has_secrets = true;
     inbox.held = true;
     hook_handle(hook, &x.request);
     assert_err(snapshots_replace(snapshots, fresh, NULL), ERR_OK);

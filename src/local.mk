@@ -74,7 +74,9 @@ inbox_sources = \
 	src/inbox/reader.c src/inbox/reader.h \
 	src/inbox/rows.c src/inbox/rows.h \
 	src/inbox/sqlite_counter.c src/inbox/sqlite_counter.h \
+	src/inbox/sqlite_bind.c src/inbox/sqlite_bind.h \
 	src/inbox/sqlite_db.c src/inbox/sqlite_db.h \
+	src/inbox/sqlite_files.c src/inbox/sqlite_files.h \
 	src/inbox/sqlite_delivery.c src/inbox/sqlite_delivery.h \
 	src/inbox/sqlite_health.c src/inbox/sqlite_health.h \
 	src/inbox/sqlite_mark.c src/inbox/sqlite_mark.h \

@@ -1,5 +1,5 @@
 /*
- * reader.h - who keeps an SQLite database from being taken over from its WAL. For sqlite_db.c
+ * reader.h - who keeps an SQLite database from being taken over from its WAL. For sqlite_files.c
  * alone.
  */
 #ifndef INBOX_READER_H

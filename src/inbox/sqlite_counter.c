@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/metric.h"
+#include "inbox/sqlite_bind.h"
 #include "inbox/sqlite_db.h"
 #include "inbox/sqlite_tally.h"
 
@@ -29,8 +30,8 @@ static enum err add_one(void *ctx, const char *name, const char *labels, int par
 {
     const struct adding *a = ctx;
     sqlite3_stmt *q = sqlite_db_statement(a->db, add_sql, a->why);
-    sqlite_db_bind_text(q, 1, name);
-    sqlite_db_bind_text(q, 2, labels);
+    sqlite_bind_text(q, 1, name);
+    sqlite_bind_text(q, 2, labels);
     sqlite3_bind_int(q, 3, part);
     sqlite3_bind_int64(q, 4, n);
     return sqlite_db_run(a->db, q, "add up metrics", a->why);

@@ -2,8 +2,6 @@
  */
 #include "inbox/sqlite_db.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,7 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,14 +16,14 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "inbox/filelock.h"
-#include "inbox/reader.h"
+#include "inbox/sqlite_bind.h"
 #include "inbox/sqlite_counter.h"
+#include "inbox/sqlite_files.h"
 #include "inbox/sqlite_schema.h"
 #include "inbox/sqlite_tally.h"
 #include "inbox/sqlite_token.h"
 #include "inbox/wake.h"
 
-#define PATH_LEN_MAX  4000 /* bytes of the database's path */
 #define CLOCK_KEEP_US (60 * CLK_S_US)
 #define BUSY_PAUSE_MS 5 /* between looks at a database that a stranger has locked */
 #define CHECKPOINT_PAGES \
@@ -35,16 +32,6 @@
 #define STUCK_MS            2000        /* for so long, before the log tells of it */
 #define WAL_PAGE            (4096 + 24) /* bytes of a page in the WAL, with its frame's head */
 #define WAL_KEPT            "16777216" /* bytes of the WAL's file that are kept when it begins anew */
-
-/* If one of our files is another than the one we have open, what we store is lost, and others no
- * longer wait for our lock. */
-enum { FILE_DB, FILE_WAL, FILE_LOCK, FILES, FILE_SHM = FILES };
-static const char *const file_suffixes[] = {"", "-wal", ".lock", "-shm"};
-
-struct file_id {
-    dev_t dev;
-    ino_t ino;
-};
 
 struct statement {
     const char *sql; /* static */
@@ -62,14 +49,14 @@ struct sqlite_db {
     int lock_fd;
     int wal_pages; /* as of the last commit */
     atomic_bool stopped;
-    bool tells;                /* what is committed next is to be told of */
-    int64_t checkpoint_at;     /* clk_mono_ms: not before; 0: at once */
-    int64_t stuck_since;       /* clk_mono_ms; 0: it is not */
-    int64_t busy_since;        /* clk_mono_ms: when SQLite's own wait began */
-    int64_t clock_us;          /* the inbox's clock, when this boot's was 0 */
-    int64_t clock_last_us;     /* what was told last */
-    int64_t clock_kept_us;     /* what was stored last */
-    struct file_id ids[FILES]; /* of our files, as they were when we opened them */
+    bool tells;            /* what is committed next is to be told of */
+    int64_t checkpoint_at; /* clk_mono_ms: not before; 0: at once */
+    int64_t stuck_since;   /* clk_mono_ms; 0: it is not */
+    int64_t busy_since;    /* clk_mono_ms: when SQLite's own wait began */
+    int64_t clock_us;      /* the inbox's clock, when this boot's was 0 */
+    int64_t clock_last_us; /* what was told last */
+    int64_t clock_kept_us; /* what was stored last */
+    struct sqlite_files files;
     struct statement statements[SQLITE_STATEMENTS_MAX];
     struct wake *wake; /* NULL for who only looks */
     struct sqlite_tokens *tokens;
@@ -118,73 +105,6 @@ sqlite3_stmt *sqlite_db_statement(struct sqlite_db *d, const char *sql, struct w
     }
     s->sql = sql;
     return s->prepared;
-}
-
-void sqlite_db_bind_text(sqlite3_stmt *q, int i, const char *text)
-{
-    sqlite3_bind_text(q, i, text, -1, SQLITE_STATIC);
-}
-
-void sqlite_db_bind_ints(sqlite3_stmt *q, int i, const int64_t *list, size_t count)
-{
-    for (size_t n = 0; n < count; n++)
-        sqlite3_bind_int64(q, i + (int)n, list[n]);
-}
-
-void sqlite_db_bind_queue(sqlite3_stmt *q, const struct inbox_queue *queue)
-{
-    sqlite_db_bind_text(q, 1, queue->account_id);
-    sqlite_db_bind_text(q, 2, queue->product_id);
-    sqlite_db_bind_text(q, 3, queue->object_class->name);
-}
-
-void sqlite_db_bind_lease(sqlite3_stmt *q, int i, const struct lease_row *l)
-{
-    sqlite3_bind_blob(q, i, l->token, sizeof l->token, SQLITE_STATIC);
-    sqlite3_bind_int64(q, i + 1, l->until_us);
-    sqlite_db_bind_text(q, i + 2, l->owner);
-}
-
-void sqlite_db_bind_filter(sqlite3_stmt *q, const struct inbox_filter *f)
-{
-    sqlite3_bind_int64(q, 1, f->before_id);
-    sqlite_db_bind_text(q, 2, f->account_id);
-    sqlite_db_bind_text(q, 3, f->product_id);
-    sqlite_db_bind_text(q, 4, f->object_class != NULL ? f->object_class->name : NULL);
-    sqlite3_bind_int(q, 5, f->limit);
-    sqlite3_bind_int64(q, 6, f->after_id);
-}
-
-void sqlite_db_bind_wanted(struct inbox *i, sqlite3_stmt *q, const struct inbox_filter *f)
-{
-    sqlite_db_bind_filter(q, f);
-    sqlite3_bind_int64(q, 7, f->states);
-    sqlite3_bind_int64(q, 8, f->age_ms > 0 ? sqlite_now_us(i) - f->age_ms * 1000 : 0);
-}
-
-void sqlite_db_text(sqlite3_stmt *row, int i, char *ret, size_t size)
-{
-    const char *text = (const char *)sqlite3_column_text(row, i);
-    snprintf(ret, size, "%s", text != NULL ? text : "");
-}
-
-void sqlite_db_blob(sqlite3_stmt *row, int i, uint8_t *ret, size_t size)
-{
-    memset(ret, 0, size);
-    if (sqlite3_column_bytes(row, i) == (int)size)
-        memcpy(ret, sqlite3_column_blob(row, i), size);
-}
-
-void sqlite_db_lease(sqlite3_stmt *row, int i, struct lease_row *ret)
-{
-    sqlite_db_blob(row, i, ret->token, sizeof ret->token);
-    ret->until_us = sqlite3_column_int64(row, i + 1);
-    sqlite_db_text(row, i + 2, ret->owner, sizeof ret->owner);
-}
-
-const struct object_class *sqlite_db_class(sqlite3_stmt *row, int i)
-{
-    return object_class_find((const char *)sqlite3_column_text(row, i));
 }
 
 enum err sqlite_db_step(struct sqlite_db *d, sqlite3_stmt *q, int64_t *ret_columns, int columns,
@@ -290,38 +210,6 @@ static enum err db_begin(struct sqlite_db *d, struct why *why)
 }
 
 /*
- * Which file is at a path now. Its times are not asked for: since Linux 6.13 each who saw them
- * makes the next write store new ones, which then have to reach the disk, too
- * (https://docs.kernel.org/filesystems/multigrain-ts.html).
- */
-static enum err identify(const struct sqlite_db *d, int file, struct file_id *ret)
-{
-    char path[PATH_LEN_MAX + 8];
-    struct statx st;
-    snprintf(path, sizeof path, "%s%s", d->path, file_suffixes[file]);
-    if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, &st) != 0)
-        return ERR_NOT_FOUND;
-    *ret = (struct file_id){makedev(st.stx_dev_major, st.stx_dev_minor), st.stx_ino};
-    return ERR_OK;
-}
-
-/* Is what we have just committed in the files that the next one to open the inbox will find? */
-static enum err check_files(const struct sqlite_db *d, struct why *why)
-{
-    for (int f = 0; f < FILES; f++) {
-        struct file_id now;
-        if (identify(d, f, &now) == ERR_OK && now.dev == d->ids[f].dev && now.ino == d->ids[f].ino)
-            continue;
-        return why_set(
-            why, ERR_STORE,
-            "inbox %s%s: was deleted or replaced while this program has it open: what is "
-            "stored would be lost; put the file back, or start the program again",
-            d->path, file_suffixes[f]);
-    }
-    return ERR_OK;
-}
-
-/*
  * Take over into the database what stands in the WAL, so that it begins anew. Passive: what readers
  * still need is left; ours need it for moments only, so after a while it is a stranger's.
  */
@@ -342,10 +230,9 @@ static void checkpoint(struct sqlite_db *d)
         return;
     d->stuck_since = now; /* and say so again, if it goes on for as long again */
     char reader[READER_MAX];
-    struct file_id id;
     if (code != SQLITE_OK)
         snprintf(reader, sizeof reader, "%s", sqlite3_errstr(code));
-    else if (identify(d, FILE_SHM, &id) != ERR_OK || !reader_find(id.dev, id.ino, reader))
+    else if (!sqlite_files_reader(d->path, reader))
         snprintf(reader, sizeof reader, "some process has been reading it all the time");
     log_warn("inbox %s-wal grows (%d pages) and cannot be taken over into the database: %s",
              d->path, pages, reader);
@@ -368,7 +255,7 @@ static enum err db_end(struct sqlite_db *d, enum err e, struct why *why)
     if (e == ERR_OK)
         e = sqlite_db_run(d, sqlite_db_statement(d, commit_sql, why), "commit", why);
     if (e == ERR_OK && !d->looks)
-        e = check_files(d, why);
+        e = sqlite_files_check(&d->files, d->path, why);
     /* A failed COMMIT may or may not have ended the transaction. */
     if (e != ERR_OK && sqlite3_get_autocommit(d->db) == 0)
         sqlite3_exec(d->db, "ROLLBACK", NULL, NULL, NULL);
@@ -413,7 +300,7 @@ static enum err read_clock(struct sqlite_db *d, struct why *why)
     sqlite3_stmt *q = sqlite_db_statement(d, d->looks ? look_sql : begin_sql, why);
     char boot[LEASE_BOOT_MAX];
     lease_boot_id(boot);
-    sqlite_db_bind_text(q, 1, boot);
+    sqlite_bind_text(q, 1, boot);
     sqlite3_bind_int64(q, 2, clk_wall_us());
     sqlite3_bind_int64(q, 3, boot_us());
     return sqlite_db_step(d, q, &d->clock_us, 1, "begin the clock", why);
@@ -591,66 +478,10 @@ static int count_wal_pages(void *ctx, sqlite3 *db, const char *name, int pages)
     return SQLITE_OK;
 }
 
-/*
- * The files get the rights that their folder gives: one with a set-group-id bit is shared by a
- * group (the handler, the worker, the operator), any other is a single user's.
- */
-static enum err choose_mode(struct sqlite_db *d, struct why *why)
-{
-    char folder[PATH_LEN_MAX + 1];
-    snprintf(folder, sizeof folder, "%s", d->path);
-    char *slash = strrchr(folder, '/');
-    if (slash == NULL)
-        snprintf(folder, sizeof folder, ".");
-    else
-        slash[slash == folder] = '\0';
-    struct stat st;
-    if (stat(folder, &st) != 0)
-        return why_set(why, ERR_STORE, "inbox %s: folder %s: %s; create it first", d->path, folder,
-                       strerror(errno));
-    d->mode = (st.st_mode & S_ISGID) != 0 && (st.st_mode & S_IWGRP) != 0 ? 0660 : 0600;
-    return ERR_OK;
-}
-
-static enum err open_lock(struct sqlite_db *d, struct why *why)
-{
-    char path[PATH_LEN_MAX + 8];
-    snprintf(path, sizeof path, "%s%s", d->path, file_suffixes[FILE_LOCK]);
-    return filelock_open(path, d->mode, &d->lock_fd, why);
-}
-
-/* SQLite gives the WAL the database's own mode, so that the first file decides. */
-static enum err make_file(const struct sqlite_db *d, struct why *why)
-{
-    int fd = open(d->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, d->mode);
-    if (fd >= 0) {
-        bool ok = fchmod(fd, d->mode) == 0;
-        close(fd);
-        if (!ok)
-            return why_set(why, ERR_STORE, "inbox %s: %s", d->path, strerror(errno));
-    } else if (errno != EEXIST) {
-        return why_set(why, ERR_STORE, "inbox %s: %s", d->path, strerror(errno));
-    }
-    return ERR_OK;
-}
-
-/* Also who only reads has to write, into the WAL's index. */
-static enum err look_for_file(const struct sqlite_db *d, struct why *why)
-{
-    if (access(d->path, F_OK) != 0)
-        return why_set(why, ERR_NOT_FOUND,
-                       "inbox %s: %s (the handler or a worker makes it when it starts)", d->path,
-                       strerror(errno));
-    if (access(d->path, R_OK | W_OK) != 0)
-        return why_set(why, ERR_STORE,
-                       "inbox %s: %s; run this as the handler's user, or as one of its group",
-                       d->path, strerror(errno));
-    return ERR_OK;
-}
-
 static enum err open_db(struct sqlite_db *d, struct why *why)
 {
-    enum err e = d->looks ? look_for_file(d, why) : make_file(d, why);
+    enum err e = d->looks ? sqlite_files_look(d->path, why)
+                          : sqlite_files_make(d->path, d->mode, why);
     if (e != ERR_OK)
         return e;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
@@ -669,10 +500,7 @@ static enum err prepare_files(struct sqlite_db *d, struct why *why)
     enum err e = sqlite_schema_raise(d, d->path, why);
     if (e == ERR_OK)
         e = read_clock(d, why);
-    for (int f = 0; e == ERR_OK && f < FILES; f++)
-        if (identify(d, f, &d->ids[f]) != ERR_OK)
-            e = why_set(why, ERR_STORE, "inbox %s%s: is gone already", d->path, file_suffixes[f]);
-    return e;
+    return e == ERR_OK ? sqlite_files_remember(&d->files, d->path, why) : e;
 }
 
 static enum err prepare_to_look(struct sqlite_db *d, struct why *why)
@@ -730,9 +558,9 @@ static void free_db(struct sqlite_db *d)
 enum err sqlite_open(const struct inbox_options *options, const char *path, struct inbox **ret,
                      struct why *why)
 {
-    if (*path == '\0' || strlen(path) > PATH_LEN_MAX)
+    if (*path == '\0' || strlen(path) > SQLITE_FILES_PATH_MAX)
         return why_set(why, ERR_INVALID, "inbox.url: sqlite: needs a path of 1 to %d bytes",
-                       PATH_LEN_MAX);
+                       SQLITE_FILES_PATH_MAX);
     struct sqlite_db *d = calloc(1, sizeof *d);
     if (d == NULL)
         return why_no_memory(why);
@@ -747,9 +575,9 @@ enum err sqlite_open(const struct inbox_options *options, const char *path, stru
     bool ok = d->path != NULL && d->tokens != NULL && d->tallies != NULL && d->counters != NULL;
     enum err e = ok ? ERR_OK : why_no_memory(why);
     if (e == ERR_OK && !d->looks)
-        e = choose_mode(d, why);
+        e = sqlite_files_mode(d->path, &d->mode, why);
     if (e == ERR_OK && !d->looks)
-        e = open_lock(d, why);
+        e = sqlite_files_lock(d->path, d->mode, &d->lock_fd, why);
     if (e == ERR_OK)
         e = open_db(d, why);
     if (e == ERR_OK)

@@ -7,9 +7,7 @@
  * (https://www.sqlite.org/wal.html#walresetbug). So every commit and every checkpoint of every
  * process happens under a lock file beside the database, and SQLite never checkpoints by itself.
  *
- * A file can be deleted or replaced under a program that has it open, and SQLite would go on
- * writing where nobody will ever read. So each commit is only believed once the files are still
- * there.
+ * Each commit is only believed once the files are still there (inbox/sqlite_files.h).
  */
 #ifndef INBOX_SQLITE_DB_H
 #define INBOX_SQLITE_DB_H
@@ -51,26 +49,6 @@ enum err sqlite_db_do(struct sqlite_db *d, struct sqlite_item *item, struct why 
  * to bind that does nothing (https://www.sqlite.org/c3ref/bind_blob.html), to run it is ERR_STORE.
  */
 sqlite3_stmt *sqlite_db_statement(struct sqlite_db *d, const char *sql, struct why *why);
-/* NULL is a null. What is bound is borrowed until the statement has been run. */
-void sqlite_db_bind_text(sqlite3_stmt *q, int i, const char *text);
-/* Several parameters, from number `i` on: numbers, or what makes a queue (1 to 3) or a lease. */
-void sqlite_db_bind_ints(sqlite3_stmt *q, int i, const int64_t *list, size_t count);
-void sqlite_db_bind_queue(sqlite3_stmt *q, const struct inbox_queue *queue);
-void sqlite_db_bind_lease(sqlite3_stmt *q, int i, const struct lease_row *l);
-/* What a page of rows has in common, as parameters 1 to 6. */
-#define SQLITE_FITS                                            \
-    " id < ?1 AND id > ?6 AND (?2 IS NULL OR account_id = ?2)" \
-    " AND (?3 IS NULL OR product_id = ?3) AND (?4 IS NULL OR object_class = ?4)"
-#define SQLITE_PAGE                        " ORDER BY id DESC LIMIT ?5"
-/* What one of tasks or deliveries has besides, as parameters 7 and 8: ?8 is a time. */
-#define SQLITE_IS_WANTED(state_bit, since) " AND (?7 >> " state_bit " & 1) AND " since " >= ?8"
-void sqlite_db_bind_filter(sqlite3_stmt *q, const struct inbox_filter *f);
-void sqlite_db_bind_wanted(struct inbox *i, sqlite3_stmt *q, const struct inbox_filter *f);
-/* The same of a row. A blob of another size is all zero. */
-void sqlite_db_text(sqlite3_stmt *row, int i, char *ret, size_t size);
-void sqlite_db_blob(sqlite3_stmt *row, int i, uint8_t *ret, size_t size);
-void sqlite_db_lease(sqlite3_stmt *row, int i, struct lease_row *ret);
-const struct object_class *sqlite_db_class(sqlite3_stmt *row, int i);
 
 /* Run a statement that gives at most one row, of whole numbers, to its end; what it has done is
  * only done then. ERR_NOT_FOUND: no row. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inbox/sqlite_bind.h"
 #include "inbox/sqlite_db.h"
 #include "inbox/sqlite_token.h"
 #include "inbox/sqlite_work.h"
@@ -35,12 +36,12 @@ static enum err insert(struct sqlite_db *db, struct append *a, int64_t now_us, s
     sqlite3_stmt *q = sqlite_db_statement(db, insert_sql, why);
     sqlite3_bind_blob(q, 1, d->token_sha256, INBOX_TOKEN_HASH_LEN, SQLITE_STATIC);
     sqlite3_bind_int64(q, 2, d->exp);
-    sqlite_db_bind_text(q, 3, delivery_state_name(d->state));
-    sqlite_db_bind_text(q, 4, d->webhook_id);
-    sqlite_db_bind_text(q, 5, d->account_id);
-    sqlite_db_bind_text(q, 6, d->product_id);
-    sqlite_db_bind_text(q, 7, d->object_class->name);
-    sqlite_db_bind_text(q, 8, d->triggered_at);
+    sqlite_bind_text(q, 3, delivery_state_name(d->state));
+    sqlite_bind_text(q, 4, d->webhook_id);
+    sqlite_bind_text(q, 5, d->account_id);
+    sqlite_bind_text(q, 6, d->product_id);
+    sqlite_bind_text(q, 7, d->object_class->name);
+    sqlite_bind_text(q, 8, d->triggered_at);
     sqlite3_bind_int64(q, 9, d->received_us);
     sqlite3_bind_text(q, 10, d->claims, (int)d->claims_len, SQLITE_STATIC);
     sqlite3_bind_blob(q, 11, d->body, (int)d->body_len, SQLITE_STATIC);
@@ -60,7 +61,7 @@ static enum err count_up(struct sqlite_db *db, struct append *a, int64_t now_us,
     sqlite3_stmt *q = sqlite_db_statement(db, again_sql, why);
     sqlite3_bind_int64(q, 1, a->id);
     sqlite3_bind_int64(q, 2, d->received_us);
-    sqlite_db_bind_text(q, 3, delivery_state_name(d->state));
+    sqlite_bind_text(q, 3, delivery_state_name(d->state));
     sqlite3_bind_int64(q, 4, now_us);
     return sqlite_db_step(db, q, &a->seen, 1, "store a delivery again", why);
 }
@@ -122,7 +123,7 @@ static enum err set_state(struct sqlite_db *db, struct sqlite_item *item, struct
     const struct change *c = (const struct change *)item;
     sqlite3_stmt *q = sqlite_db_statement(db, set_state_sql, why);
     sqlite3_bind_int64(q, 1, c->id);
-    sqlite_db_bind_text(q, 2, delivery_state_name(c->state));
+    sqlite_bind_text(q, 2, delivery_state_name(c->state));
     enum err e = sqlite_db_step(db, q, NULL, 0, "change a delivery's state", why);
     return e != ERR_NOT_FOUND ? e : why_set(why, e, "inbox: no delivery %lld", (long long)c->id);
 }
@@ -149,7 +150,7 @@ static void take_queue(void *ctx, sqlite3_stmt *row)
     struct renewal *r = ctx;
     const struct inbox_queue q = {(const char *)sqlite3_column_text(row, 0),
                                   (const char *)sqlite3_column_text(row, 1),
-                                  sqlite_db_class(row, 2)};
+                                  sqlite_row_class(row, 2)};
     r->found = true;
     sweep_row_init(r->ret, &q);
 }
@@ -242,7 +243,7 @@ static void pass_delivery(void *ctx, sqlite3_stmt *row)
                                .claims_len = (size_t)sqlite3_column_bytes(row, 11),
                                .body = sqlite3_column_blob(row, 12),
                                .body_len = (size_t)sqlite3_column_bytes(row, 12)};
-    sqlite_db_blob(row, 1, d.token_sha256, sizeof d.token_sha256);
+    sqlite_row_blob(row, 1, d.token_sha256, sizeof d.token_sha256);
     p->fn(p->ctx, &d);
 }
 
@@ -252,8 +253,8 @@ enum err sqlite_delivery_page(struct inbox *i, const struct inbox_filter *f, inb
     struct sqlite_db *db = (struct sqlite_db *)i;
     struct passing p = {fn, ctx};
     sqlite3_stmt *q = sqlite_db_statement(db, page_sql, why);
-    sqlite_db_bind_wanted(i, q, f);
-    sqlite_db_bind_text(q, 9, f->webhook_id);
+    sqlite_bind_wanted(q, f, sqlite_now_us(i));
+    sqlite_bind_text(q, 9, f->webhook_id);
     return sqlite_db_each(db, q, pass_delivery, &p, "read deliveries", why);
 }
 
@@ -268,7 +269,7 @@ static enum err prune_with(struct sqlite_db *db, const char *sql, const int64_t 
                            size_t count, int64_t *ret_count, struct why *why)
 {
     sqlite3_stmt *q = sqlite_db_statement(db, sql, why);
-    sqlite_db_bind_ints(q, 1, parameters, count);
+    sqlite_bind_ints(q, 1, parameters, count);
     enum err e = sqlite_db_run(db, q, "forget what is old", why);
     *ret_count = sqlite_db_changes(db);
     return e;
@@ -281,7 +282,7 @@ enum err sqlite_prune_deliveries(struct inbox *i, int64_t before_us, int64_t lim
     const int64_t part[] = {before_us, *last, limit};
     int64_t found[2] = {0, 0}, tokens = 0;
     sqlite3_stmt *q = sqlite_db_statement(db, part_sql, why);
-    sqlite_db_bind_ints(q, 1, part, sizeof part / sizeof *part);
+    sqlite_bind_ints(q, 1, part, sizeof part / sizeof *part);
     enum err e = sqlite_db_step(db, q, found, 2, "look for what is old", why);
     *ret_count = 0;
     const int64_t old[] = {before_us, *last, found[0]};

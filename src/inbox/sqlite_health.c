@@ -1,6 +1,7 @@
 /* sqlite_health.c - how an SQLite inbox fares, and who works on it. */
 #include "inbox/sqlite_health.h"
 
+#include "inbox/sqlite_bind.h"
 #include "inbox/sqlite_db.h"
 
 static const char put_sql[] = "INSERT INTO worker VALUES (?1, ?2)"
@@ -21,7 +22,7 @@ enum err sqlite_worker_put(struct inbox *i, const char *owner, int64_t seen_us, 
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, put_sql, why);
-    sqlite_db_bind_text(q, 1, owner);
+    sqlite_bind_text(q, 1, owner);
     sqlite3_bind_int64(q, 2, seen_us);
     enum err e = sqlite_db_run(d, q, "note who works", why);
     if (e != ERR_OK)
@@ -35,7 +36,7 @@ enum err sqlite_worker_drop(struct inbox *i, const char *owner, struct why *why)
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, drop_sql, why);
-    sqlite_db_bind_text(q, 1, owner);
+    sqlite_bind_text(q, 1, owner);
     return sqlite_db_run(d, q, "note who works", why);
 }
 

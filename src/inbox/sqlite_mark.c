@@ -1,6 +1,7 @@
 /* sqlite_mark.c - the marks of an SQLite inbox, and the ids above them. */
 #include "inbox/sqlite_mark.h"
 
+#include "inbox/sqlite_bind.h"
 #include "inbox/sqlite_db.h"
 
 #define OF_QUEUE " account_id = ?1 AND product_id = ?2 AND object_class = ?3"
@@ -34,7 +35,7 @@ static sqlite3_stmt *of_queue(struct sqlite_db *db, const char *sql, const struc
                               struct why *why)
 {
     sqlite3_stmt *q = sqlite_db_statement(db, sql, why);
-    sqlite_db_bind_queue(q, v->queue);
+    sqlite_bind_queue(q, v->queue);
     return q;
 }
 
@@ -76,7 +77,7 @@ static enum err note_seen(struct sqlite_db *db, struct sqlite_item *item, struct
 {
     const struct visit *v = (const struct visit *)item;
     sqlite3_stmt *q = of_queue(db, seen_sql, v, why);
-    sqlite_db_bind_text(q, 4, v->object_id);
+    sqlite_bind_text(q, 4, v->object_id);
     sqlite3_bind_int64(q, 5, v->created_us);
     return sqlite_db_run(db, q, "keep a mark", why);
 }

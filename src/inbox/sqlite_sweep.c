@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "inbox/sqlite_bind.h"
 #include "inbox/sqlite_db.h"
 #include "inbox/sqlite_work.h"
 
@@ -37,7 +38,7 @@ static const char wake_sql[] = "UPDATE sweep SET due_us = min(due_us, ?4), calle
 static void read_sweep(sqlite3_stmt *row, struct sweep_row *s)
 {
     *s = (struct sweep_row){.id = sqlite3_column_int64(row, 0),
-                            .object_class = sqlite_db_class(row, 3),
+                            .object_class = sqlite_row_class(row, 3),
                             .due_us = sqlite3_column_int64(row, 4),
                             .poll_us = sqlite3_column_int64(row, 5),
                             .called = sqlite3_column_int(row, 6) != 0,
@@ -50,10 +51,10 @@ static void read_sweep(sqlite3_stmt *row, struct sweep_row *s)
                             .freed_us = sqlite3_column_int64(row, 13),
                             .delivery_id = sqlite3_column_int64(row, 14),
                             .polled = sqlite3_column_int64(row, 15)};
-    sqlite_db_text(row, 1, s->account_id, sizeof s->account_id);
-    sqlite_db_text(row, 2, s->product_id, sizeof s->product_id);
-    sqlite_db_text(row, 16, s->error, sizeof s->error);
-    sqlite_db_lease(row, 17, &s->lease);
+    sqlite_row_text(row, 1, s->account_id, sizeof s->account_id);
+    sqlite_row_text(row, 2, s->product_id, sizeof s->product_id);
+    sqlite_row_text(row, 16, s->error, sizeof s->error);
+    sqlite_row_lease(row, 17, &s->lease);
 }
 
 struct sweep_reading {
@@ -82,7 +83,7 @@ enum err sqlite_sweep_find(struct inbox *i, const struct inbox_queue *queue, str
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, find_sql, why);
-    sqlite_db_bind_queue(q, queue);
+    sqlite_bind_queue(q, queue);
     return one_sweep(d, q, ret, why);
 }
 
@@ -99,7 +100,7 @@ enum err sqlite_sweep_first(struct inbox *i, const char *account_id, int rank,
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, first_sql, why);
-    sqlite_db_bind_text(q, 1, account_id);
+    sqlite_bind_text(q, 1, account_id);
     sqlite3_bind_int(q, 2, rank);
     return one_sweep(d, q, ret, why);
 }
@@ -123,7 +124,7 @@ enum err sqlite_sweep_page(struct inbox *i, const struct inbox_filter *f, sweep_
     struct sqlite_db *d = (struct sqlite_db *)i;
     struct sweep_passing p = {fn, ctx};
     sqlite3_stmt *q = sqlite_db_statement(d, page_sql, why);
-    sqlite_db_bind_filter(q, f);
+    sqlite_bind_filter(q, f);
     return sqlite_db_each(d, q, pass_sweep, &p, "read sweeps", why);
 }
 
@@ -135,13 +136,13 @@ enum err sqlite_sweep_put(struct inbox *i, struct sweep_row *s, struct why *why)
     const int64_t numbers[] = {s->due_us,     s->poll_us,  s->called,      s->for_call,
                                s->started_us, s->ended_us, s->covered_us,  s->failures,
                                s->again_us,   s->freed_us, s->delivery_id, s->polled};
-    sqlite_db_bind_ints(q, 1, numbers, sizeof numbers / sizeof *numbers);
-    sqlite_db_bind_text(q, 13, s->error);
-    sqlite_db_bind_lease(q, 14, &s->lease);
+    sqlite_bind_ints(q, 1, numbers, sizeof numbers / sizeof *numbers);
+    sqlite_bind_text(q, 13, s->error);
+    sqlite_bind_lease(q, 14, &s->lease);
     if (s->id == 0) {
-        sqlite_db_bind_text(q, 17, s->account_id);
-        sqlite_db_bind_text(q, 18, s->product_id);
-        sqlite_db_bind_text(q, 19, s->object_class->name);
+        sqlite_bind_text(q, 17, s->account_id);
+        sqlite_bind_text(q, 18, s->product_id);
+        sqlite_bind_text(q, 19, s->object_class->name);
         sqlite3_bind_int(q, 20, row_rank(s->object_class));
     } else {
         sqlite3_bind_int64(q, 17, s->id);
@@ -179,7 +180,7 @@ enum err sqlite_sweep_wake(struct sqlite_db *d, const struct inbox_queue *queue,
     if (is_awake(awake, transaction, queue))
         return ERR_OK;
     sqlite3_stmt *q = sqlite_db_statement(d, wake_sql, why);
-    sqlite_db_bind_queue(q, queue);
+    sqlite_bind_queue(q, queue);
     sqlite3_bind_int64(q, 4, now_us);
     sqlite3_bind_int64(q, 5, delivery_id);
     enum err e = sqlite_db_run(d, q, "wake a sweep", why);
@@ -222,7 +223,7 @@ static void read_account(void *ctx, sqlite3_stmt *row)
     *r->ret = (struct account_row){.halted_until_us = sqlite3_column_int64(row, 1),
                                    .rate_second = sqlite3_column_int64(row, 2),
                                    .rate_used = sqlite3_column_int64(row, 3)};
-    sqlite_db_text(row, 0, r->ret->account_id, sizeof r->ret->account_id);
+    sqlite_row_text(row, 0, r->ret->account_id, sizeof r->ret->account_id);
 }
 
 static enum err one_account(struct inbox *i, const char *sql, const char *id,
@@ -232,7 +233,7 @@ static enum err one_account(struct inbox *i, const char *sql, const char *id,
     struct account_row found = {.rate_used = 0};
     struct account_reading r = {.ret = &found};
     sqlite3_stmt *q = sqlite_db_statement(d, sql, why);
-    sqlite_db_bind_text(q, 1, id);
+    sqlite_bind_text(q, 1, id);
     enum err e = sqlite_db_each(d, q, read_account, &r, "read an account", why);
     if (e == ERR_OK && r.found)
         *ret = found;
@@ -256,7 +257,7 @@ enum err sqlite_account_put(struct inbox *i, const struct account_row *a, struct
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, put_account_sql, why);
     const int64_t numbers[] = {a->halted_until_us, a->rate_second, a->rate_used};
-    sqlite_db_bind_text(q, 1, a->account_id);
-    sqlite_db_bind_ints(q, 2, numbers, sizeof numbers / sizeof *numbers);
+    sqlite_bind_text(q, 1, a->account_id);
+    sqlite_bind_ints(q, 2, numbers, sizeof numbers / sizeof *numbers);
     return sqlite_db_run(d, q, "keep an account", why);
 }

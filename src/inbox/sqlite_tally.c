@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/log.h"
+#include "inbox/sqlite_bind.h"
 #include "inbox/sqlite_db.h"
 
 static const char add_sql[] =
@@ -84,8 +85,8 @@ static enum err take(struct sqlite_db *db, struct gathered *g, struct why *why)
     const int64_t numbers[] = {t->success, t->failure, t->failure_since_last_success,
                                t->last_success_us, t->last_failure_us};
     sqlite3_stmt *q = sqlite_db_statement(db, add_sql, why);
-    sqlite_db_bind_ints(q, 1, numbers, sizeof numbers / sizeof *numbers);
-    sqlite_db_bind_text(q, 6, g->webhook_id);
+    sqlite_bind_ints(q, 1, numbers, sizeof numbers / sizeof *numbers);
+    sqlite_bind_text(q, 6, g->webhook_id);
     return sqlite_db_run(db, q, "count calls", why);
 }
 
@@ -205,7 +206,7 @@ static enum err read_tally(struct sqlite_db *db, struct sqlite_item *item, struc
 {
     struct reading *r = (struct reading *)item;
     sqlite3_stmt *q = sqlite_db_statement(db, read_sql, why);
-    sqlite_db_bind_text(q, 1, r->webhook_id);
+    sqlite_bind_text(q, 1, r->webhook_id);
     return sqlite_db_step(db, q, r->columns, 5, "read a tally", why);
 }
 

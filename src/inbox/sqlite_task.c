@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "inbox/sqlite_bind.h"
 #include "inbox/sqlite_db.h"
 #include "inbox/sqlite_work.h"
 
@@ -71,15 +72,15 @@ static void read_story(sqlite3_stmt *row, int from, struct inbox_story *ret)
         {ret->reason, sizeof ret->reason},
     };
     for (int n = 0; n < (int)(sizeof texts / sizeof *texts); n++)
-        sqlite_db_text(row, from + n, texts[n].text, texts[n].size);
+        sqlite_row_text(row, from + n, texts[n].text, texts[n].size);
 }
 
 static void read_task(sqlite3_stmt *row, struct task_row *t)
 {
     char state[16];
-    sqlite_db_text(row, 5, state, sizeof state);
+    sqlite_row_text(row, 5, state, sizeof state);
     *t = (struct task_row){.id = sqlite3_column_int64(row, 0),
-                           .object_class = sqlite_db_class(row, 3),
+                           .object_class = sqlite_row_class(row, 3),
                            .state = state_of_name(state),
                            .due_us = sqlite3_column_int64(row, 6),
                            .called = sqlite3_column_int(row, 7) != 0,
@@ -89,12 +90,12 @@ static void read_task(sqlite3_stmt *row, struct task_row *t)
                            .created_us = sqlite3_column_int64(row, 11),
                            .updated_us = sqlite3_column_int64(row, 12),
                            .started_us = sqlite3_column_int64(row, 13)};
-    sqlite_db_text(row, 1, t->account_id, sizeof t->account_id);
-    sqlite_db_text(row, 2, t->product_id, sizeof t->product_id);
-    sqlite_db_text(row, 4, t->object_id, sizeof t->object_id);
-    sqlite_db_blob(row, 14, t->fingerprint, sizeof t->fingerprint);
+    sqlite_row_text(row, 1, t->account_id, sizeof t->account_id);
+    sqlite_row_text(row, 2, t->product_id, sizeof t->product_id);
+    sqlite_row_text(row, 4, t->object_id, sizeof t->object_id);
+    sqlite_row_blob(row, 14, t->fingerprint, sizeof t->fingerprint);
     read_story(row, 15, &t->story);
-    sqlite_db_lease(row, 22, &t->lease);
+    sqlite_row_lease(row, 22, &t->lease);
     t->delivery_id = sqlite3_column_int64(row, 25);
 }
 
@@ -123,9 +124,9 @@ enum err sqlite_task_find(struct inbox *i, const struct sweep_row *s, const char
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, find_sql, why);
-    sqlite_db_bind_text(q, 1, s->account_id);
-    sqlite_db_bind_text(q, 2, s->object_class->name);
-    sqlite_db_bind_text(q, 3, object_id);
+    sqlite_bind_text(q, 1, s->account_id);
+    sqlite_bind_text(q, 2, s->object_class->name);
+    sqlite_bind_text(q, 3, object_id);
     return one_task(d, q, ret, why);
 }
 
@@ -142,7 +143,7 @@ enum err sqlite_task_first(struct inbox *i, const char *account_id, int rank, in
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, first_sql, why);
-    sqlite_db_bind_text(q, 1, account_id);
+    sqlite_bind_text(q, 1, account_id);
     sqlite3_bind_int(q, 2, rank);
     sqlite3_bind_int64(q, 3, fresh_us);
     return one_task(d, q, ret, why);
@@ -153,7 +154,7 @@ enum err sqlite_task_next(struct inbox *i, const struct inbox_queue *queue, stru
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, next_sql, why);
-    sqlite_db_bind_queue(q, queue);
+    sqlite_bind_queue(q, queue);
     return one_task(d, q, ret, why);
 }
 
@@ -162,7 +163,7 @@ static void bind_story(sqlite3_stmt *q, int from, const struct inbox_story *s)
     const char *const texts[] = {s->result, s->type, s->before, s->after,
                                  s->action, s->rule, s->reason};
     for (int n = 0; n < (int)(sizeof texts / sizeof *texts); n++)
-        sqlite_db_bind_text(q, from + n, texts[n]);
+        sqlite_bind_text(q, from + n, texts[n]);
 }
 
 enum err sqlite_task_put(struct inbox *i, struct task_row *t, struct why *why)
@@ -171,17 +172,17 @@ enum err sqlite_task_put(struct inbox *i, struct task_row *t, struct why *why)
     sqlite3_stmt *q = sqlite_db_statement(d, t->id == 0 ? insert_sql : update_sql, why);
     const int64_t numbers[] = {t->due_us,   t->called,     t->again,      t->asked,
                                t->failures, t->created_us, t->updated_us, t->started_us};
-    sqlite_db_bind_ints(q, 1, numbers, sizeof numbers / sizeof *numbers);
-    sqlite_db_bind_text(q, 9, task_state_name(t->state));
+    sqlite_bind_ints(q, 1, numbers, sizeof numbers / sizeof *numbers);
+    sqlite_bind_text(q, 9, task_state_name(t->state));
     sqlite3_bind_blob(q, 10, t->fingerprint, sizeof t->fingerprint, SQLITE_STATIC);
     bind_story(q, 11, &t->story);
-    sqlite_db_bind_lease(q, 18, &t->lease);
+    sqlite_bind_lease(q, 18, &t->lease);
     sqlite3_bind_int64(q, 21, t->delivery_id);
     if (t->id == 0) {
-        sqlite_db_bind_text(q, 22, t->account_id);
-        sqlite_db_bind_text(q, 23, t->product_id);
-        sqlite_db_bind_text(q, 24, t->object_class->name);
-        sqlite_db_bind_text(q, 25, t->object_id);
+        sqlite_bind_text(q, 22, t->account_id);
+        sqlite_bind_text(q, 23, t->product_id);
+        sqlite_bind_text(q, 24, t->object_class->name);
+        sqlite_bind_text(q, 25, t->object_id);
         sqlite3_bind_int(q, 26, row_rank(t->object_class));
     } else {
         sqlite3_bind_int64(q, 22, t->id);
@@ -208,8 +209,8 @@ enum err sqlite_task_page(struct inbox *i, const struct inbox_filter *f, task_ro
     struct sqlite_db *d = (struct sqlite_db *)i;
     struct task_passing p = {fn, ctx};
     sqlite3_stmt *q = sqlite_db_statement(d, page_sql, why);
-    sqlite_db_bind_wanted(i, q, f);
-    sqlite_db_bind_text(q, 9, f->object_id);
+    sqlite_bind_wanted(q, f, sqlite_now_us(i));
+    sqlite_bind_text(q, 9, f->object_id);
     sqlite3_bind_int64(q, 10, f->delivery_id);
     return sqlite_db_each(d, q, pass_task, &p, "read tasks", why);
 }
@@ -227,7 +228,7 @@ enum err sqlite_task_count(struct inbox *i, const struct inbox_queue *queue, enu
     const char *sql = s == TASK_READY ? count_ready_sql : count_dead_sql;
     sqlite3_stmt *q = sqlite_db_statement(d, sql, why);
     int64_t columns[2] = {0, 0};
-    sqlite_db_bind_queue(q, queue);
+    sqlite_bind_queue(q, queue);
     enum err e = sqlite_db_step(d, q, columns, 2, "count tasks", why);
     *ret_count = columns[0];
     *ret_due_us = columns[0] > 0 ? columns[1] : ROW_NEVER;
@@ -260,10 +261,10 @@ enum err sqlite_attempt_add(struct inbox *i, const struct attempt_row *a, struct
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, add_attempt_sql, why);
     const int64_t numbers[] = {a->task_id, a->started_us, a->ended_us};
-    sqlite_db_bind_ints(q, 1, numbers, sizeof numbers / sizeof *numbers);
-    sqlite_db_bind_text(q, 4, a->result);
-    sqlite_db_bind_text(q, 5, a->reason);
-    sqlite_db_bind_text(q, 6, a->calls);
+    sqlite_bind_ints(q, 1, numbers, sizeof numbers / sizeof *numbers);
+    sqlite_bind_text(q, 4, a->result);
+    sqlite_bind_text(q, 5, a->reason);
+    sqlite_bind_text(q, 6, a->calls);
     enum err e = sqlite_db_run(d, q, "keep an attempt", why);
     if (e != ERR_OK)
         return e;
@@ -342,7 +343,7 @@ enum err sqlite_held_count(struct inbox *i, const char *account_id, int64_t *ret
 {
     struct sqlite_db *d = (struct sqlite_db *)i;
     sqlite3_stmt *q = sqlite_db_statement(d, held_count_sql, why);
-    sqlite_db_bind_text(q, 1, account_id);
-    sqlite_db_bind_text(q, 2, i->taker.owner);
+    sqlite_bind_text(q, 1, account_id);
+    sqlite_bind_text(q, 2, i->taker.owner);
     return sqlite_db_step(d, q, ret, 1, "count what is held", why);
 }

@@ -1,6 +1,8 @@
 /* sqlite_token.c - a hash table of the last tokens, and the table of the others. */
 #include "inbox/sqlite_token.h"
 
+#include "inbox/sqlite_bind.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,7 +89,7 @@ static void keep_row(void *ctx, sqlite3_stmt *row)
 {
     struct sqlite_tokens *t = ctx;
     uint8_t token[INBOX_TOKEN_HASH_LEN];
-    sqlite_db_blob(row, 2, token, sizeof token);
+    sqlite_row_blob(row, 2, token, sizeof token);
     if (t->count < SLOTS / 2)
         keep(t, sqlite3_column_int64(row, 0), sqlite3_column_int64(row, 1), token);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inbox/sqlite_bind.h"
 #include "inbox/sqlite_db.h"
 
 static char folder[64], path[96];
@@ -194,7 +195,7 @@ static enum err apply_nonsense(struct sqlite_db *d, struct sqlite_item *item, st
     (void)item;
     sqlite3_stmt *q = sqlite_db_statement(d, sql, why);
     sqlite3_bind_int(q, 1, 7);
-    sqlite_db_bind_text(q, 1, "seven");
+    sqlite_bind_text(q, 1, "seven");
     assert_err(sqlite_db_each(d, q, NULL, NULL, "read", why), ERR_STORE);
     return sqlite_db_step(d, q, &n, 1, "read", why);
 }

@@ -729,38 +729,30 @@ static void api_keys_stay_where_they_are_not_needed(void **state)
 }
 
 /* Who takes no calls holds no secret that calls are signed with. */
-static void secrets_stay_where_they_are_not_needed(void **state)
+static void secrets_are_loaded_for_who_needs_them(void **state)
 {
+    static const struct {
+        enum conf_need need;
+        bool key, secret;
+    } needs[] = {{CONF_CHECK, true, true},
+                 {CONF_API_KEYS_AT_HAND, true, true},
+                 {CONF_NO_API_KEYS, false, true},
+                 {CONF_TO_WORK, true, false},
+                 {CONF_TO_LOOK, false, false}};
     (void)state;
     struct buf b;
     with(&b, GOOD_LINES + 1, "");
     put("c.yaml", b.data, 0644);
     buf_free(&b);
-    struct conf *c = NULL;
-    assert_err(conf_load(file, CONF_TO_WORK, &c, NULL), ERR_OK);
-    assert_non_null(c->accounts[0].api_key.value);
-    assert_int_equal(c->webhooks[0].secrets_count, 1);
-    assert_null(c->webhooks[0].secrets[0].value);
-    conf_unref(c);
-    assert_err(conf_load(file, CONF_TO_LOOK, &c, NULL), ERR_OK);
-    assert_null(c->accounts[0].api_key.value);
-    assert_null(c->webhooks[0].secrets[0].value);
-    conf_unref(c);
+    for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
+        struct conf *c = NULL;
+        assert_err(conf_load(file, needs[i].need, &c, NULL), ERR_OK);
+        assert_int_equal(c->accounts[0].api_key.value != NULL, needs[i].key);
+        assert_int_equal(c->webhooks[0].secrets[0].value != NULL, needs[i].secret);
+        assert_int_equal(c->has_secrets, needs[i].secret);
+        conf_unref(c);
+    }
     put_away("c.yaml");
-}
-
-static void a_key_at_hand_is_loaded(void **state)
-{
-    (void)state;
-    struct buf b;
-    with(&b, GOOD_LINES + 1, "");
-    put("c.yaml", b.data, 0644);
-    buf_free(&b);
-    struct conf *c = NULL;
-    assert_err(conf_load(file, CONF_API_KEYS_AT_HAND, &c, NULL), ERR_OK);
-    put_away("c.yaml");
-    assert_non_null(c->accounts[0].api_key.value);
-    conf_unref(c);
 }
 
 static void included_webhooks_are_webhooks(void **state)
@@ -1026,8 +1018,7 @@ int main(void)
         cmocka_unit_test(reads_what_is_allowed),
         cmocka_unit_test(a_snapshot_is_what_the_file_says),
         cmocka_unit_test(api_keys_stay_where_they_are_not_needed),
-        cmocka_unit_test(secrets_stay_where_they_are_not_needed),
-        cmocka_unit_test(a_key_at_hand_is_loaded),
+        cmocka_unit_test(secrets_are_loaded_for_who_needs_them),
         cmocka_unit_test(included_webhooks_are_webhooks),
         cmocka_unit_test(the_file_is_named_or_installed),
         cmocka_unit_test(names_what_cannot_change_while_a_program_runs),

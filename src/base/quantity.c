@@ -24,18 +24,16 @@ enum err quantity_parse(enum quantity q, const char *text, int64_t *ret)
 {
     const char *unit = text + strspn(text, "0123456789");
     const struct unit *u = units[q];
-    if (unit == text || (text[0] == '0' && unit > text + 1))
+    bool is_zero = strcmp(text, "0") == 0; /* of whatever unit */
+    while (!is_zero && u->name != NULL && strcmp(u->name, unit) != 0)
+        u++;
+    if (unit == text || (text[0] == '0' && unit > text + 1) || u->name == NULL)
         return ERR_TYPE;
     errno = 0;
     long long value = strtoll(text, NULL, 10);
-    bool is_zero = value == 0 && *unit == '\0';
-    while (u->name != NULL && strcmp(u->name, unit) != 0)
-        u++;
-    if (u->name == NULL && !is_zero)
-        return ERR_TYPE;
-    if (!is_zero && (errno != 0 || value > INT64_MAX / u->factor))
+    if (errno != 0 || value > INT64_MAX / u->factor)
         return ERR_RANGE;
-    *ret = is_zero ? 0 : value * u->factor;
+    *ret = value * u->factor;
     return ERR_OK;
 }
 

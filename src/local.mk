@@ -70,14 +70,20 @@ inbox_sources = \
 	src/inbox/inbox_memory.c \
 	src/inbox/inbox_sqlite.c \
 	src/inbox/lease.c src/inbox/lease.h \
+	src/inbox/memory.h \
+	src/inbox/memory_delivery.c \
+	src/inbox/memory_mark.c \
+	src/inbox/memory_sweep.c \
+	src/inbox/memory_tally.c \
+	src/inbox/memory_task.c \
 	src/inbox/operator.c \
 	src/inbox/reader.c src/inbox/reader.h \
 	src/inbox/rows.c src/inbox/rows.h \
-	src/inbox/sqlite_counter.c src/inbox/sqlite_counter.h \
 	src/inbox/sqlite_bind.c src/inbox/sqlite_bind.h \
+	src/inbox/sqlite_counter.c src/inbox/sqlite_counter.h \
 	src/inbox/sqlite_db.c src/inbox/sqlite_db.h \
-	src/inbox/sqlite_files.c src/inbox/sqlite_files.h \
 	src/inbox/sqlite_delivery.c src/inbox/sqlite_delivery.h \
+	src/inbox/sqlite_files.c src/inbox/sqlite_files.h \
 	src/inbox/sqlite_health.c src/inbox/sqlite_health.h \
 	src/inbox/sqlite_mark.c src/inbox/sqlite_mark.h \
 	src/inbox/sqlite_schema.c src/inbox/sqlite_schema.h \
@@ -85,8 +91,8 @@ inbox_sources = \
 	src/inbox/sqlite_tally.c src/inbox/sqlite_tally.h \
 	src/inbox/sqlite_task.c \
 	src/inbox/sqlite_token.c src/inbox/sqlite_token.h \
-	src/inbox/sqlite_writer.c src/inbox/sqlite_writer.h \
 	src/inbox/sqlite_work.h \
+	src/inbox/sqlite_writer.c src/inbox/sqlite_writer.h \
 	src/inbox/sweeps.c \
 	src/inbox/tasks.c \
 	src/inbox/verbs.h \

@@ -2,8 +2,10 @@
 #include "cmd/service.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clk.h"
@@ -11,6 +13,7 @@
 #include "base/systemd.h"
 
 #define LOOK_AGAIN_MS 1000 /* does it still hang? */
+#define STOP_GRACE_MS 5000 /* beyond web.stop_timeout, which all heed who do not hang */
 
 /* That a service waits for. SIGUSR2 means something if service_deafen() sends it. */
 static const int waited_for[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
@@ -187,17 +190,18 @@ static int64_t stop_timeout_ms(const struct service *s)
     return ms;
 }
 
-/* Returns when waits are to be cut off. */
-static int64_t begin_to_stop(struct service *s)
+/* *ret_cut_off_at: when waits are to be cut off; *ret_end_at: when to end whatever hangs. */
+static void begin_to_stop(struct service *s, int64_t *ret_cut_off_at, int64_t *ret_end_at)
 {
     int64_t now = clk_mono_ms(), timeout_ms = stop_timeout_ms(s);
+    *ret_cut_off_at = now + timeout_ms * 3 / 4;
+    *ret_end_at = now + timeout_ms + STOP_GRACE_MS;
     log_info("stopping: what was begun is brought to its end first");
     systemd_notify("STOPPING=1");
     if (s->workers != NULL)
         workers_stop(s->workers, now + timeout_ms);
     if (s->on_stop != NULL)
         s->on_stop(s->ctx);
-    return now + timeout_ms * 3 / 4;
 }
 
 static void cut_off(const struct service *s, int signal)
@@ -206,6 +210,13 @@ static void cut_off(const struct service *s, int signal)
              signal == 0 ? "the time to stop is nearly over" : "second signal to stop");
     snapshots_stop(s->snapshots);
     inbox_stop(s->inbox);
+}
+
+/* What is stored stays, and what was begun is left to the next start. */
+static void end_what_hangs(void)
+{
+    log_error("stop: something in this program hangs, and it is ended all the same");
+    _exit(EXIT_FAILURE);
 }
 
 static bool is_alive(const void *ctx)
@@ -233,11 +244,11 @@ static void *listener_main(void *arg)
 {
     struct service *s = arg;
     bool stopping = false;
-    int64_t cut_off_at = CLK_NEVER, every_ms = systemd_watchdog_ms();
+    int64_t cut_off_at = CLK_NEVER, end_at = CLK_NEVER, every_ms = systemd_watchdog_ms();
     int64_t ping_at = every_ms > 0 ? 0 : CLK_NEVER;
     systemd_notify("READY=1");
     for (;;) {
-        int signal = next_signal(clk_earlier(cut_off_at, ping_at));
+        int signal = next_signal(clk_earlier(clk_earlier(cut_off_at, end_at), ping_at));
         if (clk_mono_ms() >= ping_at)
             ping_at = say_whether_alive(s, every_ms);
         if (signal == SIGUSR2) { /* anybody may send it; it means something if main() did */
@@ -247,7 +258,9 @@ static void *listener_main(void *arg)
             reload(s);
         } else if (signal != 0 && !stopping) {
             stopping = true;
-            cut_off_at = begin_to_stop(s);
+            begin_to_stop(s, &cut_off_at, &end_at);
+        } else if (clk_mono_ms() >= end_at) {
+            end_what_hangs();
         } else if (signal != 0 || clk_mono_ms() >= cut_off_at) {
             cut_off_at = CLK_NEVER;
             cut_off(s, signal);

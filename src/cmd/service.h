@@ -4,8 +4,9 @@
  *
  * SIGTERM and SIGINT stop, SIGHUP loads the configuration again, and opens the log file again;
  * what does not load changes nothing. A stop gives what was begun three quarters of
- * web.stop_timeout; then, and at a second signal, every wait is ended. The service manager is told
- * of all that, and that the program is alive; whoever asks the admin side is told so, too.
+ * web.stop_timeout; then, and at a second signal, every wait is ended; what hangs all the same is
+ * ended with the program, a little after web.stop_timeout. The service manager is told of all that,
+ * and that the program is alive; whoever asks the admin side is told so, too.
  */
 #ifndef CMD_SERVICE_H
 #define CMD_SERVICE_H

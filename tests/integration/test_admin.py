@@ -74,10 +74,13 @@ def test_answers_nothing_else(conf, handler, method, path, status):
 
 
 def test_who_hangs_is_not_well(build, conf, handler, tmp, no_sanitizer):
-    """Nor says so to the service manager. It hangs at its second answer; the first was ours."""
+    """Nor says so to the service manager, and it ends when it is told to. It hangs at its second answer; the first
+    was ours."""
     manager = servers.Manager(tmp / "notify.sock")
-    runs = handler(conf, expect=-signal.SIGKILL, env={**crash.hanging(build, "before:answer:2"), **manager.env,
-                                                      "WATCHDOG_USEC": "200000"})
+    conf.document["web"]["stop_timeout"] = "100ms"
+    conf.save()
+    runs = handler(conf, expect=1, env={**crash.hanging(build, "before:answer:2"), **manager.env,
+                                        "WATCHDOG_USEC": "200000"})
     with fcgi_client.Connection(f"unix:{conf.socket}") as connection:
         connection.send(fcgi_client.request())
         manager.socket.settimeout(2)
@@ -87,8 +90,10 @@ def test_who_hangs_is_not_well(build, conf, handler, tmp, no_sanitizer):
         health = ask(conf, "/-/healthz")
         assert (health.status, health.json()["status"]) == (503, "hangs")
         assert "something in this program hangs" in runs.log
+        runs.signal(signal.SIGTERM)
+        assert runs.process.wait(calls.TIMEOUT) == 1
     manager.socket.close()
-    runs.kill()
+    assert "it is ended all the same" in runs.log
 
 
 def test_the_webhooks_listener_does_not_know_it(conf, handler):

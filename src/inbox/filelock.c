@@ -3,18 +3,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clk.h"
 
-/* Both locks are waited for for ever or not at all; so the wait is made of short ones. ms */
-#define PAUSE_MIN 1 /* who is next should not let the lock lie idle */
-#define PAUSE_MAX 10
-#define TURN_MS   50 /* who is next may have been stopped, and then its turn is over */
+/* Both locks are waited for for ever or not at all; so the wait is made of short ones. us */
+#define PAUSE_NEXT 200 /* who is next should not let the lock lie idle */
+#define PAUSE_MIN  1000
+#define PAUSE_MAX  10000
+#define TURN_MS    50 /* who is next may have been stopped, and then its turn is over */
 
 enum err filelock_open(const char *path, mode_t mode, int *ret_fd, struct why *why)
 {
@@ -33,11 +34,11 @@ enum err filelock_open(const char *path, mode_t mode, int *ret_fd, struct why *w
     return ERR_OK;
 }
 
-/* Where there are no record locks nobody is ever next. */
+/* False: another is next. Where there are no record locks everybody is. */
 static bool set_turn(int fd, short type)
 {
     struct flock turn = {.l_type = type, .l_whence = SEEK_SET, .l_len = 1};
-    return fcntl(fd, F_OFD_SETLK, &turn) == 0;
+    return fcntl(fd, F_OFD_SETLK, &turn) == 0 || (errno != EAGAIN && errno != EACCES);
 }
 
 static enum err try_lock(int fd)
@@ -47,10 +48,16 @@ static enum err try_lock(int fd)
     return errno == EWOULDBLOCK || errno == EINTR ? ERR_BUSY : ERR_STORE;
 }
 
+static void sleep_us(int64_t us)
+{
+    const struct timespec t = {us / 1000000, us % 1000000 * 1000};
+    nanosleep(&t, NULL);
+}
+
 enum err filelock_take(int fd, int64_t deadline, const atomic_bool *stop)
 {
     int64_t turn_ends = clk_mono_ms() + TURN_MS;
-    int pause = PAUSE_MIN;
+    int64_t pause_us = PAUSE_MIN;
     bool next = false;
     enum err e;
     for (;;) {
@@ -63,9 +70,8 @@ enum err filelock_take(int fd, int64_t deadline, const atomic_bool *stop)
             e = ERR_STOPPED;
         if (e != ERR_BUSY || left == 0)
             break;
-        pause = next ? PAUSE_MIN : pause;
-        poll(NULL, 0, left < pause ? left : pause);
-        pause = pause * 2 > PAUSE_MAX ? PAUSE_MAX : pause * 2;
+        sleep_us(clk_earlier(next ? PAUSE_NEXT : pause_us, left * INT64_C(1000)));
+        pause_us = clk_earlier(2 * pause_us, PAUSE_MAX);
     }
     if (next)
         set_turn(fd, F_UNLCK);

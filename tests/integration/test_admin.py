@@ -83,7 +83,7 @@ def test_who_hangs_is_not_well(build, conf, handler, tmp, no_sanitizer):
                                         "WATCHDOG_USEC": "200000"})
     with fcgi_client.Connection(f"unix:{conf.socket}") as connection:
         connection.send(fcgi_client.request())
-        manager.socket.settimeout(2)
+        manager.socket.settimeout(5)
         with pytest.raises(TimeoutError):
             while manager.told() in (["READY=1"], ["WATCHDOG=1"]):
                 continue

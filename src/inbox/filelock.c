@@ -11,7 +11,7 @@
 
 #include "base/clk.h"
 
-/* Both locks are waited for for ever or not at all; so the wait is made of short ones. us */
+/* Of short waits a long one is made. us */
 #define PAUSE_NEXT 200 /* who is next should not let the lock lie idle */
 #define PAUSE_MIN  1000
 #define PAUSE_MAX  10000
@@ -48,6 +48,7 @@ static enum err try_lock(int fd)
     return errno == EWOULDBLOCK || errno == EINTR ? ERR_BUSY : ERR_STORE;
 }
 
+/* No event ends a wait in time: the kernel wakes only who waits for a lock for ever. */
 static void sleep_us(int64_t us)
 {
     const struct timespec t = {us / 1000000, us % 1000000 * 1000};

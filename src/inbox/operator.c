@@ -48,11 +48,17 @@ static bool next_window(struct looking *l, struct inbox_filter *ret)
     return ret->before_id - ret->after_id > 1;
 }
 
+/* Is there something left to look through? */
+static bool any_left(const struct looking *l)
+{
+    return l->filter.before_id - l->filter.after_id > 1;
+}
+
 static enum err look_through(struct inbox *i, inbox_work_fn *fn, struct looking *l, struct why *why)
 {
     int limit = l->filter.limit;
     enum err e = ERR_OK;
-    while (e == ERR_OK && l->passed < limit && l->filter.before_id - l->filter.after_id > 1) {
+    while (e == ERR_OK && l->passed < limit && any_left(l)) {
         l->filter.limit = limit - l->passed;
         e = i->backend->transact(i, fn, l, why);
     }
@@ -241,21 +247,10 @@ struct order {
     struct inbox_ordered done;
 };
 
-static void note_id(void *ctx, const struct task_row *t)
+static void note_id(void *ctx, const struct inbox_task *t)
 {
     struct order *o = ctx;
     o->ids[o->count++] = t->id;
-}
-
-static enum err find_part(struct inbox *i, struct order *o, struct why *why)
-{
-    struct inbox_filter *left = &o->looking.filter, f;
-    enum err e = i->backend->task_newest(i, &o->looking.newest, why);
-    if (e == ERR_OK && next_window(&o->looking, &f))
-        e = i->backend->task_page(i, &f, note_id, o, why);
-    if (o->count == left->limit) /* there may be more in this window */
-        left->before_id = o->ids[o->count - 1];
-    return e;
 }
 
 static enum err change_part(struct inbox *i, void *work, struct why *why)
@@ -264,7 +259,9 @@ static enum err change_part(struct inbox *i, void *work, struct why *why)
     struct task_row t;
     o->count = 0;
     o->done = (struct inbox_ordered){0};
-    enum err e = find_part(i, o, why);
+    enum err e = each_task(i, &o->looking, why);
+    if (o->count == INBOX_PAGE_MAX) /* there may be more in this window */
+        o->looking.filter.before_id = o->ids[o->count - 1];
     for (int n = 0; e == ERR_OK && n < o->count; n++) {
         e = i->backend->task_get(i, o->ids[n], &t, why);
         if (e == ERR_OK && t.state == TASK_RUNNING) {
@@ -281,12 +278,12 @@ static enum err change_part(struct inbox *i, void *work, struct why *why)
 static enum err change_all(struct inbox *i, const struct inbox_filter *f, change_fn *fn,
                            struct inbox_ordered *ret, struct why *why)
 {
-    struct order o = {.looking.filter = within_limits(f), .change = fn};
-    const struct inbox_filter *left = &o.looking.filter;
+    struct order o = {.change = fn};
+    o.looking = (struct looking){.filter = within_limits(f), .task_fn = note_id, .ctx = &o};
     enum err e = ERR_OK;
     o.looking.filter.limit = INBOX_PAGE_MAX;
     *ret = (struct inbox_ordered){0};
-    while (e == ERR_OK && left->before_id - left->after_id > 1) {
+    while (e == ERR_OK && any_left(&o.looking)) {
         e = transact_and_tell(i, change_part, &o, why);
         if (e == ERR_OK) {
             ret->changed += o.done.changed;

@@ -67,15 +67,8 @@ inbox_sources = \
 	src/inbox/filelock.c src/inbox/filelock.h \
 	src/inbox/health.c \
 	src/inbox/inbox.c src/inbox/inbox.h \
-	src/inbox/inbox_memory.c \
 	src/inbox/inbox_sqlite.c \
 	src/inbox/lease.c src/inbox/lease.h \
-	src/inbox/memory.h \
-	src/inbox/memory_delivery.c \
-	src/inbox/memory_mark.c \
-	src/inbox/memory_sweep.c \
-	src/inbox/memory_tally.c \
-	src/inbox/memory_task.c \
 	src/inbox/operator.c \
 	src/inbox/reader.c src/inbox/reader.h \
 	src/inbox/rows.c src/inbox/rows.h \

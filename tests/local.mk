@@ -83,7 +83,8 @@ sim_tests = \
 # The server that tests of clients talk to, and other stand-ins.
 fake_http = tests/unit/fake_http.c tests/unit/fake_http.h
 fake_api = tests/unit/fake_api.c tests/unit/fake_api.h $(fake_http)
-fake_inbox = tests/unit/fake_inbox.c tests/unit/fake_inbox.h
+temp_folder = tests/unit/temp_folder.c tests/unit/temp_folder.h
+fake_inbox = tests/unit/fake_inbox.c tests/unit/fake_inbox.h $(temp_folder)
 append = tests/unit/append.c tests/unit/append.h
 carry_out = tests/unit/carry_out.c tests/unit/carry_out.h $(fake_api)
 programs = tests/unit/programs.c tests/unit/programs.h
@@ -91,15 +92,17 @@ tests_unit_test_api_SOURCES = tests/unit/test_api.c $(fake_api)
 tests_unit_test_clients_SOURCES = tests/unit/test_clients.c $(fake_api)
 tests_unit_test_exec_SOURCES = tests/unit/test_exec.c $(programs)
 tests_unit_test_fulfillment_request_SOURCES = tests/unit/test_fulfillment_request.c $(carry_out)
+tests_unit_test_hold_SOURCES = tests/unit/test_hold.c $(fake_inbox)
 tests_unit_test_hook_SOURCES = tests/unit/test_hook.c $(fake_api) $(fake_inbox)
 tests_unit_test_http_SOURCES = tests/unit/test_http.c $(fake_http)
-tests_unit_test_inbox_SOURCES = tests/unit/test_inbox.c $(append)
-tests_unit_test_inbox_sqlite_SOURCES = tests/unit/test_inbox_sqlite.c $(append)
+tests_unit_test_inbox_SOURCES = tests/unit/test_inbox.c $(append) $(temp_folder)
+tests_unit_test_inbox_sqlite_SOURCES = tests/unit/test_inbox_sqlite.c $(append) $(temp_folder)
 tests_unit_test_job_SOURCES = tests/unit/test_job.c $(carry_out)
 tests_unit_test_mark_SOURCES = tests/unit/test_mark.c $(fake_inbox)
 tests_unit_test_other_classes_SOURCES = tests/unit/test_other_classes.c $(carry_out)
 tests_unit_test_queues_SOURCES = tests/unit/test_queues.c $(fake_api) $(fake_inbox)
 tests_unit_test_session_SOURCES = tests/unit/test_session.c $(programs)
+tests_unit_test_sqlite_db_SOURCES = tests/unit/test_sqlite_db.c $(temp_folder)
 tests_unit_test_work_SOURCES = tests/unit/test_work.c $(fake_api) $(fake_inbox)
 
 # Rooms of programs, which are in no archive.

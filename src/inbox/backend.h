@@ -150,6 +150,6 @@ struct inbox_backend {
                            struct why *why);
 };
 
-extern const struct inbox_backend inbox_backend_memory, inbox_backend_sqlite;
+extern const struct inbox_backend inbox_backend_sqlite;
 
 #endif

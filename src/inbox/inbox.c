@@ -9,7 +9,6 @@
 
 static const struct inbox_backend *const backends[] = {
     &inbox_backend_sqlite,
-    &inbox_backend_memory,
 };
 
 static const char *const state_names[] = {

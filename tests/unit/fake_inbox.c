@@ -1,4 +1,4 @@
-/* fake_inbox.c - the memory backend, with some of its verbs replaced. */
+/* fake_inbox.c - an inbox whose backend has some of its verbs replaced. */
 #include "fake_inbox.h"
 
 #include <stdio.h>
@@ -7,6 +7,7 @@
 #include "unit.h"
 
 static struct fake_inbox *fake;
+static const struct inbox_backend *real;
 
 static void append(struct inbox *i, const struct delivery *d, inbox_appended_fn *fn, void *ctx)
 {
@@ -38,7 +39,7 @@ static enum err transact(struct inbox *i, inbox_work_fn *fn, void *work, struct 
 {
     if (fake->store_answer != ERR_OK)
         return why_set(why, fake->store_answer, "inbox /var/lib/x: no room");
-    return inbox_backend_memory.transact(i, fn, work, why);
+    return real->transact(i, fn, work, why);
 }
 
 static enum err mark_write(struct inbox *i, const struct inbox_queue *q, const struct inbox_mark *m,
@@ -46,7 +47,7 @@ static enum err mark_write(struct inbox *i, const struct inbox_queue *q, const s
 {
     if (fake->mark_answer != ERR_OK)
         return why_set(why, fake->mark_answer, "no room");
-    return inbox_backend_memory.mark_write(i, q, m, why);
+    return real->mark_write(i, q, m, why);
 }
 
 static enum err mark_seen(struct inbox *i, const struct inbox_queue *q, const char *object_id,
@@ -54,7 +55,7 @@ static enum err mark_seen(struct inbox *i, const struct inbox_queue *q, const ch
 {
     if (fake->mark_answer != ERR_OK)
         return why_set(why, fake->mark_answer, "no room");
-    return inbox_backend_memory.mark_seen(i, q, object_id, created_us, why);
+    return real->mark_seen(i, q, object_id, created_us, why);
 }
 
 static void tally_add(struct inbox *i, const char *webhook_id, bool success)
@@ -68,11 +69,15 @@ static void tally_add(struct inbox *i, const char *webhook_id, bool success)
 void fake_inbox_open(struct fake_inbox *f)
 {
     static struct inbox_backend backend;
-    const struct inbox_options options = {.url = "memory:"};
+    char url[TEMP_FOLDER_MAX + 32];
+    const struct inbox_options options = {.url = url, .lock_timeout_ms = 20000, .max_wal = 1 << 28};
     *f = (struct fake_inbox){.receipt = {.id = 1, .seen = 1}};
     fake = f;
+    temp_folder_make(f->folder);
+    snprintf(url, sizeof url, "sqlite:%s/inbox.db", f->folder);
     assert_err(inbox_open(&options, &f->inbox, NULL), ERR_OK);
-    backend = inbox_backend_memory;
+    real = f->inbox->backend;
+    backend = *real;
     backend.append = append;
     backend.set_state = set_state;
     backend.transact = transact;
@@ -85,6 +90,7 @@ void fake_inbox_open(struct fake_inbox *f)
 void fake_inbox_close(struct fake_inbox *f)
 {
     inbox_close(f->inbox);
+    temp_folder_remove(f->folder);
     f->inbox = NULL;
 }
 

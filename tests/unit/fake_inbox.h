@@ -1,5 +1,5 @@
 /*
- * fake_inbox.h - an inbox in memory that fails where the test tells it to, and tells what it was
+ * fake_inbox.h - an inbox that fails where the test tells it to, and tells what it was
  * asked for.
  */
 #ifndef FAKE_INBOX_H
@@ -8,9 +8,11 @@
 #include <stdbool.h>
 
 #include "inbox/backend.h"
+#include "temp_folder.h"
 
 struct fake_inbox {
     struct inbox *inbox; /* to be passed */
+    char folder[TEMP_FOLDER_MAX];
 
     struct inbox_receipt receipt; /* what an append is told: at once, unless `held` is set */
     bool held;                    /* not before fake_inbox_release() */

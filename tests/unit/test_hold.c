@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clk.h"
+#include "fake_inbox.h"
 #include "tasks/accounts.h"
 #include "tasks/hold.h"
 
@@ -13,14 +14,15 @@
 #define LONG_MS  60000
 
 static const struct inbox_queue queue = {"VA-1", "PRD-1", &class_fulfillment_request};
+static struct fake_inbox fake;
 static struct inbox *inbox;
 static struct holds *holds;
 
 static int set_up(void **state)
 {
-    const struct inbox_options o = {.url = "memory:"};
     (void)state;
-    assert_err(inbox_open(&o, &inbox, NULL), ERR_OK);
+    fake_inbox_open(&fake);
+    inbox = fake.inbox;
     holds = holds_new(inbox);
     assert_non_null(holds);
     return 0;
@@ -30,7 +32,7 @@ static int tear_down(void **state)
 {
     (void)state;
     holds_free(holds);
-    inbox_close(inbox);
+    fake_inbox_close(&fake);
     return 0;
 }
 

@@ -1,4 +1,4 @@
-/* test_inbox.c - the contract of the inbox, for every backend. */
+/* test_inbox.c - the contract of the inbox. */
 #include "unit.h"
 
 #include <pthread.h>
@@ -14,14 +14,14 @@
 #include "append.h"
 #include "base/clk.h"
 #include "inbox/backend.h"
+#include "temp_folder.h"
 
 #define LEASE_MS 60000
 #define LONG_MS  60000 /* a wait that an event ends */
 
 /* ---------------------------------------------------------------------- the backend */
 
-static const char *scheme;
-static char folder[64], url[128];
+static char folder[TEMP_FOLDER_MAX], url[TEMP_FOLDER_MAX + 32];
 static struct inbox *inbox;
 static int64_t max_backlog;
 
@@ -47,35 +47,26 @@ static struct inbox *open_inbox(void)
 
 static int set_up(void **state)
 {
-    scheme = *state;
+    (void)state;
     step_s = 0;
     max_backlog = 0;
-    snprintf(folder, sizeof folder, "/tmp/test_inbox.XXXXXX");
-    assert_non_null(mkdtemp(folder));
-    snprintf(url, sizeof url, "%s:%s/inbox.db", scheme, folder);
+    temp_folder_make(folder);
+    snprintf(url, sizeof url, "sqlite:%s/inbox.db", folder);
     inbox = open_inbox();
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    char command[128];
     (void)state;
     inbox_close(inbox);
-    snprintf(command, sizeof command, "rm -r '%s'", folder);
-    return system(command);
-}
-
-static bool is_durable(void)
-{
-    return strcmp(scheme, "sqlite") == 0;
+    temp_folder_remove(folder);
+    return 0;
 }
 
 /* What is stored is there for the next program, too. */
 static void reopen(void)
 {
-    if (!is_durable())
-        return;
     inbox_close(inbox);
     inbox = open_inbox();
 }
@@ -894,16 +885,12 @@ static void sweep_finds_many(const struct inbox_queue *q, int count)
     assert_err(end(&s), ERR_OK);
 }
 
-/* More than are looked through in one transaction; memory has no index. */
-static int many(void)
-{
-    return is_durable() ? 41000 : INBOX_FOUND_MAX;
-}
+#define MANY 41000 /* more than are looked through in one transaction */
 
 static void few_are_found_among_many(void **state)
 {
     (void)state;
-    sweep_finds_many(&purchases, many());
+    sweep_finds_many(&purchases, MANY);
     struct inbox_task dead = next(&purchases);
     assert_err(end_task(&dead, TASK_DEAD, 0, true), ERR_OK);
     const struct inbox_filter oldest = {.states = 1U << TASK_DEAD},
@@ -917,17 +904,17 @@ static void few_are_found_among_many(void **state)
 static void many_are_changed_and_each_once(void **state)
 {
     (void)state;
-    sweep_finds_many(&purchases, many());
+    sweep_finds_many(&purchases, MANY);
     (void)next(&purchases);
     char text[64];
-    snprintf(text, sizeof text, "%d changed, 1 held", many() - 1);
+    snprintf(text, sizeof text, "%d changed, 1 held", MANY - 1);
     const struct inbox_filter all = {.limit = 1}, /* of a page: there is none */
         left = {.states = ~(1U << TASK_DONE)};
     assert_string_equal(order(inbox_discard_tasks, &all), text);
     assert_string_equal(tasks(&left), "PR-0 running; ");
     assert_string_equal(order(inbox_retry_tasks, &all), text);
     const struct inbox_filter ready = {.states = 1U << TASK_READY, .limit = 1};
-    snprintf(text, sizeof text, "PR-%d ready; ", many() - 1);
+    snprintf(text, sizeof text, "PR-%d ready; ", MANY - 1);
     assert_string_equal(tasks(&ready), text);
 }
 
@@ -1421,8 +1408,6 @@ static void two_processes_never_hold_the_same_task(void **state)
     (void)state;
     int ends[2];
     pid_t pids[PROCESSES];
-    if (!is_durable())
-        skip();
     sweep_finds(&purchases, TASKS, 1);
     inbox_close(inbox);
     assert_int_equal(pipe(ends), 0);
@@ -1458,8 +1443,6 @@ static void another_process_wakes_and_leaves_what_it_held(void **state)
 {
     (void)state;
     int status;
-    if (!is_durable())
-        skip();
     sweep_finds(&purchases, 1, 1);
     inbox_close(inbox);
     pid_t pid = run_process(hold_process, -1);
@@ -1564,61 +1547,58 @@ static void counts_calls(void **state)
     assert_true(t.last_failure_us == 0);
 }
 
-/* ------------------------------------------------------------------------------ all */
-
-#define CONTRACT(X)                                  \
-    X(refuses_what_no_backend_could_keep)            \
-    X(keeps_every_byte_of_a_delivery)                \
-    X(counts_a_repeated_token_up)                    \
-    X(many_threads_may_append)                       \
-    X(looks_at_one_page_of_what_is_wanted)           \
-    X(looks_for_deliveries_in_a_state_and_of_late)   \
-    X(a_call_wakes_its_queue_once)                   \
-    X(a_thousand_calls_during_a_sweep_make_one_more) \
-    X(a_sweep_is_one_runners_at_a_time)              \
-    X(a_sweep_that_failed_comes_back)                \
-    X(a_queue_is_polled_without_calls)               \
-    X(a_sweep_makes_a_task_of_each_object)           \
-    X(what_has_ended_is_remembered)                  \
-    X(what_waits_waits_until_it_is_due)              \
-    X(questions_are_counted_and_failures_in_a_row)   \
-    X(what_changes_while_it_is_held_is_ready_again)  \
-    X(attempts_are_kept_but_not_all)                 \
-    X(the_operator_sees_sweeps)                      \
-    X(the_operator_sees_and_changes_tasks)           \
-    X(the_operator_sees_what_waits)                  \
-    X(few_are_found_among_many)                      \
-    X(many_are_changed_and_each_once)                \
-    X(a_delivery_is_replayed)                        \
-    X(what_is_needed_is_not_pruned)                  \
-    X(what_a_dead_program_held_is_taken_over_once)   \
-    X(a_lease_that_has_ended_is_taken_over)          \
-    X(no_step_of_the_clock_breaks_a_lease)           \
-    X(what_others_wait_for_comes_first)              \
-    X(a_halted_account_is_left_out)                  \
-    X(who_works_for_a_call_goes_first)               \
-    X(what_a_call_claims_goes_with_what_it_leads_to) \
-    X(a_full_backlog_holds_sweeps_back)              \
-    X(what_is_decided_wakes_what_it_may_have_freed)  \
-    X(an_account_has_its_share_of_the_workers)       \
-    X(rates_are_shared)                              \
-    X(who_waits_is_told)                             \
-    X(two_threads_never_hold_the_same_task)          \
-    X(two_processes_never_hold_the_same_task)        \
-    X(another_process_wakes_and_leaves_what_it_held) \
-    X(keeps_how_far_a_queue_has_been_seen)           \
-    X(counts_calls)
-
 int main(void)
 {
-    static char memory[] = "memory", sqlite[] = "sqlite";
     const struct CMUnitTest tests[] = {
-#define X(name) {"memory: " #name, name, set_up, tear_down, memory},
-        CONTRACT(X)
-#undef X
-#define X(name) {"sqlite: " #name, name, set_up, tear_down, sqlite},
-            CONTRACT(X)
-#undef X
+        cmocka_unit_test_setup_teardown(refuses_what_no_backend_could_keep, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(keeps_every_byte_of_a_delivery, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(counts_a_repeated_token_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(many_threads_may_append, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(looks_at_one_page_of_what_is_wanted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(looks_for_deliveries_in_a_state_and_of_late, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_call_wakes_its_queue_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_thousand_calls_during_a_sweep_make_one_more, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_sweep_is_one_runners_at_a_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_sweep_that_failed_comes_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_queue_is_polled_without_calls, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_sweep_makes_a_task_of_each_object, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_has_ended_is_remembered, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_waits_waits_until_it_is_due, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(questions_are_counted_and_failures_in_a_row, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_changes_while_it_is_held_is_ready_again, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(attempts_are_kept_but_not_all, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_operator_sees_sweeps, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_operator_sees_and_changes_tasks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_operator_sees_what_waits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(few_are_found_among_many, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(many_are_changed_and_each_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_delivery_is_replayed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_needed_is_not_pruned, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_a_dead_program_held_is_taken_over_once, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_lease_that_has_ended_is_taken_over, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_step_of_the_clock_breaks_a_lease, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_others_wait_for_comes_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_halted_account_is_left_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_works_for_a_call_goes_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_a_call_claims_goes_with_what_it_leads_to, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_full_backlog_holds_sweeps_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_decided_wakes_what_it_may_have_freed, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_account_has_its_share_of_the_workers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rates_are_shared, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_waits_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(two_threads_never_hold_the_same_task, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(two_processes_never_hold_the_same_task, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(another_process_wakes_and_leaves_what_it_held, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(keeps_how_far_a_queue_has_been_seen, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(counts_calls, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,16 +23,16 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "inbox/inbox.h"
+#include "temp_folder.h"
 
-static char folder[64], url[128], db_path[96];
+static char folder[TEMP_FOLDER_MAX], url[128], db_path[96];
 
 static const struct inbox_queue queue = {"VA-1", "PRD-1", &class_usage_file};
 
 static int make_folder(void **state)
 {
     (void)state;
-    snprintf(folder, sizeof folder, "/tmp/test_inbox_sqlite.XXXXXX");
-    assert_non_null(mkdtemp(folder));
+    temp_folder_make(folder);
     snprintf(db_path, sizeof db_path, "%s/inbox.db", folder);
     snprintf(url, sizeof url, "sqlite:%s", db_path);
     return 0;
@@ -41,9 +41,8 @@ static int make_folder(void **state)
 static int remove_folder(void **state)
 {
     (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -r '%s'", folder);
-    return system(command);
+    temp_folder_remove(folder);
+    return 0;
 }
 
 static enum err open_url(const char *at, struct inbox **ret, struct why *why)

@@ -8,8 +8,9 @@
 
 #include "inbox/sqlite_bind.h"
 #include "inbox/sqlite_db.h"
+#include "temp_folder.h"
 
-static char folder[64], path[96];
+static char folder[TEMP_FOLDER_MAX], path[96];
 static struct sqlite_db *db;
 
 static enum err create(struct sqlite_db *d, struct sqlite_item *item, struct why *why)
@@ -26,8 +27,7 @@ static int set_up(void **state)
     const struct inbox_options options = {.lock_timeout_ms = 20000, .max_wal = 1 << 28};
     struct sqlite_item item = {.apply = create};
     struct inbox *inbox;
-    snprintf(folder, sizeof folder, "/tmp/test_sqlite_db.XXXXXX");
-    assert_non_null(mkdtemp(folder));
+    temp_folder_make(folder);
     snprintf(path, sizeof path, "%s/inbox.db", folder);
     assert_err(sqlite_open(&options, path, &inbox, NULL), ERR_OK);
     db = (struct sqlite_db *)inbox;
@@ -38,11 +38,10 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    char command[128];
     if (db != NULL)
         sqlite_close((struct inbox *)db);
-    snprintf(command, sizeof command, "rm -r '%s'", folder);
-    return system(command);
+    temp_folder_remove(folder);
+    return 0;
 }
 
 /* ---------------------------------------------------------------------------- items */

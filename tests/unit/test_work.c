@@ -578,67 +578,70 @@ static int64_t marked_from(void)
     return m.from_us;
 }
 
-static void notice_object(const char *id, int day, const char *decision)
+/* A billing request of a day of November, as the list shows it. */
+#define BILLED(n, day) \
+    "{'id':'BRP-" #n "','events':{'created':{'at':'2026-11-" #day "T10:00:00Z'}}}"
+#define CHANGED(n, day) \
+    "{'id':'BRP-" #n "','events':{'created':{'at':'2026-11-" #day "T10:00:00Z'}},'changed':1}"
+
+static void answer_billed(int n, int day, const char *decision)
 {
     char body[256];
-    snprintf(body, sizeof body, "{\"id\":\"%s\",\"at\":\"2026-11-%dT10:00:00Z\",\"note\":\"%s\"}",
-             id, day, decision);
+    snprintf(body, sizeof body,
+             "{\"id\":\"BRP-%d\",\"events\":{\"created\":{\"at\":\"2026-11-%dT10:00:00Z\"}},"
+             "\"note\":\"%s\"}",
+             n, day, decision);
     fake_answer(fake, 200, "", body);
+}
+
+/* The call that listed what has been created since that day of November. */
+static void assert_listed_from(size_t call, int day)
+{
+    char line[160];
+    snprintf(line, sizeof line,
+             "GET /public/v1/subscriptions/requests?and(eq(asset.product.id," PRODUCT
+             "),ge(events.created.at,2026-11-%dT10:00:00%%2B00:00))&ordering(events.created.at)&",
+             day);
+    assert_asked(call, line);
 }
 
 /* What has been seen is not pending any more, of one without a state. */
 static void works_on_classes_without_a_state(void **state)
 {
     (void)state;
-    static const struct object_verb verbs[] = {
-        {.name = "annotate",
-         .from = {[SIDE_VENDOR] = {""}},
-         .fields = {{.name = "attributes", .place = PLACE_WHOLE, .needed = true}},
-         .put = "attributes"},
-        {0}};
-    static const struct object_class notice = {
-        .name = "notice", .list = "/notices", .created = "at", .verbs = verbs};
-    static const char body[] = "[{'id':'NO-1','at':'2026-11-20T10:00:00Z'},"
-                               "{'id':'NO-2','at':'2026-11-21T10:00:00Z'},{'id':7},"
-                               "{'id':'NO-3','at':'2026-11-22T10:00:00Z'},"
-                               "{'id':'NO-4','at':'2026-11-23T10:00:00Z'}]";
-    webhook.object_class = &notice;
+    webhook.object_class = &class_billing_request;
     webhook.states[0] = NULL;
     webhook.since_us = INT64_C(1795082400000000); /* 2026-11-19T10:00:00Z */
-    fake_api_answer(&connect, 200, body);
-    fake_api_answer(&connect, 200,
-                    "{\"id\":\"NO-1\",\"note\":\"{'action':'annotate','attributes':{'a':1}}\"}");
+    fake_api_answer(
+        &connect, 200,
+        "[" BILLED(1, 20) "," BILLED(2, 21) ",{'id':7}," BILLED(3, 22) "," BILLED(4, 23) "]");
+    answer_billed(1, 20, "{'action':'annotate','attributes':{'a':1}}");
     fake_api_answer(&connect, 200, "{'a':1}");
-    notice_object("NO-2", 21, "{'action':'skip'}");
-    object(3, "", "{'action':'reschedule','after':60}");
-    object(4, "", "");
+    answer_billed(2, 21, "{'action':'skip'}");
+    answer_billed(3, 22, "{'action':'reschedule','after':60}");
+    answer_billed(4, 23, "");
     assert_err(run(), ERR_OK);
     assert_result("objects 5: 1 done 1 skip 1 reschedule 2 dead");
-    assert_non_null(strstr(reported, "NO-1  > annotate done [rules.yaml:7]  -1\n"));
-    assert_asked(0, "GET /public/v1/notices?ge(at,2026-11-19T10:00:00%2B00:00)&ordering(at)&");
-    assert_asked(2, "PUT /public/v1/notices/NO-1/attributes ");
+    assert_non_null(strstr(reported, "BRP-1  > annotate done [rules.yaml:7]  -1\n"));
+    assert_listed_from(0, 19);
+    assert_asked(2, "PUT /public/v1/subscriptions/requests/BRP-1/attributes ");
     assert_non_null(strstr(fake_request(fake, 2), "\r\n\r\n{\"a\":1}"));
 
     /* From the newest one that is dealt with, less a day; none that is not is left behind. */
     reported[0] = '\0';
     fake_api_answer(&connect, 200,
-                    "[{'id':'NO-2','at':'2026-11-21T10:00:00Z'},{'id':7},"
-                    "{'id':'NO-3','at':'2026-11-22T10:00:00Z','changed':1},"
-                    "{'id':'NO-4','at':'2026-11-23T10:00:00Z','changed':1}]");
-    notice_object("NO-3", 22, "{'action':'skip'}");
-    notice_object("NO-4", 23, "{'action':'skip'}");
+                    "[" BILLED(2, 21) ",{'id':7}," CHANGED(3, 22) "," CHANGED(4, 23) "]");
+    answer_billed(3, 22, "{'action':'skip'}");
+    answer_billed(4, 23, "{'action':'skip'}");
     assert_err(run(), ERR_OK);
     assert_result("objects 3: 2 skip 1 dead");
-    assert_asked(6, "GET /public/v1/notices?ge(at,2026-11-19T10:00:00%2B00:00)&");
-    assert_non_null(strstr(reported, "NO-3 "));
-    assert_null(strstr(reported, "NO-2 "));
+    assert_listed_from(6, 19);
+    assert_non_null(strstr(reported, "BRP-3 "));
+    assert_null(strstr(reported, "BRP-2 "));
     for (int day = 20; day <= 22; day += 2) { /* the mark rises with the next sweep */
-        char line[96];
         fake_api_answer(&connect, 200, "[]");
         assert_err(run(), ERR_OK);
-        snprintf(line, sizeof line, "GET /public/v1/notices?ge(at,2026-11-%dT10:00:00%%2B00:00)&",
-                 day);
-        assert_asked(fake_requests(fake) - 1, line);
+        assert_listed_from(fake_requests(fake) - 1, day);
     }
 }
 

@@ -108,11 +108,6 @@ void sweep_row_lose(struct sweep_row *s, int64_t now_us)
 
 /* -------------------------------------------------------------------------- tasks */
 
-bool task_row_fresh(const struct task_row *t, int64_t fresh_us)
-{
-    return t->due_us <= t->updated_us && t->due_us > fresh_us;
-}
-
 void task_row_init(struct task_row *t, const struct sweep_row *s, const char *object_id,
                    int64_t now_us)
 {

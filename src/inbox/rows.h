@@ -75,8 +75,6 @@ void sweep_row_end(struct sweep_row *s, const struct inbox_sweep_end *end, int64
 /* Its runner is gone. */
 void sweep_row_lose(struct sweep_row *s, int64_t now_us);
 
-/* Has it been ready since it was found, and no longer than since `fresh_us`? */
-bool task_row_fresh(const struct task_row *t, int64_t fresh_us);
 void task_row_init(struct task_row *t, const struct sweep_row *s, const char *object_id,
                    int64_t now_us);
 /* A sweep has found it. True: that has changed something. */

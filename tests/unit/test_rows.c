@@ -67,28 +67,6 @@ static void what_is_looked_for_late_is_looked_for_once(void **state)
     assert_true(sweep_row_due(&s) == 238 * S_US && s.called);
 }
 
-static void only_what_was_just_found_is_fresh(void **state)
-{
-    (void)state;
-    static const struct inbox_story story = {.result = "retry"};
-    const struct inbox_found found = {.object_id = "PR-1"};
-    struct sweep_row s;
-    struct task_row t;
-    sweep_row_init(&s, &queue);
-    task_row_init(&t, &s, "PR-1", 100 * S_US);
-    s.for_call = true;
-    task_row_find(&t, &found, &s, false, 100 * S_US);
-    assert_true(task_row_fresh(&t, 99 * S_US));
-    assert_false(task_row_fresh(&t, 100 * S_US));
-    t.id = 1;
-    task_row_begin(&t, 110 * S_US);
-    task_row_end(&t, &(struct inbox_task_end){TASK_READY, 5000, true, &story, NULL, NULL},
-                 111 * S_US);
-    assert_false(task_row_fresh(&t, 0)); /* it waits for its time, and then for nobody */
-    task_row_find(&t, &found, &s, true, 112 * S_US);
-    assert_true(task_row_fresh(&t, 111 * S_US));
-}
-
 static void what_polling_alone_finds_is_counted(void **state)
 {
     (void)state;
@@ -122,7 +100,6 @@ int main(void)
         cmocka_unit_test(what_was_freed_is_looked_for_three_times),
         cmocka_unit_test(what_is_freed_again_begins_anew),
         cmocka_unit_test(what_is_looked_for_late_is_looked_for_once),
-        cmocka_unit_test(only_what_was_just_found_is_fresh),
         cmocka_unit_test(what_polling_alone_finds_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

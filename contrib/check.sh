@@ -7,24 +7,33 @@ set -u
 usage() {
     cat <<'END'
 Usage: contrib/check.sh [--quick]
-Install what the tests need (as root; else missing packages are named), build out of tree and
-run every test: with gcc, with clang, with the address and undefined-behaviour sanitizers, the
-linters, and make distcheck. Can be run again and again, from anywhere.
+Install what the tests need (as root; else missing packages are named), build out of tree, and run
+the tests:
+
+  gcc         everything
+  sanitizers  (of addresses, of undefined behaviour) everything that a build makes a difference to
+  clang       unit tests, a file of integration tests, and what differs from user to user: root has
+              another user build and test it, from the tarball
+  lint        clang-format, clang-tidy and cppcheck, beside gcc's tests
+  distcheck   from the tarball: build, unit tests, a file of integration tests, install, uninstall
+
+Can be run again and again, from anywhere.
 
   --quick   only gcc and its tests
   --help    show this help
 
-Builds are kept in build-check/ of the clone, or in $CW_BUILD_DIR. With CI=true a test that cannot
-run, because something is missing, has failed.
+Builds are kept in build-check/ of the clone, or in $CW_BUILD_DIR. $CW_JOBS says how many tests run
+at once: three a processor, if it does not, for most of the time they wait. With CI=true a test that
+cannot run, because something is missing, has failed.
 
 Example, as root: contrib/check.sh
 END
 }
 
-quick=no
+quick=no steps=12 minutes=14 # on two processors
 for argument; do
     case $argument in
-    --quick) quick=yes ;;
+    --quick) quick=yes steps=4 minutes=5 ;;
     -h | --help)
         usage
         exit 0
@@ -37,23 +46,34 @@ for argument; do
 done
 
 folder=${CW_BUILD_DIR:-$CLONE/build-check}
-passed=0 failed=0 skipped=0
+width=${CW_JOBS:-$((3 * JOBS))}
+another=nobody # whom root has build clang's
+as=            # what runs make: nothing, or as_another
+place=         # of clang's build
+lint=          # the process that lints
+tested=()      # the builds whose tests have run
+passed=0 failed=0 skipped=0 at=0
 
 add() {
     passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
 }
 
+results() {
+    python3 -B "$CLONE/contrib/results.py" "$@"
+}
+
 # step NAME COMMAND...: one thing that must succeed; its output goes to a log that is shown if not.
 step() {
-    local name=$1 log started=$SECONDS
+    local name=$1 log began=$SECONDS
     log=$folder/${1//[: ]/-}.log
+    at=$((at + 1))
     shift
-    printf '%-28s ' "$name"
+    printf '%2d/%d  %-24s ' $at $steps "$name"
     if "$@" >"$log" 2>&1; then
-        printf 'ok      %4d s\n' $((SECONDS - started))
+        printf 'ok      %4d s\n' $((SECONDS - began))
         return 0
     fi
-    printf 'FAILED  %4d s\n' $((SECONDS - started))
+    printf 'FAILED  %4d s\n' $((SECONDS - began))
     say "---- the end of $log"
     tail -n 60 "$log"
     say "----"
@@ -65,83 +85,110 @@ counted() {
     if step "$@"; then add 1 0 0; else add 0 1 0; fi
 }
 
-# Count the tests inside each program and file: cmocka's and pytest's sums, else its result.
-count_tests() {
-    local results
-    results=$(find "$1/tests" -name '*.trs' -print0 |
-        xargs -0 -r -n 1 awk '
-            /^:test-result:/ { result = $2 }
-            END {
-                log_file = FILENAME; sub(/trs$/, "log", log_file)
-                while ((getline line < log_file) > 0) {
-                    if (line ~ /^\[  PASSED  \] [0-9]+ test/) { split(line, w, " "); p += w[4] }
-                    else if (line ~ /^\[  FAILED  \] [0-9]+ test/) { split(line, w, " "); f += w[4] }
-                    else if (line ~ /^\[  SKIPPED \] [0-9]+ test/) { split(line, w, " "); s += w[4] }
-                    else if (line ~ /^[0-9].* in [0-9.]+s/) {
-                        n = split(line, w, /[ ,]+/)
-                        for (i = 1; i < n; i++) {
-                            if (w[i + 1] == "passed") p += w[i]
-                            if (w[i + 1] ~ /^(failed|errors?)$/) f += w[i]
-                            if (w[i + 1] == "skipped") s += w[i]
-                        }
-                    }
-                }
-                if (result == "PASS" && p + f + s == 0) p = 1
-                if (result == "SKIP" && s == 0) s = 1
-                if (result !~ /^(PASS|SKIP)$/ && f == 0) f = 1
-                print p + 0, f + 0, s + 0
-            }' | awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }')
-    # shellcheck disable=SC2086  # three numbers
-    add $results
-    printf '%-28s %d passed, %d failed, %d skipped\n' "" $results
-}
-
-show_failures() {
-    local trs log
-    for trs in $(grep -LE '^:test-result: (PASS|SKIP)' $(find "$1/tests" -name '*.trs') /dev/null |
-        grep trs); do
-        log=${trs%.trs}.log
-        say "---- $log"
-        tail -n 120 "$log"
-        say "----"
-    done
-}
-
-# build_and_test NAME OPTION...: the whole of make check, configured so.
-build_and_test() {
-    local name=$1 build=$folder/$1
-    shift
-    if ! { step "$name: configure" configure_in "$build" --enable-developer "$@" &&
-        step "$name: build" make -k -C "$build" -j"$JOBS" && find "$build/tests" -name '*.trs' -delete; }; then
-        add 0 1 0
-        return
-    fi
-    if step "$name: make check" make -C "$build" -k -j"$JOBS" check; then
-        count_tests "$build"
+# as_another COMMAND...: as a user without rights, if root runs this.
+as_another() {
+    if [ "$(id -u)" = 0 ]; then
+        setpriv --reuid="$(id -u $another)" --regid="$(id -g $another)" --clear-groups "$@"
     else
-        local before=$failed
-        count_tests "$build"
-        [ "$failed" -gt "$before" ] || add 0 1 0 # a test that does not even compile
-        show_failures "$build"
+        "$@"
     fi
+}
+
+# build NAME FOLDER CONFIGURE...: everything that tests need.
+build() {
+    local name=$1 in=$2
+    shift 2
+    if step "$name: configure" "$@" && step "$name: build" $as make -k -C "$in" -j"$JOBS" check TESTS=; then
+        find "$in/tests" -name '*.trs' -delete
+    else
+        add 0 1 0
+        return 1
+    fi
+}
+
+# run_tests FOLDER TESTS [ALONE]: many at once, and then the others one by one.
+run_tests() {
+    local status=0
+    $as make -C "$1" -k -j"$width" check TESTS="$2" || status=1
+    [ -z "${3-}" ] || $as make -C "$1" -k check TESTS="$3" || status=1
+    return $status
+}
+
+# check NAME FOLDER TESTS [ALONE]: the tests inside each program and file are counted.
+check() {
+    local name=$1 in=$2 before=$failed sums
+    shift
+    step "$name: make check" run_tests "$@"
+    local status=$?
+    sums=$(results sums "$in")
+    # shellcheck disable=SC2086  # three numbers
+    add $sums
+    # shellcheck disable=SC2086
+    printf '%31s %d passed, %d failed, %d skipped\n' "" $sums
+    tested+=("$in")
+    if [ $status != 0 ]; then
+        [ "$failed" -gt "$before" ] || add 0 1 0 # a test that does not even compile
+        results failures "$in"
+    fi
+}
+
+# Where every user can enter, whoever can enter the clone.
+configure_tarball() {
+    mkdir -m 755 "$place/source" "$place/clang" && chmod 755 "$place" &&
+        make -C "$folder/gcc" dist &&
+        tar -xzf "$folder"/gcc/connect-webhook-*.tar.gz -C "$place/source" --strip-components=1 || return 1
+    [ "$(id -u)" != 0 ] || chown -R $another "$place"
+    (cd "$place/clang" && as_another ../source/configure --enable-developer CC=clang)
+}
+
+# What lint said, once it has ended.
+end_lint() {
+    wait "$lint"
+    local status=$?
+    lint=
+    cat "$folder/beside.log"
+    return $status
+}
+
+clean_up() {
+    [ -z "$lint" ] || kill -- "-$lint"
+    if [ "$failed" = 0 ]; then rm -rf ${place:+"$place"}; fi
+    give_back "$folder"
 }
 
 need_plain_clone
 need_folder "$folder"
-trap 'give_back "$folder"' EXIT
+trap clean_up EXIT
 need_packages "$folder/packages.log" build run test
-say "Building in $folder with $JOBS jobs."
+say "Building in $folder with $JOBS jobs, testing with $width: about $minutes minutes on two processors."
 step "autoreconf" need_configure || exit 1
 
-build_and_test gcc CC=gcc
+if build gcc "$folder/gcc" configure_in "$folder/gcc" --enable-developer CC=gcc; then
+    if [ $quick = no ]; then
+        set -m # a process group of its own
+        nice make -C "$folder/gcc" lint >"$folder/beside.log" 2>&1 &
+        lint=$!
+        set +m
+    fi
+    check gcc "$folder/gcc" '$(beside_tests) $(ground_tests)' '$(alone_tests)'
+fi
 if [ $quick = no ]; then
-    build_and_test clang CC=clang
-    build_and_test sanitizers CC=gcc --with-sanitizer=address,undefined
+    [ -z "$lint" ] || counted "lint" end_lint
+    if build sanitizers "$folder/sanitizers" \
+        configure_in "$folder/sanitizers" --enable-developer CC=gcc --with-sanitizer=address,undefined; then
+        check sanitizers "$folder/sanitizers" '$(beside_tests)' '$(alone_tests)'
+    fi
     if [ -e "$folder/gcc/Makefile" ]; then
-        counted "lint" make -C "$folder/gcc" lint
-        counted "distcheck" make -C "$folder/gcc" -j"$JOBS" distcheck
+        place=$(mktemp -d /tmp/connect-webhook-check.XXXXXX) as=as_another
+        if build clang "$place/clang" configure_tarball; then
+            check clang "$place/clang" '$(unit_tests) $(fuzz_tests) $(user_tests)'
+        fi
+        counted "distcheck" make -C "$folder/gcc" -j"$width" distcheck \
+            TESTS='$(unit_tests) $(tree_tests) $(tarball_tests)'
     fi
 fi
 
+results report "${tested[@]}"
+say "It took $((SECONDS / 60)) min $((SECONDS % 60)) s."
 say "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -111,16 +111,16 @@ tests_unit_test_calls_SOURCES = tests/unit/test_calls.c src/sim/calls.c src/sim/
 tests_unit_test_store_SOURCES = tests/unit/test_store.c src/sim/list.c src/sim/store.c \
 	src/sim/store.h src/sim/store_priv.h
 
-unit_tests = $(base_tests) $(event_tests) $(transport_tests) $(conf_tests) $(auth_tests) \
+unit_programs = $(base_tests) $(event_tests) $(transport_tests) $(conf_tests) $(auth_tests) \
 	$(inbox_tests) $(api_tests) $(policy_tests) $(processors_tests) $(tasks_tests) \
 	$(web_tests) $(cmd_tests) $(sim_tests)
 
 EXTRA_DIST += tests/unit/without-cmocka
 if HAVE_CMOCKA
-check_PROGRAMS += $(unit_tests)
-TESTS += $(unit_tests)
+check_PROGRAMS += $(unit_programs)
+unit_tests = $(unit_programs)
 else
-TESTS += tests/unit/without-cmocka
+unit_tests = tests/unit/without-cmocka
 endif
 
 # Fuzz targets, as tests that replay their corpus.
@@ -131,7 +131,6 @@ fuzz_tests = \
 	tests/fuzz/fuzz_validation
 
 check_PROGRAMS += $(fuzz_tests)
-TESTS += $(fuzz_tests)
 tests_fuzz_fuzz_fcgi_SOURCES = tests/fuzz/fuzz_fcgi.c tests/fuzz/replay.c
 tests_fuzz_fuzz_jsonx_SOURCES = tests/fuzz/fuzz_jsonx.c tests/fuzz/replay.c
 tests_fuzz_fuzz_jwt_SOURCES = tests/fuzz/fuzz_jwt.c tests/fuzz/replay.c
@@ -139,22 +138,36 @@ tests_fuzz_fuzz_validation_SOURCES = tests/fuzz/fuzz_validation.c tests/fuzz/rep
 EXTRA_DIST += tests/fuzz/fuzz_fcgi.in tests/fuzz/fuzz_jsonx.in tests/fuzz/fuzz_jwt.in \
 	tests/fuzz/fuzz_validation.in
 
-# Integration tests: each file runs by itself, beside the others.
+# Integration tests: each file runs by itself, beside the others. How long each took is in its .trs file, and
+# contrib/check.sh shows the ten slowest: one that takes more than 30 seconds should be several.
 TEST_EXTENSIONS = .py
+LOG_DRIVER = $(SHELL) $(top_srcdir)/tests/timed-driver
+PY_LOG_DRIVER = $(LOG_DRIVER)
 PY_LOG_COMPILER = $(top_builddir)/tests/integration/run-pytest
 check_SCRIPTS += tests/integration/run-pytest
-integration_tests = \
+EXTRA_DIST += tests/timed-driver
+
+# The longest of all, the longest first: they begin before the others, so that at the end no processor waits for one.
+long_tests = \
+	tests/integration/test_readme.py \
+	tests/integration/test_verbs.py \
+	tests/integration/test_workers_trouble.py \
+	tests/integration/test_contrib.py \
+	tests/integration/test_operator.py \
+	tests/integration/test_programs.py \
+	tests/integration/test_validation.py \
+	tests/integration/test_workers.py \
+	tests/integration/test_classes.py \
+	tests/integration/test_end_to_end.py \
 	tests/integration/test_admin.py \
+	tests/integration/test_quickstart.py
+
+short_tests = \
 	tests/integration/test_cgi.py \
 	tests/integration/test_check.py \
-	tests/integration/test_classes.py \
-	tests/integration/test_contrib.py \
-	tests/integration/test_costs.py \
 	tests/integration/test_crash.py \
-	tests/integration/test_end_to_end.py \
 	tests/integration/test_fcgi.py \
 	tests/integration/test_fcgi_nginx.py \
-	tests/integration/test_ground.py \
 	tests/integration/test_guard.py \
 	tests/integration/test_handler.py \
 	tests/integration/test_hook.py \
@@ -162,28 +175,35 @@ integration_tests = \
 	tests/integration/test_log.py \
 	tests/integration/test_new_class.py \
 	tests/integration/test_odd_shapes.py \
-	tests/integration/test_operator.py \
 	tests/integration/test_policy.py \
 	tests/integration/test_poll.py \
-	tests/integration/test_programs.py \
-	tests/integration/test_quickstart.py \
-	tests/integration/test_readme.py \
 	tests/integration/test_remembered.py \
-	tests/integration/test_retention.py \
 	tests/integration/test_send.py \
-	tests/integration/test_shims.py \
 	tests/integration/test_signals.py \
+	tests/integration/test_tls.py \
+	tests/integration/test_token.py
+
+# What the other tests stand on; no build but the first can make a difference to it.
+ground_tests = \
+	tests/integration/test_ground.py \
+	tests/integration/test_shims.py \
 	tests/integration/test_sim.py \
 	tests/integration/test_sim_faults.py \
 	tests/integration/test_sim_kinds.py \
 	tests/integration/test_sim_openapi.py \
-	tests/integration/test_sim_sdk.py \
-	tests/integration/test_tls.py \
-	tests/integration/test_token.py \
-	tests/integration/test_validation.py \
-	tests/integration/test_verbs.py \
-	tests/integration/test_workers.py \
-	tests/integration/test_workers_trouble.py
+	tests/integration/test_sim_sdk.py
+
+# What measures, or keeps the machine busy: contrib/check.sh runs it when all others have ended, one by one.
+alone_tests = \
+	tests/integration/test_costs.py \
+	tests/integration/test_retention.py
+
+# One file from the web server to the API: for builds that do not run them all.
+tarball_tests = tests/integration/test_end_to_end.py
+# ... and what another user than root sees otherwise.
+user_tests = $(tarball_tests)
+
+integration_tests = $(long_tests) $(short_tests) $(ground_tests) $(alone_tests)
 
 # What they share, and what they talk to.
 integration_helpers = \
@@ -225,7 +245,9 @@ tests/shims/count.so: tests/shims/count.c
 # Rules about the tree itself.
 tree_tests = tests/tree/test_tree.py
 
-TESTS += $(integration_tests) $(tree_tests)
+# In this order. Each variable is a group that contrib/check.sh can run by itself: make check TESTS='$(unit_tests)'.
+beside_tests = $(long_tests) $(tree_tests) $(unit_tests) $(fuzz_tests) $(short_tests)
+TESTS += $(beside_tests) $(ground_tests) $(alone_tests)
 check_PROGRAMS += tests/integration/responder
 EXTRA_DIST += $(integration_tests) $(integration_helpers) $(tree_tests) $(benchmarks)
 
@@ -282,6 +304,7 @@ contrib_files = \
 	contrib/prometheus/alerts.yaml \
 	contrib/quickstart.py \
 	contrib/quickstart.sh \
+	contrib/results.py \
 	contrib/rules/billing.rules.yaml \
 	contrib/rules/form.rules.yaml \
 	contrib/rules/fulfillment.rules.yaml \

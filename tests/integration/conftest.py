@@ -28,6 +28,8 @@ import calls  # noqa: E402
 import servers  # noqa: E402
 from small_connect import Connect  # noqa: E402
 
+os.umask(0o022)  # servers that run as other users have to get at what tests make
+
 DEFAULT_TIME_LIMIT = 60  # seconds; @pytest.mark.time_limit(N) sets another
 GRACE = 60  # seconds after it in which the test may still clean up
 

@@ -60,6 +60,12 @@ class Restarted:
                     return
                 self.server = self.start()
 
+    def kill(self):
+        """And wait until it has been started again."""
+        killed = self.server
+        killed.process.kill()
+        servers.wait_for(lambda: self.server is not killed, PAUSE / 10)
+
     def stop(self):
         with self.lock:
             self.stopping = True

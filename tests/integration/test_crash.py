@@ -168,7 +168,7 @@ def test_killed_at_random_nothing_is_lost_and_nothing_done_twice(build, tmp, run
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
             time.sleep(random.uniform(0, PAUSE_MAX))
-            random.choice([handler, worker]).server.process.kill()
+            random.choice([handler, worker]).kill()
     worker.server.wait_until(lambda: is_over(api, conf, load.billed), timeout=LONG)
     promised = sum(sum(one.promised.values()) for one in load.ledgers)
     print(f"deaths: handler {handler.deaths}, worker {worker.deaths}; promised: {promised}; objects: "

@@ -24,8 +24,8 @@ ETC = "/etc/connect-webhook"
 
 # How each snippet is run: the function of this name below gets its text.
 SNIPPETS = {
-    # with --once, as us, over this build's programs: the build itself is not repeated
-    "sudo contrib/quickstart.sh": "quickstart",
+    # with --help alone: test_quickstart.py runs it
+    "sudo contrib/quickstart.sh": "help_of",
     # with --help alone: it would run this test
     "sudo contrib/check.sh": "help_of",
     # its options by configure in a folder of its own; make install of this build, into a DESTDIR
@@ -63,7 +63,7 @@ INLINE = {
     "processing: { workers: 0 }": "add_to_configuration",
     "processing.mode: inline": "is_printed",
     'web: { admin_listen: "tcp:127.0.0.1:9009" }': "add_to_configuration",
-    "make bench": "measure_shortly",
+    "make bench": "is_a_target",
     "man connect-webhook.fcgi": "open_manual",
     "man connect-webhook": "open_manual",
     "man connect-webhook.yaml": "open_manual",
@@ -92,27 +92,6 @@ class Reader:
         """configure works in a folder of its own only if the source is not configured itself."""
         if (servers.SOURCE / "config.status").exists():
             pytest.skip("the source itself is configured: build in another folder")
-
-    def quickstart(self, text):
-        self.need("nginx")
-        self.needs_clean_source()
-        made = self.tmp / "made"
-        made.mkdir()
-        # A build folder that is configured and where nothing is left to make.
-        (made / "config.status").touch()
-        (made / ".options").touch()
-        (made / "Makefile").write_text("all:\n")
-        for program in ("connect-webhook", "connect-webhook.fcgi", "connect-sim"):
-            (made / program).symlink_to(self.build / program)
-        commands = self.tmp / "bin"
-        commands.mkdir()
-        (commands / "dpkg-query").write_text("#!/bin/sh\necho installed\n")
-        (commands / "dpkg-query").chmod(0o755)
-        command = text.removeprefix("sudo ")
-        shown = self.run(servers.SOURCE / command, "--once", cwd=self.tmp,
-                         env={**os.environ, "CW_BUILD_DIR": str(made), "TMPDIR": str(self.tmp),
-                              "PATH": f"{commands}:{os.environ['PATH']}"})
-        assert "nothing left to do" in shown and ".rules.yaml" in shown  # "which rule said so"
 
     def help_of(self, text):
         command = text.removeprefix("sudo ")
@@ -269,14 +248,9 @@ class Reader:
                         *shlex.split(text.replace("contrib/policies/session.py", str(program)))[1:], cwd=servers.SOURCE)
         assert "from 1 to 100" in said
 
-    def measure_shortly(self, text):
-        self.need("wrk")
-        self.need("nginx")
+    def is_a_target(self, text):
         alone = {k: v for k, v in os.environ.items() if "MAKE" not in k}  # not as part of make check
-        said = self.run(*text.split(), "ROUNDS=1", "BENCH=--json --no-peers --seconds 1", cwd=self.build, env=alone)
-        table = json.loads(said.splitlines()[-1])
-        assert [*table] == ["least", "hello", "refused", "stored", "woken", "idle", "pruned"]
-        assert all(row["rate"] > 0 and row["cpu_us"] > 0 for kind in table.values() for row in kind.values())
+        assert "throughput.py" in self.run(*text.split(), "-n", cwd=self.build, env=alone)
 
     def open_manual(self, text):
         name = text.split()[1]

@@ -7,7 +7,6 @@ import os
 import re
 import sqlite3
 import subprocess
-import sys
 
 import pytest
 
@@ -527,11 +526,3 @@ def test_send_plays_connect_with_the_fixture_of_each_type(build, conf, handler, 
         assert params_of(type_, before)[name].get(member) == change["before"]
     assert said["errors"] == sum(p.get("value_error", "") not in ("", None) for p in params_of(type_, after).values())
     assert (after == before) == (said["changes"] == [])
-
-
-def test_the_benchmark_measures(build):
-    ran = subprocess.run([sys.executable, servers.SOURCE / "tests/bench/validation.py", build, "50"],
-                         env={**os.environ, "BUILDDIR": str(build)}, capture_output=True, text=True, timeout=50)
-    assert ran.returncode == 0, ran.stderr
-    for name in "bare responder", "validator", "beside one that hangs":
-        assert re.search(rf"^{name} +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+$", ran.stdout, re.M)

@@ -3,8 +3,10 @@
 
 c_files = find $(srcdir)/src $(srcdir)/tests -name '*.[ch]'
 lint_flags = $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS)
+lint_sources = $(libconnect_webhook_a_SOURCES) $(connect_webhook_SOURCES) $(connect_webhook_fcgi_SOURCES) \
+	$(connect_webhook_spawner_SOURCES) $(connect_sim_SOURCES)
 
-.PHONY: format check-format lint clang-tidy cppcheck manual coverage crash bench \
+.PHONY: format check-format lint lint-tools clang-tidy cppcheck manual coverage crash bench \
 	bench-validation bench-policy bench-inbox
 
 format:
@@ -15,16 +17,35 @@ check-format:
 
 lint: check-format clang-tidy cppcheck
 
+# Other versions lay code out otherwise, and find other things: here is whose word counts.
+LINT_TOOLS = "clang-format 14" "clang-tidy 14" "cppcheck 2.10"
+lint-tools:
+	@for tool in $(LINT_TOOLS); do \
+	  name=$${tool% *}; $$name --version | grep -qiE "version $${tool#* }\.|cppcheck $${tool#* }$$" || \
+	    { echo "the code is checked with $$tool, and this is another version: $$($$name --version)"; exit 1; }; \
+	done
+
+# How each file is compiled, for clang-tidy, cppcheck and editors.
+CLEANFILES += compile_commands.json
+compile_commands.json: Makefile
+	$(AM_V_GEN)set -- $(CC) $(lint_flags) -c; arguments=; \
+	for a; do arguments="$$arguments\"$$(printf %s "$$a" | $(SED) 's/["\\]/\\&/g')\", "; done; \
+	for f in $(lint_sources); do case $$f in *.c) echo "$(abs_srcdir)/$$f" ;; esac; done | sort -u | \
+	while read -r f; do \
+	  printf '%s{"directory": "$(abs_builddir)", "file": "%s", "arguments": [%s"%s"]}\n' \
+	    "$${sep-[}" "$$f" "$$arguments" "$$f"; sep=,; \
+	done >$@ && echo ']' >>$@
+
 # One process a file, as many at a time as there are processors.
-clang-tidy: config.h
-	find $(srcdir)/src -name '*.c' -print0 | xargs -0 -P "$$(nproc)" -I{} \
-	    clang-tidy --quiet --config-file=$(srcdir)/.clang-tidy {} -- $(lint_flags)
+clang-tidy: config.h compile_commands.json
+	$(SED) -n 's/.*"file": "\([^"]*\)".*/\1/p' compile_commands.json | \
+	  xargs -P "$$(nproc)" -n 1 clang-tidy --quiet --config-file=$(srcdir)/.clang-tidy -p .
 
 # NULL is a pointer on every system with POSIX: varFuncNullUB is about others.
-cppcheck: config.h
+cppcheck: config.h compile_commands.json
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 	    --suppress=missingIncludeSystem --suppress=varFuncNullUB --error-exitcode=1 -j "$$(nproc)" \
-	    --include=config.h -D_GNU_SOURCE -DSYSCONFDIR='""' -I $(srcdir)/src $(srcdir)/src
+	    --project=compile_commands.json
 
 # What the manual says of the classes, from their descriptors. A test compares.
 manual: connect-webhook$(EXEEXT)

@@ -21,6 +21,7 @@ base_sources = \
 	src/base/secret.c src/base/secret.h \
 	src/base/systemd.c src/base/systemd.h \
 	src/base/utf8.c src/base/utf8.h \
+	src/base/waits.c src/base/waits.h \
 	src/base/yamlx.c src/base/yamlx.h src/base/yamlx_json.c src/base/yamlx_priv.h
 
 event_sources = \

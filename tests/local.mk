@@ -13,6 +13,7 @@ base_tests = \
 	tests/unit/test_rql \
 	tests/unit/test_secret \
 	tests/unit/test_utf8 \
+	tests/unit/test_waits \
 	tests/unit/test_yamlx
 
 event_tests = \
@@ -149,16 +150,15 @@ EXTRA_DIST += tests/timed-driver
 
 # The longest of all, the longest first: they begin before the others, so that at the end no processor waits for one.
 long_tests = \
-	tests/integration/test_readme.py \
-	tests/integration/test_verbs.py \
-	tests/integration/test_workers_trouble.py \
 	tests/integration/test_contrib.py \
-	tests/integration/test_operator.py \
-	tests/integration/test_programs.py \
+	tests/integration/test_verbs_errors.py \
+	tests/integration/test_workers_answers.py \
+	tests/integration/test_readme.py \
+	tests/integration/test_programs_bad.py \
 	tests/integration/test_validation.py \
-	tests/integration/test_workers.py \
 	tests/integration/test_classes.py \
 	tests/integration/test_end_to_end.py \
+	tests/integration/test_signals.py \
 	tests/integration/test_admin.py \
 	tests/integration/test_quickstart.py
 
@@ -167,6 +167,7 @@ short_tests = \
 	tests/integration/test_check.py \
 	tests/integration/test_crash.py \
 	tests/integration/test_fcgi.py \
+	tests/integration/test_fcgi_listen.py \
 	tests/integration/test_fcgi_nginx.py \
 	tests/integration/test_guard.py \
 	tests/integration/test_handler.py \
@@ -175,13 +176,20 @@ short_tests = \
 	tests/integration/test_log.py \
 	tests/integration/test_new_class.py \
 	tests/integration/test_odd_shapes.py \
+	tests/integration/test_operator.py \
+	tests/integration/test_operator_repairs.py \
 	tests/integration/test_policy.py \
 	tests/integration/test_poll.py \
+	tests/integration/test_programs.py \
 	tests/integration/test_remembered.py \
 	tests/integration/test_send.py \
-	tests/integration/test_signals.py \
 	tests/integration/test_tls.py \
-	tests/integration/test_token.py
+	tests/integration/test_token.py \
+	tests/integration/test_verbs.py \
+	tests/integration/test_workers.py \
+	tests/integration/test_workers_hanging.py \
+	tests/integration/test_workers_outcomes.py \
+	tests/integration/test_workers_trouble.py
 
 # What the other tests stand on; no build but the first can make a difference to it.
 ground_tests = \
@@ -196,6 +204,8 @@ ground_tests = \
 # What measures, or keeps the machine busy: contrib/check.sh runs it when all others have ended, one by one.
 alone_tests = \
 	tests/integration/test_costs.py \
+	tests/integration/test_fcgi_storm.py \
+	tests/integration/test_operator_many.py \
 	tests/integration/test_retention.py
 
 # One file from the web server to the API: for builds that do not run them all.
@@ -211,16 +221,20 @@ integration_helpers = \
 	tests/integration/conftest.py \
 	tests/integration/crash.py \
 	tests/integration/fcgi_client.py \
+	tests/integration/fcgi_responder.py \
 	tests/integration/gate.py \
 	tests/integration/http_server.py \
 	tests/integration/inbox_rows.py \
 	tests/integration/openapi.py \
+	tests/integration/operating.py \
 	tests/integration/powerloss.py \
 	tests/integration/programs.py \
 	tests/integration/responder.py \
 	tests/integration/sdk.js \
 	tests/integration/servers.py \
-	tests/integration/small_connect.py
+	tests/integration/small_connect.py \
+	tests/integration/verbs.py \
+	tests/integration/working.py
 
 # Shims for LD_PRELOAD: faults that tests put into programs. A sanitizer must come before every
 # other library, so a build that has one has no shims, and the tests that need them are skipped.

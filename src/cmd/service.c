@@ -11,9 +11,9 @@
 #include "base/clk.h"
 #include "base/log.h"
 #include "base/systemd.h"
+#include "base/waits.h"
 
 #define LOOK_AGAIN_MS 1000 /* does it still hang? */
-#define STOP_GRACE_MS 5000 /* beyond web.stop_timeout, which all heed who do not hang */
 
 /* That a service waits for. SIGUSR2 means something if service_deafen() sends it. */
 static const int waited_for[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
@@ -75,7 +75,9 @@ static enum err open_inbox(const struct conf *conf, struct inbox **ret, struct w
 
 enum err service_open(struct service *s, struct why *why)
 {
-    enum err e = conf_load(s->conf_path, s->need, &s->conf, why);
+    enum err e = waits_load(getenv("CONNECT_WEBHOOK_WAITS"), why);
+    if (e == ERR_OK)
+        e = conf_load(s->conf_path, s->need, &s->conf, why);
     if (e == ERR_OK)
         e = open_log(s->conf, why);
     if (e == ERR_OK)
@@ -195,7 +197,7 @@ static void begin_to_stop(struct service *s, int64_t *ret_cut_off_at, int64_t *r
 {
     int64_t now = clk_mono_ms(), timeout_ms = stop_timeout_ms(s);
     *ret_cut_off_at = now + timeout_ms * 3 / 4;
-    *ret_end_at = now + timeout_ms + STOP_GRACE_MS;
+    *ret_end_at = now + timeout_ms + waits_ms(WAITS_STOP_GRACE);
     log_info("stopping: what was begun is brought to its end first");
     systemd_notify("STOPPING=1");
     if (s->workers != NULL)
@@ -223,7 +225,7 @@ static bool is_alive(const void *ctx)
 {
     const struct service *s = ctx;
     return (s->workers == NULL || workers_alive(s->workers)) &&
-           (s->busy_ms == NULL || s->busy_ms(s->ctx) < SERVICE_HANGS_MS);
+           (s->busy_ms == NULL || s->busy_ms(s->ctx) < waits_ms(WAITS_HANGS));
 }
 
 /* For the watchdog, which bites who does not say so in time. When to do so again. */

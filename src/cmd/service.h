@@ -50,8 +50,6 @@ struct service {
     atomic_bool over; /* for the listener: main() is done with it */
 };
 
-#define SERVICE_HANGS_MS 10000 /* nothing keeps others waiting for so long, or it hangs */
-
 /* How the inbox is opened. Borrows the configuration's texts. */
 struct inbox_options service_inbox_options(const struct conf *c);
 

@@ -4,11 +4,11 @@
 
 #include "base/array.h"
 #include "base/clk.h"
+#include "base/waits.h"
 #include "inbox/backend.h"
 #include "inbox/verbs.h"
 
-#define LOOK_AGAIN_MS 5000 /* a tell may be missed */
-#define RECOVER_STEP  64   /* rows that are looked at in one transaction */
+#define RECOVER_STEP 64 /* rows that are looked at in one transaction */
 
 /* ------------------------------------------------------------------ whatever is due */
 
@@ -218,7 +218,7 @@ static enum err look(struct inbox *i, const struct inbox_claim_terms *terms, int
     if (e != ERR_OK || c.is_due)
         return e;
     int64_t now = clk_mono_ms();
-    *ret_until = now + LOOK_AGAIN_MS;
+    *ret_until = now + waits_ms(WAITS_MISSED_TELL);
     if (c.later_us != ROW_NEVER)
         *ret_until = clk_earlier(*ret_until, now + (c.later_us - c.now_us) / 1000 + 1);
     return ERR_NOT_FOUND;

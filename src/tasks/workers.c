@@ -9,6 +9,7 @@
 
 #include "base/clk.h"
 #include "base/log.h"
+#include "base/waits.h"
 #include "tasks/hold.h"
 #include "tasks/worker.h"
 
@@ -262,7 +263,8 @@ static void stand_in(struct workers *w)
     struct why why;
     pthread_mutex_lock(&w->lock);
     for (size_t n = 0; n < 2 * WORKERS_MAX; n++)
-        stuck += w->runners[n].busy_since > 0 && now - w->runners[n].busy_since > WORKERS_STUCK_MS;
+        stuck += w->runners[n].busy_since > 0 &&
+                 now - w->runners[n].busy_since > waits_ms(WAITS_STUCK);
     w->allowed = w->wanted + clk_earlier(stuck, w->wanted);
     if (begin_runners(w, &why) != ERR_OK)
         log_warn("%s", why.text);

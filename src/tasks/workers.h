@@ -21,8 +21,7 @@
 #include "tasks/object_task.h"
 #include "tasks/snapshot.h"
 
-#define WORKERS_MAX      256   /* as the configuration's limit is */
-#define WORKERS_STUCK_MS 10000 /* whoever is at one thing for so long counts as held up */
+#define WORKERS_MAX 256 /* as the configuration's limit is */
 
 struct workers_options {
     struct inbox *inbox; /* borrowed, as what follows */

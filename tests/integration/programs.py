@@ -7,11 +7,17 @@
 import json
 import os
 import pathlib
+import subprocess
+
+import pytest
 
 import calls
 import servers
 
 FIXTURES = servers.SOURCE / "contrib/fixtures"
+POLICIES = servers.SOURCE / "contrib/policies"
+VALIDATOR = "WH-700-000-100"
+NEEDS = {"session.py": "python3", "session.js": "node", "once.sh": "jq", "provision.py": "python3"}
 
 
 def session(does, first=""):
@@ -60,3 +66,40 @@ def descriptors(pid):
     web server's connections.)"""
     links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
     return sum(link.startswith(("pipe:", "anon_inode:[eventfd]")) for link in links)
+
+
+@pytest.fixture
+def program(configuration, sim, need):
+    """program(example, **more): a configuration whose event webhook and validator both ask a copy of it; or a
+    text that is a program."""
+    def make(example, **more):
+        made = configuration(sim)
+        text = (POLICIES / example).read_text() if example in NEEDS else example
+        path = write(made, example if example in NEEDS else "program.sh", text)
+        if example in NEEDS:
+            need(NEEDS[example])
+        runs = ["/usr/bin/node", path] if path.endswith(".js") else [path]
+        policy = {"exec": runs, **({"session": True} if "session" in example else {}), **more}
+        made.document["webhooks"][0]["policy"] = policy
+        made.add_webhook(VALIDATOR, policy, "validator")
+        made.save()
+        return made
+    return make
+
+
+def poll(build, conf, *options, env=None):
+    ran = subprocess.run([build / "connect-webhook", "poll", "--once", "--json", "-c", conf.path, *options],
+                         capture_output=True, text=True, timeout=calls.TIMEOUT, env={**os.environ, **(env or {})})
+    return ran, {row["object_id"]: row for row in map(json.loads, ran.stdout.splitlines())}
+
+
+def policy_test(build, conf, webhook, path, env=None):
+    return subprocess.run([build / "connect-webhook", "policy", "test", "-c", conf.path, "--webhook", webhook,
+                           "--object", path], capture_output=True, text=True, timeout=calls.TIMEOUT,
+                          env={**os.environ, **(env or {})})
+
+
+def validate(conf, url, **values):
+    answer = calls.connect(url, conf, VALIDATOR, body=json.dumps(form(**values)).encode())
+    params = answer.json()["asset"]["params"] if answer.status == 200 else []
+    return answer, {p["id"]: p for p in params}

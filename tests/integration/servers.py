@@ -29,6 +29,11 @@ SANITIZER_REPORT = re.compile(r"^.*(?:ERROR: (?:Address|Leak|Thread)Sanitizer|"
                               r"WARNING: ThreadSanitizer|runtime error: ).*$", re.M)
 
 
+def waits(**lengths):
+    """The environment of a program whose waits (src/base/waits.h) are as long as that: waits(hangs="1s")."""
+    return {"CONNECT_WEBHOOK_WAITS": " ".join(f"{name}={length}" for name, length in lengths.items())}
+
+
 class Missing(RuntimeError):
     """A program that the test needs is not installed."""
 

@@ -80,10 +80,10 @@ def test_who_hangs_is_not_well(build, conf, handler, tmp, no_sanitizer):
     conf.document["web"]["stop_timeout"] = "100ms"
     conf.save()
     runs = handler(conf, expect=1, env={**crash.hanging(build, "before:answer:2"), **manager.env,
-                                        "WATCHDOG_USEC": "200000"})
+                                        "WATCHDOG_USEC": "200000", **servers.waits(hangs="1s", stop_grace="500ms")})
     with fcgi_client.Connection(f"unix:{conf.socket}") as connection:
         connection.send(fcgi_client.request())
-        manager.socket.settimeout(5)
+        manager.socket.settimeout(2)
         with pytest.raises(TimeoutError):
             while manager.told() in (["READY=1"], ["WATCHDOG=1"]):
                 continue
@@ -209,6 +209,8 @@ def test_an_account_that_connect_throttles_or_cannot_serve(conf, sim, api, handl
     runs.wait_until(lambda: "accounts" in ready(conf)[1])
     assert "Connect fails, throttles it, or refuses its key" in only(conf, "accounts")
     assert 60 <= ready(conf)[2]["accounts"]["halted_s"][calls.ACCOUNT] <= 120
+    conf.account(calls.ACCOUNT)["timeout"] = "299s"  # another client, which knows nothing of what Connect asked for
+    conf.save()
     runs.signal(signal.SIGHUP)
     runs.wait_until(lambda: ready(conf)[0] == 200)
 

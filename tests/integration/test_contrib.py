@@ -193,3 +193,28 @@ def test_what_make_coverage_needs_is_among_the_packages():
     coverage = (servers.SOURCE / "dev.mk").read_text().partition("\ncoverage:")[2]
     tool = coverage.split("\n\t")[2].split()[0]
     assert f"test   {tool}\n" in (CONTRIB / "packages").read_text()
+
+
+PYTESTS = """\
+..F.s                                                                    [100%]
+SKIPPED [2] tests/conftest.py:7: no such server
+1 failed, 2 passed, 2 skipped, 1 error in 3.21s
+"""
+CMOCKAS = "[  PASSED  ] 7 test(s).\n[  SKIPPED ] 1 test(s), listed below:\n[  FAILED  ] 2 test(s), listed below:\n"
+
+
+def test_results_are_counted_test_by_test(tmp):
+    for name, result, log, seconds in (
+            ("integration/test_a", "FAIL", PYTESTS, 12), ("unit/test_b", "FAIL", CMOCKAS, 3), ("fuzz/c", "PASS", "", 0),
+            ("unit/without", "SKIP", "no cmocka", 0), ("unit/dies", "FAIL", "", 0)):
+        path = tmp / "build/tests" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".trs").write_text(f":test-result: {result}\n:seconds: {seconds}\n")
+        path.with_suffix(".log").write_text(log)
+    results = ["python3", "-B", CONTRIB / "results.py"]
+    assert run(*results, "sums", tmp / "build").stdout == "10 5 4\n"
+    report = run(*results, "report", tmp / "build").stdout
+    assert "      2    no such server\n" in report and "      1    as the log of tests/unit/without tells\n" in report
+    assert report.index("12 s  tests/integration/test_a (build)") < report.index("3 s  tests/unit/test_b (build)")
+    failures = run(*results, "failures", tmp / "build").stdout
+    assert failures.count(f"---- {tmp}/build/tests/") == 3 and "1 error in 3.21s" in failures

@@ -123,3 +123,11 @@ def test_the_layout_is_clang_formats():
     files = [*SOURCES, *sorted((ROOT / "tests").rglob("*.[ch]"))]
     ran = subprocess.run(["clang-format", "--dry-run", "-Werror", *files], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
+
+
+def test_every_test_is_run():
+    listed = (ROOT / "tests/local.mk").read_text()
+    files = [*(ROOT / "tests/unit").glob("test_*.c"), *(ROOT / "tests/integration").glob("test_*.py")]
+    assert len(files) > 80
+    names = (str(f.relative_to(ROOT)).removesuffix(".c") for f in files)
+    assert [n for n in names if not re.search(rf"^\t{re.escape(n)}\b", listed, re.M)] == []

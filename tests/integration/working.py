@@ -1,0 +1,44 @@
+"""What tests of workers share: a queue of a small Connect, and who works on it."""
+
+import signal
+import subprocess
+
+import pytest
+
+import servers
+
+FAIL = "- then: { action: fail, reason: not today }\n"
+SKIP_OLD = """\
+- when: eq(type,change)
+  then: { action: skip, reason: not yet }
+""" + FAIL
+QUEUE = {"workers": 4, "poll_interval": 0}
+FAST = {"backoff_min": "1s", "backoff_max": "2s"}
+KILLED = -signal.SIGKILL
+
+
+@pytest.fixture
+def configure(small_connect, configuration):
+    """configure(rules, **processing): a configuration in queue mode."""
+    def make(rules=FAIL, rate_limit=0, **processing):
+        return configuration(api_url=small_connect.url, rules=rules, mode="queue", rate_limit=rate_limit,
+                             processing={**QUEUE, **processing})
+    return make
+
+
+@pytest.fixture
+def queue(configure, handler, nginx):
+    """queue(rules, **processing): (configuration, running handler, address)."""
+    def start(rules=FAIL, **processing):
+        conf = configure(rules, **processing)
+        runs = handler(conf)
+        return conf, runs, nginx(runs).url
+    return start
+
+
+def run_once(build, conf, *options, status=0):
+    ran = subprocess.run([build / "connect-webhook", "worker", "--once", "-c", conf.path, *options],
+                         capture_output=True, text=True, timeout=servers.TIMEOUT)
+    servers.check_log(ran.stderr)
+    assert ran.returncode == status, ran.stderr
+    return ran.stderr

@@ -141,6 +141,16 @@ configure_tarball() {
     (cd "$place/clang" && as_another ../source/configure --enable-developer CC=clang)
 }
 
+# Are the linters of the versions that the code is checked with?
+lint_tools() {
+    local says
+    says=$(make -s -C "$folder/gcc" lint-tools 2>&1) && return 0
+    say "No lint: $says"
+    steps=$((steps - 1))
+    add 0 0 1
+    return 1
+}
+
 # What lint said, once it has ended.
 end_lint() {
     wait "$lint"
@@ -164,13 +174,13 @@ say "Building in $folder with $JOBS jobs, testing with $width: about $minutes mi
 step "autoreconf" need_configure || exit 1
 
 if build gcc "$folder/gcc" configure_in "$folder/gcc" --enable-developer CC=gcc; then
-    if [ $quick = no ]; then
+    if [ $quick = no ] && lint_tools; then
         set -m # a process group of its own
         nice make -C "$folder/gcc" lint >"$folder/beside.log" 2>&1 &
         lint=$!
         set +m
     fi
-    check gcc "$folder/gcc" '$(beside_tests) $(ground_tests)' '$(alone_tests)'
+    check gcc "$folder/gcc" '$(tree_tests) $(beside_tests) $(ground_tests)' '$(alone_tests)'
 fi
 if [ $quick = no ]; then
     [ -z "$lint" ] || counted "lint" end_lint

@@ -171,6 +171,7 @@ short_tests = \
 	tests/integration/test_fcgi_nginx.py \
 	tests/integration/test_guard.py \
 	tests/integration/test_handler.py \
+	tests/integration/test_help.py \
 	tests/integration/test_hook.py \
 	tests/integration/test_killed.py \
 	tests/integration/test_log.py \
@@ -260,8 +261,8 @@ tests/shims/count.so: tests/shims/count.c
 tree_tests = tests/tree/test_tree.py
 
 # In this order. Each variable is a group that contrib/check.sh can run by itself: make check TESTS='$(unit_tests)'.
-beside_tests = $(long_tests) $(tree_tests) $(unit_tests) $(fuzz_tests) $(short_tests)
-TESTS += $(beside_tests) $(ground_tests) $(alone_tests)
+beside_tests = $(long_tests) $(unit_tests) $(fuzz_tests) $(short_tests)
+TESTS += $(tree_tests) $(beside_tests) $(ground_tests) $(alone_tests)
 check_PROGRAMS += tests/integration/responder
 EXTRA_DIST += $(integration_tests) $(integration_helpers) $(tree_tests) $(benchmarks)
 

@@ -17,7 +17,6 @@ import threading
 import calls
 import servers
 
-PAUSE = 0.05  # seconds between two tries: no event tells when a program that is started again takes calls
 DEATHS_MAX = 100  # a program that dies more often has lost its way
 
 
@@ -64,7 +63,7 @@ class Restarted:
         """And wait until it has been started again."""
         killed = self.server
         killed.process.kill()
-        servers.wait_for(lambda: self.server is not killed, PAUSE / 10)
+        servers.wait_for(lambda: self.server is not killed)
 
     def stop(self):
         with self.lock:
@@ -113,7 +112,7 @@ class Ledger:
         return accepted
 
     def call_until_accepted(self, token):
-        servers.wait_for(lambda: self.call(token), PAUSE)
+        servers.wait_for(lambda: self.call(token))
 
     def broken(self):
         """{token: (promised, kept)} for those that the inbox has seen less often than promised."""

@@ -15,8 +15,9 @@ import socket
 import subprocess
 import time
 
+from calls import SOURCE
+
 TIMEOUT = 30  # seconds that starting or stopping may take
-SOURCE = pathlib.Path(__file__).resolve().parents[2]
 SYSTEM_PATH = os.environ.get("PATH", "") + os.pathsep + "/usr/sbin:/sbin"
 
 # What the files of contrib/ name, and tests replace.
@@ -63,12 +64,22 @@ def accepts(address):
         return True
 
 
-def wait_for(condition, pause=0.01):
-    """Of what no event tells, and no process of ours: look again after each pause, in seconds."""
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+def looks(timeout=TIMEOUT):
+    """Go on looking for what no event tells: soon at first, and then less often. False: the time is over."""
+    deadline, pause = time.monotonic() + timeout, 0.002
+    while time.monotonic() < deadline:
+        yield True
         time.sleep(pause)
+        pause = min(1.5 * pause, 0.1)
+    yield False
+
+
+def wait_for(condition):
+    """Of what no event tells, and no process of ours."""
+    for in_time in looks():
+        if condition():
+            return
+        assert in_time, "waited in vain"
 
 
 def cpu_seconds(pid):
@@ -103,15 +114,14 @@ class Server:
 
     def wait_until(self, condition, timeout=TIMEOUT):
         """Wait for what no event tells; ends early if the process does."""
-        deadline = time.monotonic() + timeout
-        while not condition():
-            try:
-                self.process.wait(0.01)
+        for in_time in looks(timeout):
+            if condition():
+                return
+            if self.process.poll() is not None:
                 raise RuntimeError(f"{self.process.args[0]} ended: {self.log}")
-            except subprocess.TimeoutExpired:
-                if time.monotonic() > deadline:
-                    self.kill()
-                    raise RuntimeError(f"{self.process.args[0]}: waited in vain: {self.log}") from None
+            if not in_time:
+                self.kill()
+                raise RuntimeError(f"{self.process.args[0]}: waited in vain: {self.log}")
 
     def signal(self, number):
         self.process.send_signal(number)

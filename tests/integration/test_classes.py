@@ -47,7 +47,7 @@ def conf(sim, api, configuration):
     def make(*ids, processing=None, **more):
         made = configuration(sim, processing=processing or {})
         made.serve(api, [hook for hook in HOOKS if not ids or hook.id in ids],
-                   lambda hook: {"rules": str(RULES / f"{hook.rules}.rules.yaml")}, **more)
+                   lambda hook: made.shipped_rules(hook.rules), **more)
         return made
     return make
 

@@ -172,7 +172,7 @@ def test_installed_by_make_install(tmp, build):
 
 
 @pytest.mark.time_limit(120)
-def test_unit_tests_that_cannot_be_built_are_seen_to_be_skipped(tmp):
+def test_unit_tests_that_cannot_be_built_are_seen_to_be_skipped(tmp, no_sanitizer):
     """Configured where there is no cmocka: the tests say so, and in CI fail."""
     pkg_config = shutil.which("pkg-config")
     env = fake_commands(tmp, pkg_config=f'case "$*" in *cmocka*) exit 1 ;; esac; exec {pkg_config} "$@"')

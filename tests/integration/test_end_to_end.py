@@ -170,7 +170,7 @@ def test_answers_a_form(sim, configuration, front, name):
     """A validator is answered with the document whatever carries the call, in whatever size."""
     conf = configuration(sim)
     conf.webhook(calls.WEBHOOK).update(
-        type="validator", policy={"rules": str(servers.SOURCE / "contrib/rules/form.rules.yaml")})
+        type="validator", policy=conf.shipped_rules("form"))
     conf.save()
     server = front(name, conf)
     body = (servers.SOURCE / "contrib/fixtures/validator.json").read_text()

@@ -54,7 +54,7 @@ def call_until_answered(*arguments, **options):
             return False
         assert answer.status in (200, 502, 503), answer  # 502: nginx finds nobody
         return answer.status == 200
-    servers.wait_for(accepted, crash.PAUSE)
+    servers.wait_for(accepted)
 
 
 class Client(threading.Thread):

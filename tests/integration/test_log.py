@@ -25,8 +25,7 @@ NEW = "n" * 40  # the secret that takes another's place
 def conf(small_connect, configuration):
     conf = configuration(api_url=small_connect.url, rules=RULES, mode="queue",
                          log={"level": "info", "format": "json"}, processing={"poll_interval": 0})
-    rules = servers.SOURCE / "contrib/rules/form.rules.yaml"
-    conf.add_webhook(FORMS, {"rules": str(rules)}, "validator")
+    conf.add_webhook(FORMS, conf.shipped_rules("form"), "validator")
     conf.save()
     return conf
 

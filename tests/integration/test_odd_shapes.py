@@ -223,7 +223,7 @@ def test_a_sweep_deals_with_each_once(build, configuration, name):
         conf = configuration(api_url=connect.url)
         conf.document["accounts"][0].update(id=account, rate_limit=0)
         conf.document["webhooks"][0].update(account=account, object_class=name,
-                                            policy={"rules": str(RULES / f"{rules}.rules.yaml")})
+                                            policy=conf.shipped_rules(rules))
         if name == "billing_request":
             conf.document["webhooks"][0]["since"] = "2026-11-01"
         conf.save()

@@ -171,7 +171,7 @@ class Reader:
         assert "must be a domain name" in shown and "form.rules.yaml:" in shown
         conf = calls.Configuration(self.tmp)
         conf.webhook(calls.WEBHOOK).update(
-            type="validator", policy={"rules": str(servers.SOURCE / "contrib/rules/form.rules.yaml")})
+            type="validator", policy=conf.shipped_rules("form"))
         conf.save()
         program, *arguments = send.split()
         self.need("nginx")

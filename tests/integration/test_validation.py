@@ -3,7 +3,6 @@ rules answer, and the document goes back as it came but for what they say."""
 
 import concurrent.futures
 import json
-import os
 import re
 import sqlite3
 import subprocess
@@ -14,7 +13,6 @@ import calls
 import fcgi_client
 import servers
 
-RULES = servers.SOURCE / "contrib/rules"
 FIXTURES = servers.SOURCE / "contrib/fixtures"
 FULFILLMENT, TIER_CONFIG = "fulfillment_request", "tier_config_request"
 ACTIVE, TIERS = "AS-6990-1715-4170", {1: "TC-448-719-877", 2: "TC-908-022-156"}
@@ -62,8 +60,9 @@ def hook_id(type_):
 def add_validator(conf, type_, rules=None):
     """None: the rules of contrib/."""
     object_class = PAIRS[type_][0]
-    rules = rules or RULES / ("form.rules.yaml" if object_class == FULFILLMENT else "tier-form.rules.yaml")
-    conf.add_webhook(hook_id(type_), {"rules": str(rules)}, type_, object_class, f"{calls.SECRET} {type_}")
+    shipped = "form" if object_class == FULFILLMENT else "tier-form"
+    policy = {"rules": str(rules)} if rules else conf.shipped_rules(shipped)
+    conf.add_webhook(hook_id(type_), policy, type_, object_class, f"{calls.SECRET} {type_}")
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ static char path[sizeof folder + 8];
 
 static void write_file(const char *content, size_t len, mode_t mode)
 {
+    unlink(path); /* its mode may let nobody write it again */
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, content, len), len);

@@ -211,8 +211,13 @@ alone_tests = \
 
 # One file from the web server to the API: for builds that do not run them all.
 tarball_tests = tests/integration/test_end_to_end.py
-# ... and what another user than root sees otherwise.
-user_tests = $(tarball_tests)
+# ... and where it makes a difference who runs them.
+user_tests = $(tarball_tests) \
+	tests/integration/test_check.py \
+	tests/integration/test_fcgi_listen.py \
+	tests/integration/test_guard.py \
+	tests/integration/test_programs_bad.py \
+	tests/integration/test_signals.py
 
 integration_tests = $(long_tests) $(short_tests) $(ground_tests) $(alone_tests)
 

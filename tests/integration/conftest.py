@@ -98,6 +98,13 @@ def no_sanitizer(build):
 
 
 @pytest.fixture
+def sees_files():
+    """For tests that look at what a handler has open, which hides that from all but root."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can see what a handler has open")
+
+
+@pytest.fixture
 def tmp(request, time_limit):
     """A folder that every user can enter and whose path is short enough for sockets; kept, and
     named, if the test fails."""

@@ -63,7 +63,9 @@ def below(pid):
 
 def descriptors(pid):
     """Those that come with a program: its pipes, and what wakes who waits for it. (Sockets come and go with the
-    web server's connections.)"""
+    web server's connections.) None: a handler hides that from all but root."""
+    if os.geteuid() != 0:
+        return None
     links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
     return sum(link.startswith(("pipe:", "anon_inode:[eventfd]")) for link in links)
 

@@ -38,6 +38,7 @@ def test_unfinished_requests_share_a_ceiling_and_keep_no_event_out(tmp_path):
             assert connection.ask(body).json()["body_len"] == len(body)
 
 def test_512_idle_kept_connections_cost_no_thread_and_no_time(server):
+    servers.wait_for(lambda: server.threads() >= LOOPS)  # each loop has begun
     threads = server.threads()
     idle = [Connection(server.address) for _ in range(512)]
     try:

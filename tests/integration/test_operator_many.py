@@ -84,7 +84,10 @@ def test_a_reader_who_is_slow_keeps_nobody_waiting(build, conf, handler, nginx, 
 
 def on_a_terminal(build, conf, *words):
     """(process, its terminal)"""
-    ours, theirs = pty.openpty()
+    try:
+        ours, theirs = pty.openpty()
+    except OSError as e:
+        pytest.skip(f"no terminal can be had here: {e}")
     process = subprocess.Popen([build / "connect-webhook", *words, "-c", conf.path], stdin=theirs, stdout=theirs,
                                stderr=subprocess.PIPE)
     os.close(theirs)

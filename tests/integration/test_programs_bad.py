@@ -60,9 +60,11 @@ def test_a_bad_program_costs_one_answer_and_leaves_nothing(program, handler, ngi
     runs.wait_until(lambda: len(programs.below(runs.pid)) == 1)  # the spawner
     runs.wait_until(lambda: programs.descriptors(runs.pid) == before)
     assert runs.stop() == 0
+    if before is None:
+        pytest.skip("all was right, as far as others than root can see: not what the handler has open")
 
 
-def test_no_program_is_near_a_secret(sim, program, handler, nginx):
+def test_no_program_is_near_a_secret(sim, program, handler, nginx, sees_files):
     """Neither in variables, nor arguments, nor descriptors of any process below the handler."""
     conf = program(programs.session(programs.says('"params":[]')))
     runs = handler(conf, env={"OURS": "a secret that is in our environment"})

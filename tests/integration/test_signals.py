@@ -225,7 +225,7 @@ def test_a_stop_interrupts_the_wait_for_another_sweep(sim, configuration, handle
     assert "cut short because the program is stopping" in answer.json()["detail"]
 
 
-def test_a_stop_interrupts_the_wait_for_the_inbox(sim, configuration, handler, nginx):
+def test_a_stop_interrupts_the_wait_for_the_inbox(sim, configuration, handler, nginx, sees_files):
     conf = configuration(sim, rules=ONE_RULE, web={"stop_timeout": "4s"}, inbox={"lock_timeout": "1m"})
     program = handler(conf)
     url = nginx(program).url

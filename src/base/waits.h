@@ -1,5 +1,5 @@
 /*
- * waits.h - waits of many seconds that are no settings, because no user has a reason to change
+ * waits.h - waits that are no settings, because no user has a reason to change
  * them.
  *
  * Tests have one: $CONNECT_WEBHOOK_WAITS names some and says how long they are instead, as in
@@ -16,7 +16,8 @@
     X(WAITS_HANGS, "hangs", 10000)            /* who keeps others waiting for so long hangs */   \
     X(WAITS_STOP_GRACE, "stop_grace", 5000)   /* beyond web.stop_timeout, for who heeds none */  \
     X(WAITS_STUCK, "stuck", 10000)            /* a worker at one thing for so long is held up */ \
-    X(WAITS_MISSED_TELL, "missed_tell", 5000) /* until who was told of nothing looks for work */
+    X(WAITS_MISSED_TELL, "missed_tell", 5000) /* until who was told of nothing looks for work */ \
+    X(WAITS_SESSION_BACKOFF, "session_backoff", 100) /* after one that gave no answer; doubles */
 
 enum wait {
 #define X(code, name, ms) code,

@@ -13,6 +13,7 @@
 #include "base/clk.h"
 #include "base/jsonx.h"
 #include "base/log.h"
+#include "base/waits.h"
 #include "policy/answer.h"
 
 #define MASK_KEPT 100 /* passwords of past questions that are still hidden in what it says */
@@ -88,7 +89,7 @@ static enum err session_start(struct sessions *all, struct session *s, struct wh
 /* One that ended without an answer may do so again: others are started more and more slowly. */
 static void note_failure(struct sessions *all, const struct session *s)
 {
-    int64_t pause = SESSION_BACKOFF_MIN;
+    int64_t pause = waits_ms(WAITS_SESSION_BACKOFF);
     for (int i = 0; i < all->failures && pause < SESSION_BACKOFF_MAX; i++)
         pause *= 2;
     pause = pause < SESSION_BACKOFF_MAX ? pause : SESSION_BACKOFF_MAX;

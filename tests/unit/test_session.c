@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clk.h"
+#include "base/waits.h"
 #include "programs.h"
 
 #define MARK "987655" /* see programs_run() */
@@ -75,6 +76,7 @@ static void outlives_what_is_no_answer(void **state)
     };
     char story[WHY_MAX];
     (void)state;
+    assert_err(waits_load("session_backoff=20ms", NULL), ERR_OK);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         open_session(cases[i].script, 1, cases[i].err == ERR_TIMEOUT ? 500 : PLENTY);
         for (int twice = 0; twice < 2; twice++) {
@@ -83,6 +85,7 @@ static void outlives_what_is_no_answer(void **state)
                 fail_msg("%s: %s: %s", cases[i].script, err_name(e), story);
         }
     }
+    assert_err(waits_load("session_backoff=100ms", NULL), ERR_OK);
 }
 
 static void starts_what_fails_more_and_more_slowly(void **state)

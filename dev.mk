@@ -28,12 +28,12 @@ lint-tools:
 # How each file is compiled, for clang-tidy, cppcheck and editors.
 CLEANFILES += compile_commands.json
 compile_commands.json: Makefile
-	$(AM_V_GEN)set -- $(CC) $(lint_flags) -c; arguments=; \
-	for a; do arguments="$$arguments\"$$(printf %s "$$a" | $(SED) 's/["\\]/\\&/g')\", "; done; \
+	$(AM_V_GEN)set -- $(CC) $(lint_flags) -c; command=; \
+	for a; do command="$$command$$(printf %s "$$a" | $(SED) 's/["\\]/\\\\\\&/g') "; done; \
 	for f in $(lint_sources); do case $$f in *.c) echo "$(abs_srcdir)/$$f" ;; esac; done | sort -u | \
 	while read -r f; do \
-	  printf '%s{"directory": "$(abs_builddir)", "file": "%s", "arguments": [%s"%s"]}\n' \
-	    "$${sep-[}" "$$f" "$$arguments" "$$f"; sep=,; \
+	  printf '%s{"directory": "$(abs_builddir)", "file": "%s", "command": "%s%s"}\n' \
+	    "$${sep-[}" "$$f" "$$command" "$$f"; sep=,; \
 	done >$@ && echo ']' >>$@
 
 # One process a file, as many at a time as there are processors.

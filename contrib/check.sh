@@ -162,7 +162,7 @@ end_lint() {
 
 clean_up() {
     [ -z "$lint" ] || kill -- "-$lint"
-    if [ "$failed" = 0 ]; then rm -rf ${place:+"$place"}; fi
+    [ -z "$place" ] || [ "$failed" != 0 ] || rm -rf "$place"
     give_back "$folder"
 }
 

@@ -11,11 +11,11 @@ Install what the tests need (as root; else missing packages are named), build ou
 the tests:
 
   gcc         everything
-  sanitizers  (of addresses, of undefined behaviour) everything that a build makes a difference to
-  clang       unit tests, a file of integration tests, and what differs from user to user: root has
-              another user build and test it, from the tarball
   lint        clang-format, clang-tidy and cppcheck, beside gcc's tests
-  distcheck   from the tarball: build, unit tests, a file of integration tests, install, uninstall
+  sanitizers  (of addresses, of undefined behaviour) everything that a build makes a difference to
+  clang       make distcheck: build, install and uninstall what the tarball has, from a source that
+              nobody may write; unit tests, a file of integration tests, and what differs from user
+              to user: root has another user do it
 
 Can be run again and again, from anywhere.
 
@@ -30,7 +30,7 @@ Example, as root: contrib/check.sh
 END
 }
 
-quick=no steps=12 minutes=14 # on two processors
+quick=no steps=10 minutes=16 # on two processors
 for argument; do
     case $argument in
     --quick) quick=yes steps=4 minutes=5 ;;
@@ -47,9 +47,8 @@ done
 
 folder=${CW_BUILD_DIR:-$CLONE/build-check}
 width=${CW_JOBS:-$((3 * JOBS))}
-another=nobody # whom root has build clang's
-as=            # what runs make: nothing, or as_another
-place=         # of clang's build
+another=nobody # whom root has make distcheck
+place=         # ... and where
 lint=          # the process that lints
 tested=()      # the builds whose tests have run
 passed=0 failed=0 skipped=0 at=0
@@ -82,7 +81,12 @@ step() {
 
 # Like step, and counts as a test.
 counted() {
-    if step "$@"; then add 1 0 0; else add 0 1 0; fi
+    if step "$@"; then
+        add 1 0 0
+    else
+        add 0 1 0
+        return 1
+    fi
 }
 
 # as_another COMMAND...: as a user without rights, if root runs this.
@@ -94,11 +98,12 @@ as_another() {
     fi
 }
 
-# build NAME FOLDER CONFIGURE...: everything that tests need.
+# build NAME [OPTION]...: everything that tests need, configured so.
 build() {
-    local name=$1 in=$2
-    shift 2
-    if step "$name: configure" "$@" && step "$name: build" $as make -k -C "$in" -j"$JOBS" check TESTS=; then
+    local name=$1 in=$folder/$1
+    shift
+    if step "$name: configure" configure_in "$in" --enable-developer "$@" &&
+        step "$name: build" make -k -C "$in" -j"$JOBS" check TESTS=; then
         find "$in/tests" -name '*.trs' -delete
     else
         add 0 1 0
@@ -106,19 +111,19 @@ build() {
     fi
 }
 
-# run_tests FOLDER TESTS [ALONE]: many at once, and then the others one by one.
+# run_tests FOLDER TESTS ALONE: many at once, and then the others one by one.
 run_tests() {
     local status=0
-    $as make -C "$1" -k -j"$width" check TESTS="$2" || status=1
-    [ -z "${3-}" ] || $as make -C "$1" -k check TESTS="$3" || status=1
+    make -C "$1" -k -j"$width" check TESTS="$2" || status=1
+    make -C "$1" -k check TESTS="$3" || status=1
     return $status
 }
 
-# check NAME FOLDER TESTS [ALONE]: the tests inside each program and file are counted.
+# check NAME RESULTS COMMAND...: the tests inside each program and file are counted.
 check() {
     local name=$1 in=$2 before=$failed sums
-    shift
-    step "$name: make check" run_tests "$@"
+    shift 2
+    step "$name" "$@"
     local status=$?
     sums=$(results sums "$in")
     # shellcheck disable=SC2086  # three numbers
@@ -127,18 +132,24 @@ check() {
     printf '%31s %d passed, %d failed, %d skipped\n' "" $sums
     tested+=("$in")
     if [ $status != 0 ]; then
-        [ "$failed" -gt "$before" ] || add 0 1 0 # a test that does not even compile
+        [ "$failed" -gt "$before" ] || add 0 1 0 # what is no test
         results failures "$in"
     fi
 }
 
-# Where every user can enter, whoever can enter the clone.
+# Unpack the tarball where every user can enter, whoever can enter the clone.
 configure_tarball() {
-    mkdir -m 755 "$place/source" "$place/clang" && chmod 755 "$place" &&
+    mkdir -m 755 "$place/source" "$place/build" && chmod 755 "$place" &&
         make -C "$folder/gcc" dist &&
         tar -xzf "$folder"/gcc/connect-webhook-*.tar.gz -C "$place/source" --strip-components=1 || return 1
     [ "$(id -u)" != 0 ] || chown -R $another "$place"
-    (cd "$place/clang" && as_another ../source/configure --enable-developer CC=clang)
+    (cd "$place/build" && as_another ../source/configure CC=clang)
+}
+
+make_distcheck() {
+    as_another env CW_RESULTS="$place/clang" make -C "$place/build" -j"$width" distcheck \
+        DISTCHECK_CONFIGURE_FLAGS="--enable-developer CC=clang" \
+        TESTS='$(unit_tests) $(fuzz_tests) $(tree_tests) $(user_tests)'
 }
 
 # Are the linters of the versions that the code is checked with?
@@ -173,28 +184,26 @@ need_packages "$folder/packages.log" build run test
 say "Building in $folder with $JOBS jobs, testing with $width: about $minutes minutes on two processors."
 step "autoreconf" need_configure || exit 1
 
-if build gcc "$folder/gcc" configure_in "$folder/gcc" --enable-developer CC=gcc; then
+if build gcc CC=gcc; then
     if [ $quick = no ] && lint_tools; then
         set -m # a process group of its own
         nice make -C "$folder/gcc" lint >"$folder/beside.log" 2>&1 &
         lint=$!
         set +m
     fi
-    check gcc "$folder/gcc" '$(tree_tests) $(beside_tests) $(ground_tests)' '$(alone_tests)'
+    check "gcc: make check" "$folder/gcc" run_tests "$folder/gcc" \
+        '$(tree_tests) $(beside_tests) $(ground_tests)' '$(alone_tests)'
 fi
 if [ $quick = no ]; then
     [ -z "$lint" ] || counted "lint" end_lint
-    if build sanitizers "$folder/sanitizers" \
-        configure_in "$folder/sanitizers" --enable-developer CC=gcc --with-sanitizer=address,undefined; then
-        check sanitizers "$folder/sanitizers" '$(beside_tests)' '$(alone_tests)'
+    if build sanitizers CC=gcc --with-sanitizer=address,undefined; then
+        check "sanitizers: make check" "$folder/sanitizers" run_tests "$folder/sanitizers" \
+            '$(beside_tests)' '$(alone_tests)'
     fi
     if [ -e "$folder/gcc/Makefile" ]; then
-        place=$(mktemp -d /tmp/connect-webhook-check.XXXXXX) as=as_another
-        if build clang "$place/clang" configure_tarball; then
-            check clang "$place/clang" '$(unit_tests) $(fuzz_tests) $(user_tests)'
-        fi
-        counted "distcheck" make -C "$folder/gcc" -j"$width" distcheck \
-            TESTS='$(unit_tests) $(tree_tests) $(tarball_tests)'
+        place=$(mktemp -d /tmp/connect-webhook-check.XXXXXX)
+        counted "clang: configure" configure_tarball &&
+            check "clang: make distcheck" "$place/clang" make_distcheck
     fi
 fi
 

@@ -209,11 +209,11 @@ alone_tests = \
 	tests/integration/test_operator_many.py \
 	tests/integration/test_retention.py
 
-# One file from the web server to the API: for builds that do not run them all.
-tarball_tests = tests/integration/test_end_to_end.py
-# ... and where it makes a difference who runs them.
-user_tests = $(tarball_tests) \
+# For a build that does not run them all: one file from the web server to the API, and those where it makes a difference
+# who runs them.
+user_tests = \
 	tests/integration/test_check.py \
+	tests/integration/test_end_to_end.py \
 	tests/integration/test_fcgi_listen.py \
 	tests/integration/test_guard.py \
 	tests/integration/test_programs_bad.py \

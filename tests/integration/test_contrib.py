@@ -163,7 +163,7 @@ def test_services_do_not_start_when_packages_are_installed(tmp):
     assert not (tmp / "policy-rc.d").exists()
 
 
-def test_installed_by_make_install(tmp, build):
+def test_installed_by_make_install(tmp, build, no_sanitizer):
     ran = run(shutil.which("make"), "-C", build, "install", f"DESTDIR={tmp}",
               env={k: v for k, v in os.environ.items() if not k.startswith("MAKE")})
     assert ran.returncode == 0, ran.stderr

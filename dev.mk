@@ -1,5 +1,5 @@
-# For developers: make format, check-format, lint, manual, coverage, crash, bench, bench-validation,
-# bench-policy, bench-inbox.
+# For developers: make format, check-format, lint, compile_commands.json, manual, coverage, crash, bench,
+# bench-validation, bench-policy, bench-inbox.
 
 c_files = find $(srcdir)/src $(srcdir)/tests -name '*.[ch]'
 lint_flags = $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS)

@@ -192,7 +192,7 @@ if build gcc CC=gcc; then
         set +m
     fi
     check "gcc: make check" "$folder/gcc" run_tests "$folder/gcc" \
-        '$(tree_tests) $(beside_tests) $(ground_tests)' '$(alone_tests)'
+        '$(tree_tests) $(ground_tests) $(beside_tests)' '$(alone_tests)'
 fi
 if [ $quick = no ]; then
     [ -z "$lint" ] || counted "lint" end_lint

@@ -150,25 +150,30 @@ EXTRA_DIST += tests/timed-driver
 
 # The longest of all, the longest first: they begin before the others, so that at the end no processor waits for one.
 long_tests = \
-	tests/integration/test_contrib.py \
 	tests/integration/test_verbs_errors.py \
-	tests/integration/test_workers_answers.py \
+	tests/integration/test_contrib.py \
 	tests/integration/test_readme.py \
-	tests/integration/test_programs_bad.py \
+	tests/integration/test_workers_answers.py \
+	tests/integration/test_verbs_unknown.py \
 	tests/integration/test_validation.py \
 	tests/integration/test_classes.py \
+	tests/integration/test_odd_shapes.py \
+	tests/integration/test_programs_bad.py \
 	tests/integration/test_end_to_end.py \
 	tests/integration/test_signals.py \
-	tests/integration/test_admin.py \
-	tests/integration/test_quickstart.py
+	tests/integration/test_programs.py \
+	tests/integration/test_crash.py
 
 short_tests = \
+	tests/integration/test_admin.py \
+	tests/integration/test_billing.py \
 	tests/integration/test_cgi.py \
 	tests/integration/test_check.py \
-	tests/integration/test_crash.py \
+	tests/integration/test_classes_order.py \
 	tests/integration/test_fcgi.py \
 	tests/integration/test_fcgi_listen.py \
 	tests/integration/test_fcgi_nginx.py \
+	tests/integration/test_fronts.py \
 	tests/integration/test_guard.py \
 	tests/integration/test_handler.py \
 	tests/integration/test_help.py \
@@ -176,16 +181,16 @@ short_tests = \
 	tests/integration/test_killed.py \
 	tests/integration/test_log.py \
 	tests/integration/test_new_class.py \
-	tests/integration/test_odd_shapes.py \
 	tests/integration/test_operator.py \
 	tests/integration/test_operator_repairs.py \
 	tests/integration/test_policy.py \
 	tests/integration/test_poll.py \
-	tests/integration/test_programs.py \
+	tests/integration/test_quickstart.py \
 	tests/integration/test_remembered.py \
 	tests/integration/test_send.py \
 	tests/integration/test_tls.py \
 	tests/integration/test_token.py \
+	tests/integration/test_validation_forms.py \
 	tests/integration/test_verbs.py \
 	tests/integration/test_workers.py \
 	tests/integration/test_workers_hanging.py \
@@ -200,6 +205,7 @@ ground_tests = \
 	tests/integration/test_sim_faults.py \
 	tests/integration/test_sim_kinds.py \
 	tests/integration/test_sim_openapi.py \
+	tests/integration/test_sim_requests.py \
 	tests/integration/test_sim_sdk.py
 
 # What measures, or keeps the machine busy: contrib/check.sh runs it when all others have ended, one by one.
@@ -224,10 +230,13 @@ integration_tests = $(long_tests) $(short_tests) $(ground_tests) $(alone_tests)
 # What they share, and what they talk to.
 integration_helpers = \
 	tests/integration/calls.py \
+	tests/integration/classes.py \
 	tests/integration/conftest.py \
 	tests/integration/crash.py \
 	tests/integration/fcgi_client.py \
 	tests/integration/fcgi_responder.py \
+	tests/integration/forms.py \
+	tests/integration/fronts.py \
 	tests/integration/gate.py \
 	tests/integration/http_server.py \
 	tests/integration/inbox_rows.py \
@@ -238,6 +247,7 @@ integration_helpers = \
 	tests/integration/responder.py \
 	tests/integration/sdk.js \
 	tests/integration/servers.py \
+	tests/integration/sims.py \
 	tests/integration/small_connect.py \
 	tests/integration/verbs.py \
 	tests/integration/working.py

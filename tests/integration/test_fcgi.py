@@ -6,7 +6,9 @@ import socket
 
 import pytest
 
-from fcgi_client import ABORT_REQUEST, AUTHORIZER, BEGIN_REQUEST, DATA, FILTER, GET_VALUES, PARAMS, STDIN, Connection, begin, checksum, pair, record, request, stream
+from fcgi_client import (
+    ABORT_REQUEST, AUTHORIZER, BEGIN_REQUEST, DATA, FILTER, GET_VALUES, PARAMS, STDIN, Connection, begin, checksum, pair,
+    record, request, stream)
 from fcgi_responder import GOOD, assert_alive, connection, server  # noqa: F401
 import servers
 

@@ -90,6 +90,21 @@ NAMES = ["-".join([v[0], v[1], v[2] or "none", v[3]["action"]]) for v in VERBS]
 SOME = [VERBS[i] for i in (0, 6, 10, 13, 15, 17, 22, 24, 29)]
 SOME_NAMES = [NAMES[i] for i in (0, 6, 10, 13, 15, 17, 22, 24, 29)]
 JSON = (("Content-Type", "application/json"),)
+ERRORS = {  # (answer, result where nothing was done, exit status)
+    "400": ((400, JSON, b'{"error_code":"REQ_003","errors":["status: not now"],"params":{}}'), "dead"),
+    "400 without a list": ((400, JSON, b'{"error_code":"VAL_001","errors":"no"}'), "dead"),
+    "400 of a gateway": ((400, (("Content-Type", "text/html"),), b"<html>no</html>"), "dead"),
+    "403": ((403, JSON, b'{"error_code":"PERM_1","errors":["not yours"]}'), "dead"),
+    "404": ((404, JSON, b'{"detail":"Not found."}'), "dead"),
+    "409": ((409, JSON, b'{"error_code":"REQ_001","errors":["open"],"params":{"request_id":"PR-1"}}'), "dead"),
+    "401": ((401, JSON, b'{"error_code":"AUTH_001","errors":["API request is unauthorized."]}'), "retry"),
+    "429": ((429, (("Retry-After", "7"), *JSON), b"{}"), "retry"),
+    "503": ((503, (("Retry-After", "1"),), b""), "retry"),
+    "500": ((500, JSON, b'{"error_code":"SYS_001","errors":["sorry"]}'), "retry"),
+    "502 of a gateway": ((502, (("Content-Type", "text/html"),), b"<html>bad gateway</html>"), "retry"),
+    "302": ((302, (("Location", "/elsewhere"),), b""), "retry"),
+}
+KNOWS_NOTHING = {"401", "429"}  # the object is not looked at after these
 
 
 class Connect(http_server.Server):

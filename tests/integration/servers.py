@@ -12,6 +12,7 @@ import re
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import time
 
@@ -170,6 +171,16 @@ def as_nobody():
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
+def share(path):
+    """Let every user read what is there, and run what we can run: a copy has the mode of its source, which may be ours
+    alone. Returns the path."""
+    path = pathlib.Path(path)
+    for entry in [path, *path.rglob("*")]:
+        mode = entry.stat().st_mode
+        entry.chmod(mode | (0o555 if mode & stat.S_IXUSR else 0o444))
+    return path
+
+
 def own(path, user):
     """Give what is below `path` to `user`, if it is ours to give."""
     if os.geteuid() == 0 and user != "root":
@@ -312,7 +323,7 @@ class Apache(WebServer):
             raise Missing(f"Apache's {module} is not installed")
         self.handler = handler
         if flavour != "mod_proxy_fcgi":  # Apache's user may not be able to reach the build tree
-            self.handler = shutil.copy(handler, tmp / "handler")
+            self.handler = share(shutil.copy(handler, tmp / "handler"))
         own(tmp, APACHE_USER)
         super().__init__(tmp, flavour)
         if flavour == "cgi":

@@ -131,7 +131,7 @@ def clone(tmp):
     """A clone with what the scripts look at before they build."""
     shutil.copytree(CONTRIB, tmp / "clone/contrib")
     shutil.copy(servers.SOURCE / "configure.ac", tmp / "clone")
-    return tmp / "clone"
+    return servers.share(tmp / "clone")
 
 
 @pytest.mark.parametrize("script, option", SCRIPTS)

@@ -64,7 +64,7 @@ def test_what_is_stored_ends_as_what_is_worked_on_at_once(start_sim, tmp, build,
     assert {a.status for a in answers} == {202} and len({a.json()["delivery"] for a in answers}) == 32
     if name == "mod_fcgid":
         (tmp / "bin").mkdir()
-        shutil.copy(build / "connect-webhook", tmp / "bin")
+        servers.share(shutil.copy(build / "connect-webhook", tmp / "bin"))
         user = {"user": servers.APACHE_USER, "group": servers.APACHE_USER} if os.geteuid() == 0 else {}
         running.enter_context(servers.Worker(tmp / "bin", tmp, conf, **user))
     api = calls.Api(second.url, second.api_key)

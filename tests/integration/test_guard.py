@@ -24,7 +24,7 @@ def program(build, tmp):
     about = subprocess.run([build / "connect-webhook", "version"], capture_output=True, text=True, timeout=30)
     if "sanitizer:    no\n" not in about.stdout:
         pytest.skip("a sanitizer has to trace the program")
-    return lambda name: shutil.copy(build / name, tmp / name)
+    return lambda name: servers.share(shutil.copy(build / name, tmp / name))
 
 
 def assert_guarded(pid):

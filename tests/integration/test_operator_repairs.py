@@ -70,7 +70,7 @@ def test_a_user_of_the_group_may_look_and_repair(build, conf, tmp, small_connect
     conf.folder.chmod(0o755)
     for path in (conf.path, conf.folder / "test.rules.yaml"):
         path.chmod(0o644)
-    program = shutil.copy(build / "connect-webhook", tmp / "connect-webhook")
+    program = servers.share(shutil.copy(build / "connect-webhook", tmp))
     runs = handler(conf)
     dead = small_connect.add("cancel")
     small_connect.status_of[f"POST /requests/{dead}/approve"] = 400

@@ -197,7 +197,7 @@ def test_reads_what_another_user_pipes(build, tmp):
         pytest.skip("only root can pipe to another user")
     rules = tmp / "test.rules.yaml"
     rules.write_text("- then: { action: skip, reason: none }\n")
-    program = shutil.copy(build / "connect-webhook", tmp)
+    program = servers.share(shutil.copy(build / "connect-webhook", tmp))
     ran = subprocess.run([program, "policy", "test", "--rules", rules, "--class", "fulfillment_request",
                           "--object", "-"], input=json.dumps(request_of("purchase")), capture_output=True,
                          text=True, timeout=TIMEOUT, **servers.as_nobody(),

@@ -232,8 +232,7 @@ class Reader:
         assert "WEBHOOK" in self.run(self.build / "connect-webhook", *text.split()[1:], env=env)
 
     def check_program(self, text):
-        program = self.tmp / "decide"
-        shutil.copy(servers.SOURCE / "contrib/policies/session.py", program)
+        program = servers.share(shutil.copy(servers.SOURCE / "contrib/policies/session.py", self.tmp / "decide"))
         path = self.save(configuration_of(servers.SOURCE / "README.md"))
         lines = [text.replace("/usr/local/bin/decide", str(program)) if "policy:" in line else line
                  for line in path.read_text().splitlines()]
@@ -242,8 +241,7 @@ class Reader:
         assert f"exec: [\"{program}\"]" in self.run(self.build / "connect-webhook", "check", "--print", "-c", path)
 
     def ask_program(self, text):
-        program = self.tmp / "session.py"
-        shutil.copy(servers.SOURCE / "contrib/policies/session.py", program)
+        program = servers.share(shutil.copy(servers.SOURCE / "contrib/policies/session.py", self.tmp))
         said = self.run(self.build / "connect-webhook",
                         *shlex.split(text.replace("contrib/policies/session.py", str(program)))[1:], cwd=servers.SOURCE)
         assert "from 1 to 100" in said

@@ -1,6 +1,5 @@
 /*
- * waits.h - waits that are no settings, because no user has a reason to change
- * them.
+ * waits.h - waits that are no settings, because no user has a reason to change them.
  *
  * Tests have one: $CONNECT_WEBHOOK_WAITS names some and says how long they are instead, as in
  * "hangs=1s stop_grace=200ms".

@@ -21,7 +21,7 @@
 
 #define SESSION_IN_FLIGHT_MAX 64    /* questions at a time that a program may ask for */
 #define SESSION_GET_MAX       2048  /* bytes of a path that it asks us to read, with the NUL */
-#define SESSION_BACKOFF_MAX   30000 /* ms before one that ended without an answer is followed */
+#define SESSION_BACKOFF_MAX   30000 /* ms; the first pause is WAITS_SESSION_BACKOFF */
 
 struct sessions;
 

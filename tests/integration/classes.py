@@ -17,27 +17,6 @@ PATHS = {hook.object_class: hook.path for hook in HOOKS}
 TCR, PURCHASE, ACTIVE = PATHS["tier_config_request"], "PR-7957-9623-8230-001", "AS-6990-1715-4170"
 SECOND, FIRST, UPDATE = "TCR-908-022-156-001", "TCR-331-277-401-001", "TCR-448-719-877-002"
 
-# What becomes of what is pending, of one class, as its rules say.
-WANTED = {
-    "WH-415-806-227": {SECOND: ("approve", "approved"), FIRST: ("approve", "approved"), UPDATE: ("approve", "approved"),
-                       PURCHASE: ("approve", "approved")},
-    "WH-623-978-334": {
-        **{f"PR-7957-9623-82{n}-001": ("approve", "approved") for n in (21, 22)},
-        "PR-7957-9623-8223-001": ("inquire", "inquiring"), "PR-7957-9623-8224-001": ("fail", "failed"),
-        "PR-7957-9623-8225-001": ("skip", "pending"), "PR-6990-1715-4162-001": ("skip", "pending"),
-        **{f"PR-6990-1715-41{n}-001": ("approve", "approved") for n in range(63, 68)},
-        "PR-6990-1715-4168-001": ("skip", "pending"), "PR-6990-1715-4169-001": ("confirm", "revoked")},
-    "WH-632-725-169": {"TAR-6458-9737-0065-003-001": ("accept", "accepted"),
-                       "TAR-4487-1987-3778-002-001": ("accept", "accepted"),
-                       "TAR-5520-1184-0037-002-001": ("ignore", "ignored")},
-    "WH-744-019-582": {"UF-2026-11-0001-0007": ("submit", "pending"), "UF-2026-11-0002-0014": ("submit", "pending"),
-                       "UF-2026-11-0003-0021": ("skip", "ready")},
-    "WH-833-608-476": {"LSTR-308-918-054-001": ("deploy", "deploying"), "LSTR-411-220-976-002": ("skip", "reviewing"),
-                       "LSTR-520-774-313-001": ("complete", "completed")},
-    "WH-867-330-915": {"UF-2026-11-0004-0028": ("accept", "accepted"), "UF-2026-11-0005-0035": ("reject", "rejected"),
-                       "UF-2026-11-0006-0042": ("close", "closed")},
-}
-
 
 @pytest.fixture
 def conf(sim, api, configuration):
@@ -80,8 +59,3 @@ def changes(api):
 
 def decided(objects):
     return {o["object_id"]: (o["action"], o["after"]) for o in objects}
-
-
-def is_as_wanted(api, wanted, objects):
-    now = states(api)
-    return decided(objects) == wanted and all(now[i] == after for i, (_, after) in wanted.items())

@@ -70,7 +70,7 @@ def missing(what):
     pytest.skip(str(what))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def need():
     """need(program): its path."""
     def find(name):
@@ -79,6 +79,13 @@ def need():
         except servers.Missing as e:
             missing(e)
     return find
+
+
+@pytest.fixture(scope="session")
+def clean_source():
+    """For tests that configure in a folder of their own, which works only if the source is not configured itself."""
+    if (servers.SOURCE / "config.status").exists():
+        pytest.skip("the source itself is configured: build in another folder")
 
 
 @pytest.fixture(scope="session")
@@ -104,12 +111,17 @@ def sees_files():
         pytest.skip("only root can see what a handler has open")
 
 
-@pytest.fixture
-def tmp(request, time_limit):
-    """A folder that every user can enter and whose path is short enough for sockets; kept, and
-    named, if the test fails."""
+def new_folder():
+    """That every user can enter, and whose path is short enough for sockets."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="cw-", dir="/tmp"))
     folder.chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def tmp(request, time_limit):
+    """A new folder; kept, and named, if the test fails."""
+    folder = new_folder()
     yield folder
     if getattr(request.node, "has_failed", False):
         print(f"kept: {folder}")

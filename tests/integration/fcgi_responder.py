@@ -6,7 +6,6 @@ from fcgi_client import PARAMS, Connection, begin, pair, stream
 from responder import Responder
 
 LOOPS = 2
-STOP_TIMEOUT = 30  # seconds that a stop may take, unless told otherwise
 GOOD = b"".join([begin(), stream(PARAMS, pair("A", "b"))])
 
 

@@ -12,8 +12,7 @@ BOMB = "- then: { params: [ { id: seats, check: { pattern: \"(g+)+$\" }, message
 FULFILLMENT, TIER_CONFIG = "fulfillment_request", "tier_config_request"
 ACTIVE, TIERS = "AS-6990-1715-4170", {1: "TC-448-719-877", 2: "TC-908-022-156"}
 
-# Type of webhook: class, type of request, its state, tier; and its name in Connect's user interface, if the
-# article lists it.
+# Type of webhook: class, type of request, its state, tier.
 PAIRS = {
     "validator": (FULFILLMENT, "purchase", "draft", None),
     "inquiring_validator": (FULFILLMENT, "purchase", "inquiring", None),
@@ -31,20 +30,6 @@ PAIRS = {
     "tcr_update_t2_validator": (TIER_CONFIG, "update", "draft", 2),
     "tcr_update_t1_inq_val": (TIER_CONFIG, "update", "inquiring", 1),
     "tcr_update_t2_inq_val": (TIER_CONFIG, "update", "inquiring", 2),
-}
-ARTICLE = {
-    "Subscription Purchase Request Draft Validation": "validator",
-    "Subscription Purchase Request Inquiring Validation": "inquiring_validator",
-    "Subscription Change Request Draft Validation": "change_validator",
-    "Subscription Change Request Inquiring Validation": "change_inquiring_validator",
-    "Tier 1 Config Setup Request Draft validation": "draft_tcr_t1_val",
-    "Tier 2 Config Setup Request Draft validation": "draft_tcr_t2_val",
-    "Tier 1 Config Setup Request Inquiring Validation": "tcr_setup_t1_inq_val",
-    "Tier 2 Config Setup Request Inquiring Validation": "tcr_setup_t2_inq_val",
-    "Tier 1 Config Update Request Draft Validation": "tcr_update_t1_validator",
-    "Tier 2 Config Update Request Draft Validation": "tcr_update_t2_validator",
-    "Tier 1 Config Update Request Inquiring Validation": "tcr_update_t1_inq_val",
-    "Tier 2 Config Update Request Inquiring Validation": "tcr_update_t2_inq_val",
 }
 
 
@@ -120,30 +105,3 @@ def wrong_and_right(type_):
     if PAIRS[type_][1] == "change":
         return "admin_email", "nobody", "Boss@Harbour.example", "Boss@Harbour.example"
     return "admin_email", "nobody", " Boss@Harbour.example", "boss@harbour.example"
-
-
-def check_row(api, conf, handler, nginx, type_):
-    server = nginx(conf.socket)
-    webhook = make_webhook(api, conf, type_, server.url)
-    conf.save()
-    handler(conf)
-    object_id = make_object(api, type_)
-    before = api.get(f"{path_of(type_)}/{object_id}")
-    field, wrong, right, mended = wrong_and_right(type_)
-
-    after = api.post(f"{path_of(type_)}/{object_id}/validate", form_of(type_, **{field: wrong}))
-    param = params_of(type_, after)[field]
-    assert param["value"].lower() == wrong and param["value_error"] != ""
-    assert after["status"] == before["status"] and after["id"] == object_id
-
-    after = api.post(f"{path_of(type_)}/{object_id}/validate", form_of(type_, **{field: right}))
-    param = params_of(type_, after)[field]
-    assert (param["value"], param["value_error"]) == (mended, "")
-    assert after == api.get(f"{path_of(type_)}/{object_id}")  # kept, as what is shown
-    assert after["status"] == before["status"]
-    for name, other in params_of(type_, before).items():
-        if name not in (field, "domain", "seats", "region"):
-            assert params_of(type_, after)[name] == other
-
-    stats = api.webhook(webhook)["stats"]
-    assert (stats["triggers"], stats["success_triggers"], stats["failure_triggers"]) == (2, 2, 0)

@@ -4,9 +4,7 @@ import calls
 
 PENDING = "PR-7957-9623-8221-001"  # of the built-in seed: a purchase
 CHANGE = "PR-6990-1715-4162-001"
-DRAFT_AND_BACK = "PR-6990-1715-4171-001"  # inquiring
 SEEDED = 21  # requests
-REVOKING = "PR-6990-1715-4169-001"
 ACTIVE = "AS-6990-1715-4170"  # of an approved purchase
 OTHER_PRODUCT = "PRD-910-114-336"
 TILE = {"activation_tile": "# Ready"}

@@ -13,8 +13,10 @@ import time
 import pytest
 
 from fcgi_client import TIMEOUT, Connection, request
-from fcgi_responder import GOOD, STOP_TIMEOUT, assert_alive
+from fcgi_responder import GOOD, assert_alive
 from responder import PROGRAM, Responder
+
+STOP_TIMEOUT = 30  # seconds that a stop may take, unless told otherwise
 
 
 # Sockets.

@@ -2,11 +2,9 @@
 looked at by all."""
 
 import os
-import pathlib
 import re
 import shutil
 import subprocess
-import tempfile
 
 import pytest
 
@@ -32,15 +30,9 @@ def built(folder, build):
 
 
 @pytest.fixture(scope="module")
-def shown(build):
-    try:
-        servers.program("nginx")
-    except servers.Missing as e:
-        conftest.missing(e)
-    if (servers.SOURCE / "config.status").exists():
-        pytest.skip("the source itself is configured: build in another folder")
-    tmp = pathlib.Path(tempfile.mkdtemp(prefix="cw-", dir="/tmp"))
-    tmp.chmod(0o755)
+def shown(build, need, clean_source):
+    need("nginx")
+    tmp = conftest.new_folder()
     left = tmp / "left"
     left.mkdir()
     commands = built(tmp / "build", build)

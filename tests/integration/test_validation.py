@@ -9,9 +9,52 @@ import pytest
 
 import calls
 from forms import (  # noqa: F401
-    ACTIVE, ARTICLE, BOMB, FIXTURES, FULFILLMENT, PAIRS, check_row, conf, form_of, hook_id, make_object,
-    make_webhook, params_of, path_of)
+    ACTIVE, BOMB, FIXTURES, FULFILLMENT, PAIRS, conf, form_of, hook_id, make_object, make_webhook, params_of,
+    path_of, wrong_and_right)
 import servers
+
+# As the article names them in Connect's user interface.
+ARTICLE = {
+    "Subscription Purchase Request Draft Validation": "validator",
+    "Subscription Purchase Request Inquiring Validation": "inquiring_validator",
+    "Subscription Change Request Draft Validation": "change_validator",
+    "Subscription Change Request Inquiring Validation": "change_inquiring_validator",
+    "Tier 1 Config Setup Request Draft validation": "draft_tcr_t1_val",
+    "Tier 2 Config Setup Request Draft validation": "draft_tcr_t2_val",
+    "Tier 1 Config Setup Request Inquiring Validation": "tcr_setup_t1_inq_val",
+    "Tier 2 Config Setup Request Inquiring Validation": "tcr_setup_t2_inq_val",
+    "Tier 1 Config Update Request Draft Validation": "tcr_update_t1_validator",
+    "Tier 2 Config Update Request Draft Validation": "tcr_update_t2_validator",
+    "Tier 1 Config Update Request Inquiring Validation": "tcr_update_t1_inq_val",
+    "Tier 2 Config Update Request Inquiring Validation": "tcr_update_t2_inq_val",
+}
+
+
+def check_row(api, conf, handler, nginx, type_):
+    server = nginx(conf.socket)
+    webhook = make_webhook(api, conf, type_, server.url)
+    conf.save()
+    handler(conf)
+    object_id = make_object(api, type_)
+    before = api.get(f"{path_of(type_)}/{object_id}")
+    field, wrong, right, mended = wrong_and_right(type_)
+
+    after = api.post(f"{path_of(type_)}/{object_id}/validate", form_of(type_, **{field: wrong}))
+    param = params_of(type_, after)[field]
+    assert param["value"].lower() == wrong and param["value_error"] != ""
+    assert after["status"] == before["status"] and after["id"] == object_id
+
+    after = api.post(f"{path_of(type_)}/{object_id}/validate", form_of(type_, **{field: right}))
+    param = params_of(type_, after)[field]
+    assert (param["value"], param["value_error"]) == (mended, "")
+    assert after == api.get(f"{path_of(type_)}/{object_id}")  # kept, as what is shown
+    assert after["status"] == before["status"]
+    for name, other in params_of(type_, before).items():
+        if name not in (field, "domain", "seats", "region"):
+            assert params_of(type_, after)[name] == other
+
+    stats = api.webhook(webhook)["stats"]
+    assert (stats["triggers"], stats["success_triggers"], stats["failure_triggers"]) == (2, 2, 0)
 
 
 @pytest.mark.parametrize("type_", PAIRS)

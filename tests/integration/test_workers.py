@@ -8,7 +8,15 @@ import pytest
 
 import calls
 import servers
-from working import FAIL, FAST, configure, queue, run_once  # noqa: F401
+from working import FAIL, FAST, configure, queue  # noqa: F401
+
+
+def run_once(build, conf, *options, status=0):
+    ran = subprocess.run([build / "connect-webhook", "worker", "--once", "-c", conf.path, *options],
+                         capture_output=True, text=True, timeout=servers.TIMEOUT)
+    servers.check_log(ran.stderr)
+    assert ran.returncode == status, ran.stderr
+    return ran.stderr
 
 
 # --------------------------------------------------------------------------- the calls

@@ -104,7 +104,6 @@ ERRORS = {  # (answer, result where nothing was done, exit status)
     "502 of a gateway": ((502, (("Content-Type", "text/html"),), b"<html>bad gateway</html>"), "retry"),
     "302": ((302, (("Location", "/elsewhere"),), b""), "retry"),
 }
-KNOWS_NOTHING = {"401", "429"}  # the object is not looked at after these
 
 
 class Connect(http_server.Server):

@@ -1,20 +1,10 @@
 """What tests of workers share: a queue of a small Connect, and who works on it."""
 
-import signal
-import subprocess
-
 import pytest
 
-import servers
-
 FAIL = "- then: { action: fail, reason: not today }\n"
-SKIP_OLD = """\
-- when: eq(type,change)
-  then: { action: skip, reason: not yet }
-""" + FAIL
 QUEUE = {"workers": 4, "poll_interval": 0}
 FAST = {"backoff_min": "1s", "backoff_max": "2s"}
-KILLED = -signal.SIGKILL
 
 
 @pytest.fixture
@@ -34,11 +24,3 @@ def queue(configure, handler, nginx):
         runs = handler(conf)
         return conf, runs, nginx(runs).url
     return start
-
-
-def run_once(build, conf, *options, status=0):
-    ran = subprocess.run([build / "connect-webhook", "worker", "--once", "-c", conf.path, *options],
-                         capture_output=True, text=True, timeout=servers.TIMEOUT)
-    servers.check_log(ran.stderr)
-    assert ran.returncode == status, ran.stderr
-    return ran.stderr

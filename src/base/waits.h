@@ -11,12 +11,13 @@
 
 #include "base/err.h"
 
-#define WAITS_LIST(X)                                                                            \
-    X(WAITS_HANGS, "hangs", 10000)            /* who keeps others waiting for so long hangs */   \
-    X(WAITS_STOP_GRACE, "stop_grace", 5000)   /* beyond web.stop_timeout, for who heeds none */  \
-    X(WAITS_STUCK, "stuck", 10000)            /* a worker at one thing for so long is held up */ \
-    X(WAITS_MISSED_TELL, "missed_tell", 5000) /* until who was told of nothing looks for work */ \
-    X(WAITS_SESSION_BACKOFF, "session_backoff", 100) /* after one that gave no answer; doubles */
+#define WAITS_LIST(X)                                                                             \
+    X(WAITS_HANGS, "hangs", 10000)            /* who keeps others waiting for so long hangs */    \
+    X(WAITS_STOP_GRACE, "stop_grace", 5000)   /* beyond web.stop_timeout, for who heeds none */   \
+    X(WAITS_STUCK, "stuck", 10000)            /* a worker at one thing for so long is held up */  \
+    X(WAITS_MISSED_TELL, "missed_tell", 5000) /* until who was told of nothing looks for work */  \
+    X(WAITS_SESSION_BACKOFF, "session_backoff", 100) /* after one that gave no answer; doubles */ \
+    X(WAITS_INLINE, "inline", 1000) /* a call's for a thread; Connect repeats what was refused */
 
 enum wait {
 #define X(code, name, ms) code,

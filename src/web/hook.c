@@ -12,6 +12,7 @@
 #include "base/jsonx.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "base/waits.h"
 #include "policy/policy.h"
 #include "processors/validation.h"
 #include "tasks/snapshot.h"
@@ -24,9 +25,6 @@
 #define METHOD_TOLD     20    /* bytes of a method, and */
 #define PATH_TOLD       64    /* of a path, that the log has */
 #define ANSWERING_SHARE 10    /* this part of a validation's time is for writing the answer */
-#define INLINE_PATIENCE_MS                                                                     \
-    1000 /* a call that has waited so long for a thread waits for slow ones; Connect will call \
-            again */
 
 struct hook {
     struct inbox *inbox;
@@ -544,7 +542,7 @@ void hook_unavailable(void *ctx, struct request *r)
 enum err hook_new(const struct conf *conf, struct inbox *inbox, struct snapshots *snapshots,
                   bool cgi, struct hook **ret, struct why *why)
 {
-    static const struct pool_patience patience = {INLINE_PATIENCE_MS, on_late};
+    const struct pool_patience patience = {waits_ms(WAITS_INLINE), on_late};
     struct hook *h = calloc(1, sizeof *h);
     if (h == NULL)
         return why_no_memory(why);

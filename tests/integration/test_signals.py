@@ -14,11 +14,13 @@ import threading
 import pytest
 
 import calls
+import servers
 from fcgi_client import Connection, request
 from gate import Gate
 
 ONE_RULE = "- then: { action: skip, reason: looked at }\n"
 CALLERS = 4
+PATIENT = servers.waits(inline="30s")  # refuses no call of a load, however slow the machine
 
 
 class Load:
@@ -51,16 +53,9 @@ class Load:
             thread.join()
 
 
-def unhurried(configuration, sim):
-    """A configuration without the pauses that the account's rate limit makes."""
-    conf = configuration(sim, rules=ONE_RULE)
-    conf.save()
-    return conf
-
-
 def test_reload_loses_no_call_and_refuses_what_does_not_load(sim, configuration, handler, nginx):
-    conf = unhurried(configuration, sim)
-    running = handler(conf)
+    conf = configuration(sim, rules=ONE_RULE)
+    running = handler(conf, env=PATIENT)
     url = nginx(running).url
     good = conf.path.read_text()
     with Load(url, conf) as load:
@@ -81,7 +76,7 @@ def test_reload_loses_no_call_and_refuses_what_does_not_load(sim, configuration,
 
 
 def test_a_rotated_secret_is_taken_over_by_a_reload(sim, configuration, handler, nginx):
-    conf = unhurried(configuration, sim)
+    conf = configuration(sim, rules=ONE_RULE)
     running = handler(conf)
     url = nginx(running).url
     fresh = "another secret of at least thirty-two bytes"
@@ -93,8 +88,8 @@ def test_a_rotated_secret_is_taken_over_by_a_reload(sim, configuration, handler,
 
 
 def test_a_stop_answers_what_was_begun(sim, configuration, handler, nginx):
-    conf = unhurried(configuration, sim)
-    running = handler(conf)
+    conf = configuration(sim, rules=ONE_RULE)
+    running = handler(conf, env=PATIENT)
     server = nginx(running)
     with Load(server.url, conf) as load:
         load.wait_for(10)
@@ -108,8 +103,8 @@ def test_a_stop_answers_what_was_begun(sim, configuration, handler, nginx):
 
 def test_a_stop_cuts_no_call_off(sim, configuration, handler):
     """Without a web server between: what a kept connection took is answered, or could not be sent."""
-    conf = unhurried(configuration, sim)
-    program = handler(conf)
+    conf = configuration(sim, rules=ONE_RULE)
+    program = handler(conf, env=PATIENT)
     answers, cut_off = [], []
     some = threading.Semaphore(0)
 
@@ -255,7 +250,7 @@ def test_a_stop_interrupts_the_wait_for_a_turn(sim, configuration, handler, ngin
 
 
 def test_signals_from_outside_change_nothing(sim, configuration, handler, nginx):
-    conf = unhurried(configuration, sim)
+    conf = configuration(sim, rules=ONE_RULE)
     program = handler(conf)
     url = nginx(program).url
     for _ in range(3):
@@ -269,7 +264,7 @@ def test_signals_from_outside_change_nothing(sim, configuration, handler, nginx)
 
 
 def test_a_limit_on_the_size_of_files_is_a_503(sim, configuration, handler, nginx):
-    conf = unhurried(configuration, sim)
+    conf = configuration(sim, rules=ONE_RULE)
     program = handler(conf)
     url = nginx(program).url
     resource.prlimit(program.pid, resource.RLIMIT_FSIZE, (256 * 1024, resource.RLIM_INFINITY))
@@ -307,7 +302,7 @@ def test_a_log_that_nobody_reads_costs_neither_calls_nor_the_stop(build, configu
 
 
 def test_a_reload_is_all_or_nothing(sim, configuration, handler, nginx):
-    conf = unhurried(configuration, sim)
+    conf = configuration(sim, rules=ONE_RULE)
     program = handler(conf)
     url = nginx(program).url
     old, fresh = conf.secrets[calls.WEBHOOK], "another secret of at least thirty-two bytes"
@@ -328,7 +323,7 @@ def test_a_reload_is_all_or_nothing(sim, configuration, handler, nginx):
 
 
 def test_a_reload_names_what_it_cannot_change_and_changes_the_rest(sim, configuration, handler, nginx):
-    conf = unhurried(configuration, sim)
+    conf = configuration(sim, rules=ONE_RULE)
     conf.document["web"]["max_body"] = 4096
     conf.save()
     program = handler(conf)
@@ -351,7 +346,7 @@ def test_a_reload_names_what_it_cannot_change_and_changes_the_rest(sim, configur
 
 @pytest.mark.parametrize("kind", ["fragment", "rules", "configuration"])
 def test_a_fifo_is_refused_and_not_waited_for(sim, configuration, handler, nginx, kind):
-    conf = unhurried(configuration, sim)
+    conf = configuration(sim, rules=ONE_RULE)
     conf.document["include"] = "webhooks.d/*.yaml"
     conf.save()
     (conf.folder / "webhooks.d").mkdir()
@@ -367,7 +362,7 @@ def test_a_fifo_is_refused_and_not_waited_for(sim, configuration, handler, nginx
 
 
 def test_a_pause_that_connect_asked_for_outlives_a_reload(sim, configuration, handler, nginx):
-    conf = unhurried(configuration, sim)
+    conf = configuration(sim, rules=ONE_RULE)
     program = handler(conf)
     url = nginx(program).url
     own = sim.url.replace("/public/v1", "/_sim/")

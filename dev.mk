@@ -61,7 +61,8 @@ coverage: check
 SECONDS = 60
 crash: all
 	CW_SECONDS=$(SECONDS) tests/integration/run-pytest \
-	    $(srcdir)/tests/integration/test_crash.py $(srcdir)/tests/integration/test_killed.py -s
+	    $(srcdir)/tests/integration/test_crash.py $(srcdir)/tests/integration/test_killed.py \
+	    $(srcdir)/tests/integration/test_spawner_storm.py -s
 
 # How many calls a second, as ratios to the least that could answer (tests/bench/throughput.py).
 ROUNDS = 5

@@ -213,7 +213,8 @@ alone_tests = \
 	tests/integration/test_costs.py \
 	tests/integration/test_fcgi_storm.py \
 	tests/integration/test_operator_many.py \
-	tests/integration/test_retention.py
+	tests/integration/test_retention.py \
+	tests/integration/test_spawner_storm.py
 
 # For a build that does not run them all: one file from the web server to the API, and those where it makes a difference
 # who runs them.

@@ -81,6 +81,9 @@ static bool count_memory(struct conn *c)
 void conn_close(struct conn *c)
 {
     list_remove(&c->loop->lists[c->state], c);
+    /* close() alone is not enough: epoll tells of a socket until the last copy of it is closed, and
+     * a child of ours has one of each between its fork and its exec. */
+    conn_watch(c, 0);
     close(c->fd);
     reader_free(&c->reader);
     buf_free(&c->env);

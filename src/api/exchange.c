@@ -190,14 +190,14 @@ static enum err send_request(struct api *a, struct api_call *call, const char *m
             r.may_send_ctx = call->fence->ctx;
         }
         call->result.err = e = http_call(a->http, &r, &answer, &call->sent, &call->result.why);
+        if (e != ERR_OK)
+            tell_others(a, e, call);
     }
     sodium_memzero(text.data, text.len); /* parameters may be passwords */
     buf_free(&text);
     buf_free(&url);
-    if (e != ERR_OK) {
-        tell_others(a, e, call);
+    if (e != ERR_OK)
         return e;
-    }
 
     call->status = answer.status;
     call->result.retry_after_s = answer.retry_after_s;

@@ -360,6 +360,32 @@ static void halts_the_account_for_retry_after(void **state)
     assert_int_equal(fake_requests(fake), 1);
 }
 
+static void count(void *ctx, const char *account_id, enum err e, int64_t retry_after_s)
+{
+    int *told = ctx;
+    (void)account_id;
+    (void)e;
+    (void)retry_after_s;
+    ++*told;
+}
+
+/* What was not sent, as it had to wait for too long, says nothing of the account. */
+static void tells_others_what_it_came_to_and_not_that_it_waited(void **state)
+{
+    (void)state;
+    int told = 0;
+    const struct api_commons commons = {.ctx = &told, .came_to = count};
+    api_free(connect.api);
+    assert_err(api_new(&connect.account, NULL, &commons, &connect.api, NULL), ERR_OK);
+    api = connect.api;
+    fake_answer(fake, 429, "Retry-After: 600\r\n", "");
+    assert_err(act("approve", "{}"), ERR_HTTP_THROTTLED);
+    assert_int_equal(told, 1);
+    assert_err(get(), ERR_HTTP_THROTTLED);
+    assert_false(call.sent);
+    assert_int_equal(told, 1);
+}
+
 static void waits_for_a_turn_but_not_beyond_the_deadline(void **state)
 {
     (void)state;
@@ -809,6 +835,7 @@ int main(void)
         test(tries_nothing_again_that_will_not_change),
         test(sends_what_changes_something_once),
         test(halts_the_account_for_retry_after),
+        test(tells_others_what_it_came_to_and_not_that_it_waited),
         test(waits_for_a_turn_but_not_beyond_the_deadline),
         test(stops_who_waits_for_a_turn),
         test(lists_pages_to_the_total),

@@ -74,6 +74,7 @@ inbox_sources = \
 	src/inbox/reader.c src/inbox/reader.h \
 	src/inbox/rows.c src/inbox/rows.h \
 	src/inbox/sqlite_bind.c src/inbox/sqlite_bind.h \
+	src/inbox/sqlite_clock.c src/inbox/sqlite_clock.h \
 	src/inbox/sqlite_counter.c src/inbox/sqlite_counter.h \
 	src/inbox/sqlite_db.c src/inbox/sqlite_db.h \
 	src/inbox/sqlite_delivery.c src/inbox/sqlite_delivery.h \

@@ -39,6 +39,7 @@ inbox_tests = \
 	tests/unit/test_inbox \
 	tests/unit/test_inbox_sqlite \
 	tests/unit/test_rows \
+	tests/unit/test_sqlite_clock \
 	tests/unit/test_sqlite_db
 
 api_tests = \
@@ -103,6 +104,7 @@ tests_unit_test_mark_SOURCES = tests/unit/test_mark.c $(fake_inbox)
 tests_unit_test_other_classes_SOURCES = tests/unit/test_other_classes.c $(carry_out)
 tests_unit_test_queues_SOURCES = tests/unit/test_queues.c $(fake_api) $(fake_inbox)
 tests_unit_test_session_SOURCES = tests/unit/test_session.c $(programs)
+tests_unit_test_sqlite_clock_SOURCES = tests/unit/test_sqlite_clock.c $(temp_folder)
 tests_unit_test_sqlite_db_SOURCES = tests/unit/test_sqlite_db.c $(temp_folder)
 tests_unit_test_work_SOURCES = tests/unit/test_work.c $(fake_api) $(fake_inbox)
 
@@ -183,6 +185,7 @@ short_tests = \
 	tests/integration/test_new_class.py \
 	tests/integration/test_operator.py \
 	tests/integration/test_operator_repairs.py \
+	tests/integration/test_owners.py \
 	tests/integration/test_policy.py \
 	tests/integration/test_poll.py \
 	tests/integration/test_quickstart.py \

@@ -21,9 +21,12 @@ int64_t clk_mono_ms(void)
 
 int64_t clk_boot_ms(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return read_clock(CLOCK_BOOTTIME, 1000);
+}
+
+int64_t clk_boot_us(void)
+{
+    return read_clock(CLOCK_BOOTTIME, CLK_S_US);
 }
 
 int64_t clk_wall_s(void)

@@ -20,6 +20,7 @@
 
 int64_t clk_mono_ms(void); /* since some moment in the past; never steps */
 int64_t clk_boot_ms(void); /* the same, and goes on while the machine is suspended */
+int64_t clk_boot_us(void);
 int64_t clk_wall_s(void);  /* UTC, seconds since the epoch */
 int64_t clk_wall_us(void); /* UTC, microseconds since the epoch */
 

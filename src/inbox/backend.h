@@ -34,7 +34,8 @@ typedef void attempt_row_fn(void *ctx, const struct attempt_row *a);
 struct inbox_backend {
     const char *scheme; /* of its URLs, "sqlite" */
 
-    /* `address` is the URL behind "scheme:". Sets only the parts of *ret that are its own. */
+    /* `address` is the URL behind "scheme:". Sets the parts of *ret that are its own, and begins
+     * the taker, as close() ends it. */
     enum err (*open)(const struct inbox_options *options, const char *address, struct inbox **ret,
                      struct why *why);
     void (*close)(struct inbox *i);

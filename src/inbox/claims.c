@@ -280,6 +280,26 @@ enum err inbox_heartbeat(struct inbox *i, const struct inbox_lease *lease, int64
     return i->backend->transact(i, beat, &b, why);
 }
 
+static enum err check_lease(struct inbox *i, void *work, struct why *why)
+{
+    const struct inbox_lease *lease = work;
+    bool is_sweep = lease->kind == INBOX_SWEEP;
+    struct sweep_row s;
+    struct task_row t;
+    enum err e = is_sweep ? sweep_of_lease(i, lease, &s, why) : task_of_lease(i, lease, &t, why);
+    if (e != ERR_OK)
+        return e;
+    int64_t until_us = is_sweep ? s.lease.until_us : t.lease.until_us;
+    return until_us > i->backend->now_us(i) ? ERR_OK
+                                            : why_set(why, ERR_FENCED, "%s", err_text(ERR_FENCED));
+}
+
+enum err inbox_check_lease(struct inbox *i, const struct inbox_lease *lease, struct why *why)
+{
+    struct inbox_lease copy = *lease;
+    return i->backend->transact(i, check_lease, &copy, why);
+}
+
 /* ------------------------------------------------------------------------ recovery */
 
 struct recovery {

@@ -34,10 +34,15 @@ enum err filelock_open(const char *path, mode_t mode, int *ret_fd, struct why *w
     return ERR_OK;
 }
 
+static struct flock record(short type, int64_t at, int64_t count)
+{
+    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = count};
+}
+
 /* False: another is next. Where there are no record locks everybody is. */
 static bool set_turn(int fd, short type)
 {
-    struct flock turn = {.l_type = type, .l_whence = SEEK_SET, .l_len = 1};
+    struct flock turn = record(type, 0, 1);
     return fcntl(fd, F_OFD_SETLK, &turn) == 0 || (errno != EAGAIN && errno != EACCES);
 }
 
@@ -82,4 +87,16 @@ enum err filelock_take(int fd, int64_t deadline, const atomic_bool *stop)
 void filelock_give(int fd)
 {
     flock(fd, LOCK_UN);
+}
+
+bool filelock_mark(int fd, int64_t at)
+{
+    struct flock mark = record(F_WRLCK, at, 1);
+    return fcntl(fd, F_OFD_SETLK, &mark) == 0;
+}
+
+bool filelock_unmarked(int fd, int64_t at, int64_t count)
+{
+    struct flock mark = record(F_WRLCK, at, count);
+    return fcntl(fd, F_OFD_GETLK, &mark) == 0 && mark.l_type == F_UNLCK;
 }

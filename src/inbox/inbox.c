@@ -44,7 +44,6 @@ enum err inbox_open(const struct inbox_options *options, struct inbox **ret, str
             (*ret)->backend = backends[i];
             (*ret)->max_backlog = options->max_backlog;
             (*ret)->looks = options->looks;
-            lease_taker_init(&(*ret)->taker);
         }
         return e;
     }
@@ -55,7 +54,6 @@ void inbox_close(struct inbox *i)
 {
     if (i == NULL)
         return;
-    lease_taker_free(&i->taker);
     if (!i->looks)
         i->backend->counters_put(i);
     i->backend->close(i);

@@ -137,8 +137,10 @@ struct inbox_lease {
 /* Still at work: the lease ends `lease_ms` from now. ERR_FENCED, ERR_STORE. */
 enum err inbox_heartbeat(struct inbox *i, const struct inbox_lease *lease, int64_t lease_ms,
                          struct why *why);
-/* Take back what was held by leases that have ended, and by programs of this machine that are gone:
- * it is due again, at once. *ret_count: how many. Costs what is held, not what is kept. */
+/* Is it still ours, and has not ended? ERR_FENCED, ERR_STORE. */
+enum err inbox_check_lease(struct inbox *i, const struct inbox_lease *lease, struct why *why);
+/* Take back what was held by leases that have ended, and by programs that are gone: it is due
+ * again, at once. *ret_count: how many. Costs what is held, not what is kept. */
 enum err inbox_recover(struct inbox *i, int64_t *ret_count, struct why *why);
 
 /* ------------------------------------------------------------------------- sweeps */

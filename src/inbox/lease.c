@@ -1,78 +1,34 @@
-/* lease.c - leases, and the names of processes. */
+/* lease.c - leases, and who is still there to give them back. */
 #include "inbox/lease.h"
 
+#include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "base/array.h"
-#include "base/proc.h"
-
-#define STAT_START 20 /* of /proc/PID/stat: the start, counted from the field behind the name */
-
-/* When a process was started, in ticks since the boot; "" if there is none. */
-static void read_start(const char *pid, char ret[32])
-{
-    char path[64], text[1024];
-    snprintf(path, sizeof path, "/proc/%s/stat", pid);
-    proc_line(path, text, sizeof text);
-    char *at = strrchr(text, ')'); /* a name may be anything */
-    for (int field = 0; at != NULL && field < STAT_START; field++)
-        at = strchr(at + 1, ' ');
-    snprintf(ret, 32, "%.*s", at != NULL ? (int)strcspn(at + 1, " ") : 0, at != NULL ? at + 1 : "");
-}
-
-void lease_boot_id(char ret[LEASE_BOOT_MAX])
-{
-    proc_line("/proc/sys/kernel/random/boot_id", ret, LEASE_BOOT_MAX);
-}
-
-struct owner {
-    char place[72], boot[LEASE_BOOT_MAX];
-    char pid[16], start[32];
-};
-
-static void find_self(struct owner *o)
-{
-    char host[64] = "", space[64];
-    gethostname(host, sizeof host - 1);
-    host[strcspn(host, " ")] = '\0';
-    ssize_t len = readlink("/proc/self/ns/pid", space, sizeof space - 1);
-    space[len > 0 ? len : 0] = '\0';
-    snprintf(o->place, sizeof o->place, "%.40s/%.30s", host, space);
-    lease_boot_id(o->boot);
-    snprintf(o->pid, sizeof o->pid, "%ld", (long)getpid());
-    read_start(o->pid, o->start);
-}
-
-static bool parse_owner(const char *text, struct owner *ret)
-{
-    return sscanf(text, "%71s %39s %15s %31s", ret->place, ret->boot, ret->pid, ret->start) == 4;
-}
-
-/* Is it certain that the owner has ended? */
-static bool is_gone(const char *owner, const char *own)
-{
-    struct owner o, self;
-    char start[32];
-    if (!parse_owner(owner, &o) || !parse_owner(own, &self) || strcmp(o.place, self.place) != 0)
-        return false;
-    if (strcmp(o.boot, self.boot) != 0)
-        return true;
-    read_start(o.pid, start);
-    return strcmp(o.start, start) != 0;
-}
+#include "inbox/filelock.h"
 
 /* ------------------------------------------------------------------- who takes them */
 
-void lease_taker_init(struct lease_taker *t)
+/* Nobody else has chosen the same one; a file's positions are positive. */
+static int64_t choose_mark(void)
 {
-    struct owner o;
-    *t = (struct lease_taker){.dropped = NULL};
-    find_self(&o);
-    snprintf(t->owner, sizeof t->owner, "%s %s %s %s", o.place, o.boot, o.pid, o.start);
+    uint64_t at;
+    randombytes_buf(&at, sizeof at);
+    return (int64_t)(at >> 2) + FILELOCK_MARKS;
+}
+
+void lease_taker_init(struct lease_taker *t, int lock_file)
+{
+    struct stat st;
+    int64_t mark = choose_mark();
+    *t = (struct lease_taker){.lock_file = lock_file};
+    if (lock_file >= 0 && fstat(lock_file, &st) == 0 && filelock_mark(lock_file, mark))
+        t->file = st.st_ino;
+    snprintf(t->owner, sizeof t->owner, "%" PRIu64 ":%" PRIx64, t->file, (uint64_t)mark);
     pthread_mutex_init(&t->lock, NULL);
 }
 
@@ -80,6 +36,21 @@ void lease_taker_free(struct lease_taker *t)
 {
     free(t->dropped);
     pthread_mutex_destroy(&t->lock);
+}
+
+bool lease_taker_alone(const struct lease_taker *t)
+{
+    return t->file != 0 && filelock_unmarked(t->lock_file, FILELOCK_MARKS, 0);
+}
+
+static bool is_gone(const struct lease_taker *t, const char *owner)
+{
+    uint64_t file, mark;
+    int end = 0;
+    return t->file != 0 && strcmp(owner, t->owner) != 0 &&
+           sscanf(owner, "%" SCNu64 ":%" SCNx64 "%n", &file, &mark, &end) == 2 &&
+           owner[end] == '\0' && file == t->file && mark >= FILELOCK_MARKS && mark <= INT64_MAX &&
+           filelock_unmarked(t->lock_file, (int64_t)mark, 1);
 }
 
 /* For want of memory it is held to its end. */
@@ -123,7 +94,7 @@ bool lease_held(const struct lease_row *l)
 bool lease_lost(const struct lease_row *l, int64_t now_us, struct lease_taker *t)
 {
     return lease_held(l) &&
-           (l->until_us <= now_us || was_dropped(t, l->token) || is_gone(l->owner, t->owner));
+           (l->until_us <= now_us || was_dropped(t, l->token) || is_gone(t, l->owner));
 }
 
 bool lease_matches(const struct lease_row *l, const struct inbox_lease *mine)

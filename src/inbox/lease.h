@@ -1,9 +1,10 @@
 /*
  * lease.h - who holds a row, and until when. For the rooms of this folder alone.
  *
- * An owner is a process: the machine and the namespace its number is from, the machine's boot, its
- * number, and when it was started. So one that is gone is known before its lease has ended, unless
- * it was on another machine.
+ * An owner is a program that has the inbox open: it holds a mark of the lock file beside it
+ * (inbox/filelock.h), and is named by that. So one that is gone is known before its lease has
+ * ended. Whatever cannot be shown to be gone is alive: where marks cannot be held or asked for, a
+ * lease is waited for to its end, and that of another version's owner, or another lock file's, too.
  */
 #ifndef INBOX_LEASE_H
 #define INBOX_LEASE_H
@@ -14,28 +15,30 @@
 
 #include "inbox/inbox.h"
 
-#define LEASE_OWNER_MAX 192 /* bytes, with the NUL */
+#define LEASE_OWNER_MAX 48 /* bytes, with the NUL */
 
 struct lease_row {
     uint8_t token[INBOX_LEASE_LEN];
     int64_t until_us;            /* by the backend's clock; 0: nobody holds it */
-    char owner[LEASE_OWNER_MAX]; /* "host/namespace boot pid start" */
+    char owner[LEASE_OWNER_MAX]; /* "file:mark", the lock file's inode, and where its mark is */
 };
 
-#define LEASE_BOOT_MAX 40 /* bytes, with the NUL */
-
-/* The machine's boot; another after each. */
-void lease_boot_id(char ret[LEASE_BOOT_MAX]);
-/* This process, as one that takes leases. */
+/* This program, as one that takes leases. */
 struct lease_taker {
-    char owner[LEASE_OWNER_MAX]; /* constant */
-    pthread_mutex_t lock;        /* guards what follows */
+    int lock_file; /* constant, as what follows */
+    uint64_t file; /* its inode; 0: our mark cannot be held, so nobody can be shown to be gone */
+    char owner[LEASE_OWNER_MAX];
+
+    pthread_mutex_t lock; /* guards what follows */
     /* Leases that it has let go of, though the storage could not be told: it failed. */
     uint8_t (*dropped)[INBOX_LEASE_LEN];
     size_t count, cap;
 };
-void lease_taker_init(struct lease_taker *t);
+/* `lock_file` is borrowed, and closed after the last lease; -1 for who takes none. */
+void lease_taker_init(struct lease_taker *t, int lock_file);
 void lease_taker_free(struct lease_taker *t);
+/* Is it certain that no other program has the inbox open? */
+bool lease_taker_alone(const struct lease_taker *t);
 void lease_drop(struct lease_taker *t, const struct inbox_lease *lease);
 
 /* The token is new. */

@@ -1,5 +1,4 @@
-/* sqlite_db.c - the file of an SQLite inbox: its statements, transactions, checkpoints and clock.
- */
+/* sqlite_db.c - the file of an SQLite inbox: its statements, transactions and checkpoints. */
 #include "inbox/sqlite_db.h"
 
 #include <poll.h>
@@ -9,7 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clk.h"
@@ -17,6 +15,7 @@
 #include "base/metric.h"
 #include "inbox/filelock.h"
 #include "inbox/sqlite_bind.h"
+#include "inbox/sqlite_clock.h"
 #include "inbox/sqlite_counter.h"
 #include "inbox/sqlite_files.h"
 #include "inbox/sqlite_schema.h"
@@ -24,7 +23,6 @@
 #include "inbox/sqlite_token.h"
 #include "inbox/wake.h"
 
-#define CLOCK_KEEP_US (60 * CLK_S_US)
 #define BUSY_PAUSE_MS 5 /* between looks at a database that a stranger has locked */
 #define CHECKPOINT_PAGES \
     500 /* WAL pages: often enough that none takes long, seldom enough to cost little */
@@ -53,9 +51,7 @@ struct sqlite_db {
     int64_t checkpoint_at; /* clk_mono_ms: not before; 0: at once */
     int64_t stuck_since;   /* clk_mono_ms; 0: it is not */
     int64_t busy_since;    /* clk_mono_ms: when SQLite's own wait began */
-    int64_t clock_us;      /* the inbox's clock, when this boot's was 0 */
-    int64_t clock_last_us; /* what was told last */
-    int64_t clock_kept_us; /* what was stored last */
+    struct sqlite_clock clock;
     struct sqlite_files files;
     struct statement statements[SQLITE_STATEMENTS_MAX];
     struct wake *wake; /* NULL for who only looks */
@@ -268,58 +264,14 @@ static enum err db_end(struct sqlite_db *d, enum err e, struct why *why)
 
 /* -------------------------------------------------------------------------- clock */
 
-static int64_t boot_us(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_BOOTTIME, &ts);
-    return (int64_t)ts.tv_sec * CLK_S_US + ts.tv_nsec / 1000;
-}
-
 int64_t sqlite_now_us(struct inbox *i)
 {
-    struct sqlite_db *d = (struct sqlite_db *)i;
-    int64_t now_us = d->clock_us + boot_us();
-    d->clock_last_us = now_us > d->clock_last_us ? now_us : d->clock_last_us + 1;
-    return d->clock_last_us;
-}
-
-/* The first of a boot begins where the last one ended, or at the machine's time if that is later;
- * the others go on with it. */
-#define CLOCK_BEGINS "max(?2, ifnull((SELECT latest_us FROM clock), 0)) - ?3"
-
-static enum err read_clock(struct sqlite_db *d, struct why *why)
-{
-    static const char begin_sql[] =
-        "INSERT INTO clock (id, boot, at_boot_us, latest_us)"
-        " VALUES (1, ?1, " CLOCK_BEGINS ", ?2)"
-        " ON CONFLICT (id) DO UPDATE SET boot = excluded.boot,"
-        "  at_boot_us = CASE boot WHEN excluded.boot THEN at_boot_us ELSE excluded.at_boot_us END"
-        " RETURNING at_boot_us";
-    static const char look_sql[] =
-        "SELECT ifnull((SELECT at_boot_us FROM clock WHERE boot = ?1), " CLOCK_BEGINS ")";
-    sqlite3_stmt *q = sqlite_db_statement(d, d->looks ? look_sql : begin_sql, why);
-    char boot[LEASE_BOOT_MAX];
-    lease_boot_id(boot);
-    sqlite_bind_text(q, 1, boot);
-    sqlite3_bind_int64(q, 2, clk_wall_us());
-    sqlite3_bind_int64(q, 3, boot_us());
-    return sqlite_db_step(d, q, &d->clock_us, 1, "begin the clock", why);
+    return sqlite_clock_now_us(&((struct sqlite_db *)i)->clock);
 }
 
 enum err sqlite_db_touch(struct sqlite_db *d, struct why *why)
 {
-    static const char keep_sql[] = "UPDATE clock SET latest_us = max(latest_us, ?1)";
-    sqlite3_stmt *q = sqlite_db_statement(d, keep_sql, why);
-    sqlite3_bind_int64(q, 1, sqlite_now_us(&d->head));
-    d->clock_kept_us = d->clock_last_us;
-    return sqlite_db_run(d, q, "keep the clock", why);
-}
-
-/* Often enough that the next boot's times come after this one's. */
-static enum err keep_clock(struct sqlite_db *d, struct why *why)
-{
-    bool is_late = d->clock_last_us - d->clock_kept_us >= CLOCK_KEEP_US;
-    return is_late && !d->looks ? sqlite_db_touch(d, why) : ERR_OK;
+    return sqlite_clock_keep(&d->clock, d, why);
 }
 
 /* ------------------------------------------------------------------------ changes */
@@ -334,7 +286,7 @@ static void measure(int64_t took_us, int64_t changes)
 /* One transaction for all of `list`. Each item keeps its own trouble; what is returned is all's. */
 static enum err commit(struct sqlite_db *d, struct sqlite_item *list, struct why *why)
 {
-    int64_t began_us = boot_us(), changes = 0;
+    int64_t began_us = clk_boot_us(), changes = 0;
     d->tells = false;
     enum err e = db_begin(d, why);
     if (e != ERR_OK)
@@ -349,13 +301,13 @@ static enum err commit(struct sqlite_db *d, struct sqlite_item *list, struct why
             *why = i->why;
         }
     }
-    if (e == ERR_OK)
-        e = keep_clock(d, why);
+    if (e == ERR_OK && !d->looks && sqlite_clock_is_late(&d->clock))
+        e = sqlite_clock_keep(&d->clock, d, why);
     e = db_end(d, e, why);
     d->failures += e != ERR_OK;
     d->tells = d->tells && e == ERR_OK;
     if (changes > 0)
-        measure(boot_us() - began_us, changes);
+        measure(clk_boot_us() - began_us, changes);
     return e;
 }
 
@@ -499,7 +451,7 @@ static enum err prepare_files(struct sqlite_db *d, struct why *why)
 {
     enum err e = sqlite_schema_raise(d, d->path, why);
     if (e == ERR_OK)
-        e = read_clock(d, why);
+        e = sqlite_clock_begin(&d->clock, d, false, why);
     return e == ERR_OK ? sqlite_files_remember(&d->files, d->path, why) : e;
 }
 
@@ -512,7 +464,7 @@ static enum err prepare_to_look(struct sqlite_db *d, struct why *why)
         return e;
     e = sqlite_schema_check(d, d->path, why);
     if (e == ERR_OK)
-        e = read_clock(d, why);
+        e = sqlite_clock_begin(&d->clock, d, true, why);
     return db_end(d, e, why);
 }
 
@@ -545,6 +497,7 @@ static void free_db(struct sqlite_db *d)
         sqlite3_finalize(d->statements[i].prepared);
     if (sqlite3_close(d->db) != SQLITE_OK)
         log_error("inbox %s: closed with a statement still in use", d->path);
+    lease_taker_free(&d->head.taker);
     if (d->lock_fd >= 0)
         close(d->lock_fd);
     wake_free(d->wake);
@@ -578,6 +531,7 @@ enum err sqlite_open(const struct inbox_options *options, const char *path, stru
         e = sqlite_files_mode(d->path, &d->mode, why);
     if (e == ERR_OK && !d->looks)
         e = sqlite_files_lock(d->path, d->mode, &d->lock_fd, why);
+    lease_taker_init(&d->head.taker, d->lock_fd);
     if (e == ERR_OK)
         e = open_db(d, why);
     if (e == ERR_OK)

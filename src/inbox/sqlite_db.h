@@ -1,6 +1,6 @@
 /*
- * sqlite_db.h - the file of an SQLite inbox: its statements, transactions and clock. For the rooms
- * of this folder alone.
+ * sqlite_db.h - the file of an SQLite inbox: its statements and transactions. For the rooms of
+ * this folder alone.
  *
  * Durable before it is acknowledged: WAL with synchronous=FULL. SQLite before 3.51.3 can corrupt a
  * WAL when one connection commits while another checkpoints

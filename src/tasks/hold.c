@@ -33,19 +33,22 @@ void holds_free(struct holds *h)
     free(h);
 }
 
+/* What cannot be looked up is not ours. The look may take its time. */
 static bool is_ours(void *ctx)
 {
     const struct hold *h = ctx;
-    return clk_boot_ms() < h->until;
+    struct why why;
+    return inbox_check_lease(h->inbox, &h->lease, &why) == ERR_OK && clk_boot_ms() < h->until;
 }
 
-void hold_begin(struct hold *h, struct holds *among, const struct inbox_lease *lease,
-                int64_t lease_ms)
+void hold_begin(struct hold *h, struct inbox *inbox, struct holds *among,
+                const struct inbox_lease *lease, int64_t lease_ms)
 {
     h->fence = (struct api_fence){is_ours, h};
     h->until = lease->until;
     h->lease = *lease;
     h->lease_ms = lease_ms;
+    h->inbox = inbox;
     h->among = among;
     if (among == NULL)
         return;

@@ -4,7 +4,13 @@
  * A program may be stopped, or cut off from the inbox, past the end of a lease: then others have
  * what it held, and it must not change anything any more, though it cannot know. So a lease counts
  * as ours only until the end that it surely had, by a clock that goes on while a program, or the
- * whole machine, sleeps.
+ * whole machine, sleeps. And right before anything is sent to Connect the inbox is asked, too, for
+ * an operator may have taken it away.
+ *
+ * What remains is the time from that look to the sending: a program that is stopped just there,
+ * past the end of its lease, sends when it goes on what another one may have sent meanwhile.
+ * Connect gives no means to close that; it refuses what it has seen already, as an object's state
+ * is another then.
  */
 #ifndef TASKS_HOLD_H
 #define TASKS_HOLD_H
@@ -32,13 +38,14 @@ struct hold {
     _Atomic int64_t until;  /* clk_boot_ms: ours at least until then */
     struct inbox_lease lease;
     int64_t lease_ms;
-    struct holds *among; /* hold.c's, as what follows */
+    struct inbox *inbox; /* hold.c's, as what follows */
+    struct holds *among;
     struct hold *next;
 };
 
 /* `among` may be NULL: then it ends when it ends. */
-void hold_begin(struct hold *h, struct holds *among, const struct inbox_lease *lease,
-                int64_t lease_ms);
+void hold_begin(struct hold *h, struct inbox *inbox, struct holds *among,
+                const struct inbox_lease *lease, int64_t lease_ms);
 void hold_end(struct hold *h);
 
 #endif

@@ -326,7 +326,7 @@ enum err object_task_run(const struct queue *q, struct inbox *inbox, const struc
                          .result = RESULT_NONE};
     snprintf(t.type, sizeof t.type, "%s", held->story.type);
     snprintf(t.before, sizeof t.before, "%s", held->story.before);
-    hold_begin(&t.hold, terms->holds, &held->lease, q->conf->processing.lease_ms);
+    hold_begin(&t.hold, t.inbox, terms->holds, &held->lease, q->conf->processing.lease_ms);
     enum outcome o = give_up_if_hopeless(&t, run(&t));
     hide_passwords(&t);
     enum err e = keep(&t, o, why);

@@ -238,7 +238,7 @@ enum err sweep_queue(const struct queue *q, struct inbox *inbox, const struct in
     struct hold hold;
     struct why why;
     *ret_result = RESULT_NONE;
-    hold_begin(&hold, terms->holds, &held->lease, q->conf->processing.lease_ms);
+    hold_begin(&hold, inbox, terms->holds, &held->lease, q->conf->processing.lease_ms);
     if (queue_has_work(q))
         ret_result->err = make(&s, ret_result);
     hold_end(&hold);

@@ -116,6 +116,49 @@ static void a_turn_that_is_not_taken_passes(void **state)
     filelock_give(ours);
 }
 
+/* ------------------------------------------------------------------------- the marks */
+
+static void a_mark_is_anothers_until_he_is_gone(void **state)
+{
+    (void)state;
+    int fd;
+    assert_err(filelock_open(path, MODE, &fd, NULL), ERR_OK);
+    assert_true(filelock_mark(fd, INT64_MAX));
+    assert_true(filelock_mark(fd, FILELOCK_MARKS));
+    assert_true(filelock_mark(theirs, 7));
+    assert_false(filelock_mark(ours, 7));
+    assert_false(filelock_unmarked(ours, 7, 1));
+    assert_false(filelock_unmarked(ours, INT64_MAX, 1));
+    assert_false(filelock_unmarked(ours, FILELOCK_MARKS, 0));
+    assert_true(filelock_unmarked(ours, 8, 1));
+    assert_false(filelock_unmarked(ours, 8, 0));
+    close(fd);
+    assert_true(filelock_unmarked(ours, 8, 0));
+    assert_false(filelock_unmarked(ours, FILELOCK_MARKS, 0));
+    assert_true(filelock_unmarked(theirs, FILELOCK_MARKS, 0)); /* but for its own */
+}
+
+/* Who has the lock, and whose turn it is, is another thing. */
+static void a_mark_is_no_lock(void **state)
+{
+    (void)state;
+    assert_true(filelock_mark(theirs, FILELOCK_MARKS));
+    assert_err(take(ours, 0), ERR_OK);
+    assert_true(filelock_unmarked(theirs, FILELOCK_MARKS, 0));
+    filelock_give(ours);
+    assert_err(take(theirs, 0), ERR_OK);
+    filelock_give(theirs);
+    assert_false(filelock_unmarked(ours, FILELOCK_MARKS, 1));
+}
+
+static void what_cannot_be_asked_is_not_certain(void **state)
+{
+    (void)state;
+    assert_false(filelock_mark(-1, FILELOCK_MARKS));
+    assert_false(filelock_unmarked(-1, FILELOCK_MARKS, 1));
+    assert_false(filelock_unmarked(ours, -1, 1));
+}
+
 /* ------------------------------------------------------------------------- the turns */
 
 static _Atomic int turns; /* of who wants it again and again */
@@ -167,6 +210,8 @@ int main(void)
         TEST(refuses_what_is_no_file_of_its_own),   TEST(has_its_mode_whatever_the_umask),
         TEST(waits_until_it_is_free_or_time_is_up), TEST(ends_with_who_has_it),
         TEST(a_turn_that_is_not_taken_passes),      TEST(who_wants_it_again_comes_after_who_waits),
+        TEST(a_mark_is_anothers_until_he_is_gone),  TEST(a_mark_is_no_lock),
+        TEST(what_cannot_be_asked_is_not_certain),
     };
     return cmocka_run_group_tests_name("filelock", tests, NULL, NULL);
 }

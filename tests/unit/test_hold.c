@@ -59,7 +59,7 @@ static void a_lease_that_is_not_kept_ends(void **state)
     (void)state;
     struct inbox_sweep s = take(SHORT_MS);
     struct hold h;
-    hold_begin(&h, NULL, &s.lease, SHORT_MS);
+    hold_begin(&h, inbox, NULL, &s.lease, SHORT_MS);
     assert_true(is_ours(&h));
     wait_until(s.lease.until);
     assert_false(is_ours(&h)); /* whether anybody has taken it over or not */
@@ -71,7 +71,7 @@ static void a_lease_that_is_kept_goes_on(void **state)
     (void)state;
     struct inbox_sweep s = take(SHORT_MS * 10);
     struct hold h;
-    hold_begin(&h, holds, &s.lease, SHORT_MS * 10);
+    hold_begin(&h, inbox, holds, &s.lease, SHORT_MS * 10);
     holds_beat(holds); /* it is not due */
     assert_int_equal(h.until, s.lease.until);
     wait_until(s.lease.until - SHORT_MS * 5);
@@ -90,11 +90,11 @@ static void a_lease_that_was_taken_over_is_lost(void **state)
     (void)state;
     struct inbox_sweep s = take(SHORT_MS), other;
     struct hold h, beside;
-    hold_begin(&h, holds, &s.lease, LONG_MS);
+    hold_begin(&h, inbox, holds, &s.lease, LONG_MS);
     wait_until(s.lease.until);
     other = take(LONG_MS);
     h.until = clk_boot_ms() + SHORT_MS * 10; /* as if nobody had noticed */
-    hold_begin(&beside, holds, &other.lease, LONG_MS);
+    hold_begin(&beside, inbox, holds, &other.lease, LONG_MS);
     holds_beat(holds);
     assert_false(is_ours(&h));
     assert_true(is_ours(&beside));

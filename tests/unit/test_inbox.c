@@ -989,19 +989,19 @@ static void what_is_needed_is_not_pruned(void **state)
 
 /* --------------------------------------------------------------------------- leases */
 
-/* As if it had been taken by a program that has died since. */
-static const char *become_nobody(void)
+static struct inbox *own;
+
+/* All that follows is done by another program, which dies with what it holds. */
+static void become_another(void)
 {
-    static char own[LEASE_OWNER_MAX];
-    snprintf(own, sizeof own, "%s", inbox->taker.owner);
-    char *start = strrchr(inbox->taker.owner, ' ');
-    snprintf(start, 16, " 1");
-    return own;
+    own = inbox;
+    inbox = open_inbox();
 }
 
-static void become(const char *owner)
+static void die(void)
 {
-    snprintf(inbox->taker.owner, sizeof inbox->taker.owner, "%s", owner);
+    inbox_close(inbox);
+    inbox = own;
 }
 
 static int64_t recover(void)
@@ -1018,10 +1018,11 @@ static void what_a_dead_program_held_is_taken_over_once(void **state)
     tell_of(&files);
     sweep_finds(&purchases, 3, 1);
     struct inbox_task kept = next(&purchases);
-    const char *own = become_nobody();
+    become_another();
     struct inbox_task lost = next(&purchases);
     struct inbox_sweep sweep = take(&files);
-    become(own);
+    assert_int_equal(recover(), 0);
+    die();
     assert_int_equal(recover(), 2);
     assert_int_equal(recover(), 0);
     assert_err(end_task(&lost, TASK_DONE, 0, false), ERR_FENCED);
@@ -1037,17 +1038,54 @@ static void what_a_dead_program_held_is_taken_over_once(void **state)
     assert_no_task(&purchases);
     assert_err(end_task(&kept, TASK_DONE, 0, false), ERR_OK);
     /* One that is found, or asked for, need not be looked for. */
-    own = become_nobody();
+    become_another();
     sweep = take(&tiers);
     struct inbox_sweep mine;
-    become(own);
+    die();
     assert_err(inbox_take_sweep(inbox, &tiers, LEASE_MS, 0, &mine, NULL), ERR_OK);
     assert_err(end(&mine), ERR_OK);
     sweep_finds(&others, 1, 1);
-    become_nobody();
+    become_another();
     next(&others);
-    become(own);
+    die();
     assert_string_equal(sweep_finds(&others, 1, 1), "PR-1 ready; ");
+}
+
+/* Nobody knows what has become of them. */
+static void whoever_cannot_be_shown_to_be_dead_is_alive(void **state)
+{
+    (void)state;
+    char name[LEASE_OWNER_MAX], there[LEASE_OWNER_MAX];
+    snprintf(name, sizeof name, "%s", inbox->taker.owner);
+    const char *mark = strchr(name, ':');
+    assert_non_null(mark);
+    snprintf(there, sizeof there, "1%s", mark); /* of another file */
+    const char *const owners[] = {
+        "",    "host/pid:[4026531836] 9a3c... 4711 12", /* as the first versions have it */
+        there, "0:1",
+        "1",   ":1",
+        "x:1", mark,
+    };
+    sweep_finds(&purchases, 10, 1);
+    for (size_t n = 0; n < sizeof owners / sizeof *owners; n++) {
+        snprintf(inbox->taker.owner, sizeof inbox->taker.owner, "%s", owners[n]);
+        next(&purchases);
+    }
+    snprintf(inbox->taker.owner, sizeof inbox->taker.owner, "%s", name);
+    assert_int_equal(recover(), 0);
+
+    /* ... but of this file, and nobody holds it. */
+    snprintf(inbox->taker.owner, sizeof inbox->taker.owner, "%.*s:1", (int)(mark - name), name);
+    next(&purchases);
+    snprintf(inbox->taker.owner, sizeof inbox->taker.owner, "%s", name);
+    assert_int_equal(recover(), 1);
+
+    /* And who cannot hold a mark can tell nothing of others. */
+    become_another();
+    next(&purchases);
+    die();
+    inbox->taker.file = 0;
+    assert_int_equal(recover(), 0);
 }
 
 static void a_lease_that_has_ended_is_taken_over(void **state)
@@ -1093,7 +1131,7 @@ static void no_step_of_the_clock_breaks_a_lease(void **state)
         struct inbox_task held = next(&purchases), waits = next(&purchases);
         assert_err(end_task(&waits, TASK_READY, 1000 * 1800, false), ERR_OK);
         step_s = steps[n];
-        reopen();
+        become_another();
         assert_int_equal(recover(), 0);
         assert_no_task(&purchases);
         const struct inbox_filter one = {.object_id = waits.object_id};
@@ -1103,6 +1141,7 @@ static void no_step_of_the_clock_breaks_a_lease(void **state)
         struct inbox_sweep s = claim_sweep(); /* is due all the same */
         assert_err(end(&s), ERR_OK);
         assert_state(id, "done");
+        die();
     }
 }
 
@@ -1579,6 +1618,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_delivery_is_replayed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_needed_is_not_pruned, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_a_dead_program_held_is_taken_over_once, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(whoever_cannot_be_shown_to_be_dead_is_alive, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_lease_that_has_ended_is_taken_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_step_of_the_clock_breaks_a_lease, set_up, tear_down),

@@ -22,9 +22,9 @@ Can be run again and again, from anywhere.
   --quick   only gcc and its tests
   --help    show this help
 
-Builds are kept in build-check/ of the clone, or in $CW_BUILD_DIR. $CW_JOBS says how many tests run
-at once: three a processor, if it does not, for most of the time they wait. With CI=true a test that
-cannot run, because something is missing, has failed.
+Builds are kept in build-check/ of the clone, or in $CW_BUILD_DIR. $CW_JOBS says how many jobs and tests
+run at once: three a processor, if it does not, for most of the time they wait. With CI=true a test
+that cannot run, because something is missing, has failed.
 
 Example, as root: contrib/check.sh
 END
@@ -103,7 +103,7 @@ build() {
     local name=$1 in=$folder/$1
     shift
     if step "$name: configure" configure_in "$in" --enable-developer "$@" &&
-        step "$name: build" make -k -C "$in" -j"$JOBS" check TESTS=; then
+        step "$name: build" make -k -C "$in" -j"$width" check TESTS=; then
         find "$in/tests" -name '*.trs' -delete
     else
         add 0 1 0
@@ -181,13 +181,13 @@ need_plain_clone
 need_folder "$folder"
 trap clean_up EXIT
 need_packages "$folder/packages.log" build run test
-say "Building in $folder with $JOBS jobs, testing with $width: about $minutes minutes on two processors."
+say "Building and testing in $folder, $width jobs at once: about $minutes minutes on two processors."
 step "autoreconf" need_configure || exit 1
 
 if build gcc CC=gcc; then
     if [ $quick = no ] && lint_tools; then
-        set -m # a process group of its own
-        nice make -C "$folder/gcc" lint >"$folder/beside.log" 2>&1 &
+        set -m # a process group of its own; not so nice that a busy machine never comes to it
+        nice -n 3 make -C "$folder/gcc" lint >"$folder/beside.log" 2>&1 &
         lint=$!
         set +m
     fi

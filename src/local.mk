@@ -115,7 +115,8 @@ policy_sources = \
 	src/policy/rules.c src/policy/rules.h \
 	src/policy/session.c src/policy/session.h \
 	src/policy/spawn.c src/policy/spawn.h \
-	src/policy/spawner.c src/policy/spawner.h
+	src/policy/spawner.c src/policy/spawner.h \
+	src/policy/user.c src/policy/user.h
 
 processors_sources = \
 	src/processors/job.c src/processors/job.h \

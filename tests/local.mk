@@ -191,6 +191,7 @@ short_tests = \
 	tests/integration/test_quickstart.py \
 	tests/integration/test_remembered.py \
 	tests/integration/test_send.py \
+	tests/integration/test_spawner.py \
 	tests/integration/test_tls.py \
 	tests/integration/test_token.py \
 	tests/integration/test_validation_forms.py \

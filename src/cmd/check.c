@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "cmd/table.h"
 #include "conf/conf.h"
+#include "policy/user.h"
 #include "tasks/snapshot.h"
 
 #define PRINT_MAX (16 * 1024 * 1024) /* bytes of a printed configuration */
@@ -129,6 +130,8 @@ static int run(const struct cmd *self, void *options, char **arguments)
     enum err e = conf_load(path, CONF_CHECK, &conf, &why);
     if (e == ERR_OK)
         e = bring_to_life(conf, &why);
+    if (e == ERR_OK)
+        e = user_check(conf, &why);
     if (e == ERR_OK)
         warn_of_group(conf);
     int status = e != ERR_OK ? cmd_failed(self, "%s", *why.text != '\0' ? why.text : err_text(e))

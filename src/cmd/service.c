@@ -16,7 +16,7 @@
 #define LOOK_AGAIN_MS 1000 /* does it still hang? */
 
 /* That a service waits for. SIGUSR2 means something if service_deafen() sends it. */
-static const int waited_for[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
+static const int waited_for[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGUSR2};
 
 static sigset_t signals(void)
 {
@@ -34,6 +34,7 @@ void service_block_signals(bool cgi)
     const sigset_t set = signals();
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
         signal(ignored[i], SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); /* else who has ended is gone without a status */
     if (cgi)
         signal(SIGUSR2, SIG_IGN);
     else
@@ -258,6 +259,8 @@ static void *listener_main(void *arg)
                 return NULL;
         } else if (signal == SIGHUP) {
             reload(s);
+        } else if (signal == SIGCHLD) {
+            snapshots_reap(s->snapshots);
         } else if (signal != 0 && !stopping) {
             stopping = true;
             begin_to_stop(s, &cut_off_at, &end_at);

@@ -6,7 +6,8 @@
  * what does not load changes nothing. A stop gives what was begun three quarters of
  * web.stop_timeout; then, and at a second signal, every wait is ended; what hangs all the same is
  * ended with the program, a little after web.stop_timeout. The service manager is told of all that,
- * and that the program is alive; whoever asks the admin side is told so, too.
+ * and that the program is alive; whoever asks the admin side is told so, too. SIGCHLD has whatever
+ * has ended buried: the spawner, with all that it ran, and orphans that were left to us.
  */
 #ifndef CMD_SERVICE_H
 #define CMD_SERVICE_H

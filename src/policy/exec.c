@@ -2,8 +2,6 @@
 #include "policy/exec.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +15,9 @@
 #include "policy/asking.h"
 #include "policy/program.h"
 #include "policy/session.h"
+#include "policy/user.h"
 
-#define NOBODY      "nobody"
-#define NAME_BUFFER (64 * 1024) /* bytes for what the system knows of a user or a group */
-#define LOST_TRIES  3           /* of a program that was killed with what looked after it */
+#define LOST_TRIES 3 /* of a program that was killed with what looked after it */
 
 struct exec {
     struct policy head;
@@ -137,58 +134,6 @@ static enum err exec_note(const struct policy *p, struct buf *b)
 
 /* ------------------------------------------------------------------------- opening */
 
-static enum err unknown(const char *what, const char *name, int error, struct why *why)
-{
-    return why_set(why, ERR_CONFIG, "policy.%s: %s: %s", what, name,
-                   error != 0 ? strerror(error) : "the system knows none of this name");
-}
-
-static enum err find_user(const char *name, struct spawn_terms *t, struct why *why)
-{
-    char *buffer = malloc(NAME_BUFFER);
-    struct passwd user, *found = NULL;
-    int error = buffer != NULL ? getpwnam_r(name, &user, buffer, NAME_BUFFER, &found) : ENOMEM;
-    if (found != NULL) {
-        t->uid = user.pw_uid;
-        t->gid = user.pw_gid;
-    }
-    free(buffer);
-    return found != NULL ? ERR_OK : unknown("user", name, error, why);
-}
-
-static enum err find_group(const char *name, struct spawn_terms *t, struct why *why)
-{
-    char *buffer = malloc(NAME_BUFFER);
-    struct group group, *found = NULL;
-    int error = buffer != NULL ? getgrnam_r(name, &group, buffer, NAME_BUFFER, &found) : ENOMEM;
-    if (found != NULL)
-        t->gid = group.gr_gid;
-    free(buffer);
-    return found != NULL ? ERR_OK : unknown("group", name, error, why);
-}
-
-/* Only root can be somebody else; and nobody else than we need be named. */
-static enum err take_user(const struct conf_policy *conf, struct spawn_terms *t, struct why *why)
-{
-    bool root = geteuid() == 0;
-    t->uid = geteuid();
-    t->gid = getegid();
-    enum err e = ERR_OK;
-    if (root || conf->user != NULL)
-        e = find_user(conf->user != NULL ? conf->user : NOBODY, t, why);
-    if (e == ERR_OK && conf->group != NULL)
-        e = find_group(conf->group, t, why);
-    if (e != ERR_OK)
-        return e;
-    if (t->uid == 0 || (root && t->gid == 0))
-        return why_set(why, ERR_CONFIG, "policy.user: no program runs as root");
-    if (!root && (t->uid != geteuid() || t->gid != getegid()))
-        return why_set(why, ERR_CONFIG,
-                       "policy.user: only root can run programs as somebody else, and we are not");
-    t->as_user = root;
-    return ERR_OK;
-}
-
 /* All that the program gets: some that every program needs, and those that are listed, as far as we
  * have them. */
 struct environment {
@@ -245,7 +190,7 @@ static enum err write_order(const struct conf_policy *conf, struct buf *order, s
         t.cpu_s = conf->timeout_ms / 1000 + 1;
     else
         t.patience_ms = EXEC_PATIENCE;
-    enum err e = take_user(conf, &t, why);
+    enum err e = user_take(conf, &t, why);
     if (e != ERR_OK)
         return e;
     e = build_environment(conf, &env) ? add_order(&t, order, why) : why_no_memory(why);

@@ -132,6 +132,19 @@ static void bury_if_dead(struct spawner *s)
         log_error("%s: some of what it had run cannot be killed", SPAWNER_PROGRAM);
 }
 
+void spawner_reap(struct spawner *s)
+{
+    siginfo_t ended = {.si_pid = 0};
+    pthread_mutex_lock(&s->lock);
+    bury_if_dead(s);
+    while (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid != 0 &&
+           ended.si_pid != s->pid) {
+        waitpid(ended.si_pid, NULL, WNOHANG);
+        ended.si_pid = 0;
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
 void spawner_free(struct spawner *s)
 {
     int64_t patience = clk_mono_ms() + SPAWNER_STOP_MS;

@@ -2,8 +2,8 @@
  * spawner.h - programs, run by connect-webhook-spawner: the handler's end.
  *
  * The spawner's process is started with the first program, and again when it has died; what it ran
- * then is gone, and what it left is killed. Nothing waits here but for the start itself: who runs a
- * program polls its descriptors.
+ * then is gone, and what it left is killed, at once if spawner_reap() is called. Nothing waits here
+ * but for the start itself: who runs a program polls its descriptors.
  */
 #ifndef POLICY_SPAWNER_H
 #define POLICY_SPAWNER_H
@@ -22,6 +22,13 @@ struct spawner;
 struct spawner *spawner_new(const char *program);
 /* When no program is run any more: waits, a little, until the last has ended. NULL is fine. */
 void spawner_free(struct spawner *s);
+
+/*
+ * A child of this process has ended (SIGCHLD): if it is the spawner's process, kill what that has
+ * left; any other is an orphan that was left to us, as PID 1 or the nearest reaper, and is reaped.
+ * Any thread.
+ */
+void spawner_reap(struct spawner *s);
 
 /* A program's ends that are ours; each may be closed (-1). All but the leash do not block. */
 struct spawned {

@@ -116,6 +116,11 @@ void snapshot_release(struct snapshot *s)
         forget(s);
 }
 
+void snapshots_reap(struct snapshots *s)
+{
+    spawner_reap(s->spawner);
+}
+
 void snapshots_stop(struct snapshots *s)
 {
     clients_stop(s->clients);

@@ -46,4 +46,7 @@ void snapshot_release(struct snapshot *s);
  * stop that cannot wait. */
 void snapshots_stop(struct snapshots *s);
 
+/* A child of this process has ended: see spawner_reap(). */
+void snapshots_reap(struct snapshots *s);
+
 #endif

@@ -4,9 +4,11 @@
     conf.document["webhooks"][0]["policy"] = {"exec": [programs.write(conf, "p.sh", text)], "session": True}
 """
 
+import collections
 import json
 import os
 import pathlib
+import signal
 import subprocess
 
 import pytest
@@ -59,6 +61,31 @@ def below(pid):
     while more := {p for p, parent in parents.items() if parent in found} - found:
         found |= more
     return {p: lines.get(p, "") for p in found - {pid}}
+
+
+def of_process(pid, what):
+    """A text of /proc; "" of one that is gone."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/{what}").read_text()
+    except OSError:
+        return ""
+
+
+def kinds_below(handler):
+    """What runs for it: {kind: [process id]}."""
+    found = collections.defaultdict(list)
+    names = {"policy-keeper\n": "keeper", "connect-webhook\n": "spawner"}
+    for pid in below(handler):
+        found[names.get(of_process(pid, "comm"), "program")].append(pid)
+    return found
+
+
+def kill(pid):
+    """One that may have died already."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 def descriptors(pid):

@@ -17,6 +17,7 @@ RULES = servers.SOURCE / "contrib/rules/fulfillment.rules.yaml"
 MANUAL = servers.SOURCE / "doc/connect-webhook.yaml.5"
 API_KEY = "ApiKey SU-111-222-333:top-secret-of-the-api"
 SECRET = "top-secret-of-the-webhook-which-is-long"
+OTHER = "VA-111-222"  # account
 
 
 @pytest.fixture
@@ -160,6 +161,30 @@ def test_a_queue_in_which_nothing_can_be_pending_is_warned_of(check, conf):
     conf.webhook(calls.WEBHOOK).update({"object_class": "billing_request"})
     conf.save()
     assert "pending for" not in check("-c", conf.path).stderr
+
+
+@pytest.mark.parametrize("users, told", [
+    ([None, None], True), ([None, "nobody"], True), (["nobody", "nobody"], "warned"), (["nobody", "daemon"], False)])
+def test_programs_of_two_accounts_are_two_users(check, conf, users, told):
+    """Where only one user is possible, it is a warning."""
+    root = os.geteuid() == 0
+    other = {**conf.account(calls.ACCOUNT), "id": OTHER}
+    conf.document["accounts"].append(other)
+    conf.add_webhook("WH-111-222-333", "none", object_class="tier_config_request")
+    conf.webhook("WH-111-222-333")["account"] = OTHER
+    for webhook, user in zip(conf.document["webhooks"], users):
+        webhook["policy"] = {"exec": ["/bin/true"], **({"user": user} if user and root else {})}
+    conf.save()
+    ran = check(config=conf.path)
+    what = f"{calls.ACCOUNT} and {OTHER}, run as the same user, and may read each other's memory: "
+    if told is True and root:
+        refused(ran, what + "give each account's a policy.user of its own", calls.WEBHOOK, "WH-111-222-333")
+    else:
+        assert ran.returncode == 0
+        assert (what in ran.stderr and "level=warn" in ran.stderr) == (bool(told) or not root)
+    conf.webhook("WH-111-222-333")["account"] = calls.ACCOUNT  # of one account it is nobody's business
+    conf.save()
+    assert "memory" not in check(config=conf.path).stderr
 
 
 def test_a_validator_is_a_vendors(check, conf):

@@ -1,13 +1,17 @@
 """What contrib/ ships, as far as other tests do not run it."""
 
+import concurrent.futures
+import configparser
 import os
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 
 import pytest
 
+import calls
 import servers
 
 CONTRIB = servers.SOURCE / "contrib"
@@ -18,24 +22,60 @@ def run(*arguments, **kwargs):
                           stdin=subprocess.DEVNULL, **kwargs)
 
 
+SERVICES = ["connect-webhook.service", "connect-webhook-worker.service"]
 PROGRAMS = {servers.HANDLER: "/bin/true", "/usr/local/bin/connect-webhook": "/bin/true"}
 
 
 def test_systemd_accepts_the_units(tmp, need):
     verify = need("systemd-analyze")
-    names = ("connect-webhook.service", "connect-webhook.socket", "connect-webhook-worker.service")
+    names = [*SERVICES, "connect-webhook.socket"]
     for name in names:
         servers.substituted(CONTRIB / "systemd" / name, tmp / name, PROGRAMS)
     ran = run(verify, "verify", "--man=no", *(tmp / name for name in names))
     assert ran.returncode == 0 and str(tmp) not in ran.stderr, ran.stderr
 
 
-@pytest.mark.parametrize("name", ["connect-webhook.service", "connect-webhook-worker.service"])
+@pytest.mark.parametrize("name", SERVICES)
 def test_the_unit_is_well_confined(tmp, need, name):
     unit = tmp / name
     servers.substituted(CONTRIB / "systemd" / name, unit, PROGRAMS)
     ran = run(need("systemd-analyze"), "security", "--offline=true", "--threshold=20", unit)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_the_unit_keeps_trying_and_has_its_folders(name):
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str
+    unit.read(CONTRIB / "systemd" / name)
+    assert unit["Unit"]["StartLimitIntervalSec"] == "0" and unit["Service"]["Restart"] == "on-failure"
+    for folder in "StateDirectory", "LogsDirectory", "ConfigurationDirectory":
+        assert unit["Service"][folder] == "connect-webhook"
+
+
+@pytest.mark.parametrize("missing", ["secret", "key", "folder"])
+def test_what_was_missing_when_it_was_started_may_come_later(build, tmp, running, configuration, nginx, missing):
+    """As its units start it, again and again: systemd holds the socket, and a call that came too early is answered."""
+    conf = configuration(mode="queue")
+    path = {"secret": conf.folder / f"{calls.WEBHOOK}.secret", "key": conf.folder / "api.key",
+            "folder": conf.state}[missing]
+    listener = running.enter_context(socket.socket(socket.AF_UNIX))
+    listener.bind(str(conf.socket))
+    conf.socket.chmod(0o666)
+    listener.listen()
+    started = ["sh", "-c", 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@" 3<&0 </dev/null', build / "connect-webhook.fcgi",
+               "-c", conf.path]
+    url = nginx(conf.socket).url
+    path.rename(tmp / "later")
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        early = threads.submit(calls.connect, url, conf)
+        for _ in range(2):
+            ran = subprocess.run([str(a) for a in started], stdin=listener, capture_output=True, text=True,
+                                 timeout=calls.TIMEOUT)
+            assert ran.returncode == 1 and str(path) in ran.stderr
+        (tmp / "later").rename(path)
+        running.enter_context(servers.Server(started, tmp / "handler.log", stdin=listener))
+        assert early.result().status == 202
 
 
 @pytest.mark.parametrize("name", ["connect-webhook.service", "connect-webhook.sysusers.conf"])

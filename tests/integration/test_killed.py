@@ -10,7 +10,6 @@ import json
 import os
 import pathlib
 import random
-import signal
 import threading
 import time
 
@@ -105,26 +104,9 @@ def orders(url, conf, api):
 
 # -------------------------------------------------------------------------- processes
 
-def of_process(pid, what):
-    """A text of /proc; "" of one that is gone."""
-    try:
-        return pathlib.Path(f"/proc/{pid}/{what}").read_text()
-    except OSError:
-        return ""
-
-
 def start_of(pid):
     """When it was started, by which it can be told from a later process of the same number; "" of one that is gone."""
-    return "".join(of_process(pid, "stat").rpartition(")")[2].split()[19:20])
-
-
-def kinds_below(handler):
-    """What runs for it: {kind: [process id]}."""
-    found = collections.defaultdict(list)
-    names = {"policy-keeper\n": "keeper", "connect-webhook\n": "spawner"}
-    for pid in programs.below(handler):
-        found[names.get(of_process(pid, "comm"), "program")].append(pid)
-    return found
+    return "".join(programs.of_process(pid, "stat").rpartition(")")[2].split()[19:20])
 
 
 def works_in(pid, folder):
@@ -132,13 +114,6 @@ def works_in(pid, folder):
         return os.readlink(f"/proc/{pid}/cwd") == str(folder)
     except OSError:
         return False
-
-
-def kill(pid):
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 class Killer:
@@ -150,12 +125,12 @@ class Killer:
         self.seen = set()  # (process id, start)
 
     def kill_one(self):
-        kinds = {**kinds_below(self.handler.server.pid), "handler": [self.handler.server.pid]}
+        kinds = {**programs.kinds_below(self.handler.server.pid), "handler": [self.handler.server.pid]}
         self.seen.update((pid, start_of(pid)) for pids in kinds.values() for pid in pids)
         self.due = self.due or random.sample(KINDS, len(KINDS))
         kind = self.due.pop()
         if kind in kinds:  # it may have died with another one
-            kill(random.choice(kinds[kind]))
+            programs.kill(random.choice(kinds[kind]))
             self.killed[kind] += 1
 
     def left(self, folder):

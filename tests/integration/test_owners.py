@@ -106,7 +106,7 @@ def test_who_only_cannot_be_seen_is_alive(small_connect, conf, handler, nginx, c
 
 
 def test_who_has_no_descriptor_to_spare_thinks_nobody_dead(small_connect, conf, handler, nginx, call, works):
-    wanted = small_connect.add("purchase")
+    small_connect.add("purchase")
     url = nginx(handler(conf)).url
     call(url, conf)
     first = works("here", "first")
@@ -129,13 +129,15 @@ def test_what_is_stored_before_a_power_loss_is_done_after_it(small_connect, conf
                                                              where):
     """The boot before it had lasted for a year; from the sandbox nobody can see that this is another one."""
     (conf.folder / "first").mkdir()  # nobody waits
-    before = ["unshare", "--time", "--boottime", str(365 * 86400), "--kill-child", *place(where)]
+    before = ["unshare", "--time", "--boottime", str(365 * 86400), "--fork", *place(where)]
     if subprocess.run([*before, "true"], capture_output=True).returncode != 0:
         pytest.skip("no other boot can be made here")
     wanted = small_connect.add("purchase")
     with servers.Server([*before, build / "connect-webhook.fcgi", "-c", conf.path], tmp / "before.log",
-                        ready=conf.socket, stop=signal.SIGKILL):
+                        ready=conf.socket) as runs:
         call(nginx(conf.socket).url, conf)
+        for pid in programs.below(runs.pid):
+            programs.kill(pid)
     after = works(where, "after")
     after.wait_until(lambda: small_connect.status(wanted) == "failed")
     assert small_connect.done == [(wanted, "fail")]

@@ -11,7 +11,6 @@ import pytest
 import calls
 import programs
 from programs import program, validate  # noqa: F401
-import servers
 
 FILLS_DISK = "f=$(mktemp); exec 3<>$f; rm $f; exec dd if=/dev/zero bs=1 count=1 seek=2G >&3"
 BAD = {
@@ -104,11 +103,9 @@ def test_what_is_killed_from_outside_is_run_again(program, handler, nginx):
     runs = handler(conf)
     server = nginx(conf.socket)
     assert validate(conf, server.url)[0].status == 200
-    for pid, line in programs.below(runs.pid).items():
-        if "connect-webhook-spawner" in line:
-            os.kill(pid, signal.SIGKILL)
-    # The program dies of its keeper's death, a moment after it. (A dead process has no command line.)
-    servers.wait_for(lambda: all("sleep" in line for line in programs.below(runs.pid).values() if line))
+    kinds = programs.kinds_below(runs.pid)
+    for pid in kinds["spawner"] + kinds["keeper"]:
+        programs.kill(pid)
     assert validate(conf, server.url)[0].status == 200
     assert "connect-webhook-spawner has died" in runs.log
     children = programs.below(runs.pid)

@@ -94,12 +94,25 @@ static void a_lease_that_was_taken_over_is_lost(void **state)
     wait_until(s.lease.until);
     other = take(LONG_MS);
     h.until = clk_boot_ms() + SHORT_MS * 10; /* as if nobody had noticed */
+    assert_false(is_ours(&h));               /* as the inbox knows, without a beat */
     hold_begin(&beside, inbox, holds, &other.lease, LONG_MS);
     holds_beat(holds);
     assert_false(is_ours(&h));
     assert_true(is_ours(&beside));
     hold_end(&h);
     hold_end(&beside);
+}
+
+static void what_cannot_be_looked_up_is_not_ours(void **state)
+{
+    (void)state;
+    struct inbox_sweep s = take(LONG_MS);
+    struct hold h;
+    hold_begin(&h, inbox, NULL, &s.lease, LONG_MS);
+    assert_true(is_ours(&h));
+    fake.store_answer = ERR_STORE;
+    assert_false(is_ours(&h));
+    hold_end(&h);
 }
 
 /* ---------------------------------------------------------------------- accounts */
@@ -160,11 +173,9 @@ static void the_rate_is_the_inboxes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_lease_that_is_not_kept_ends),
-        TEST(a_lease_that_is_kept_goes_on),
-        TEST(a_lease_that_was_taken_over_is_lost),
-        TEST(what_fails_halts_its_account),
-        TEST(the_rate_is_the_inboxes),
+        TEST(a_lease_that_is_not_kept_ends),       TEST(a_lease_that_is_kept_goes_on),
+        TEST(a_lease_that_was_taken_over_is_lost), TEST(what_cannot_be_looked_up_is_not_ours),
+        TEST(what_fails_halts_its_account),        TEST(the_rate_is_the_inboxes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

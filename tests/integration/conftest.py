@@ -111,11 +111,32 @@ def sees_files():
         pytest.skip("only root can see what a handler has open")
 
 
+folders = []
+
+
 def new_folder():
     """That every user can enter, and whose path is short enough for sockets."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="cw-", dir="/tmp"))
     folder.chmod(0o755)
+    folders.append(os.fsencode(folder))
     return folder
+
+
+def left_behind():
+    """Command lines of processes that name a folder of ours."""
+    lines = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            lines.append(pathlib.Path(f"/proc/{pid}/cmdline").read_bytes())
+        except OSError:
+            pass  # it has ended meanwhile
+    return [line for line in lines if any(folder in line for folder in folders)]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_process_is_left_behind():
+    yield
+    servers.wait_for(lambda: not left_behind())
 
 
 @pytest.fixture

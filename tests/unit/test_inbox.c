@@ -1066,13 +1066,18 @@ static void whoever_cannot_be_shown_to_be_dead_is_alive(void **state)
         "1",   ":1",
         "x:1", mark,
     };
+    struct inbox_task held[sizeof owners / sizeof *owners];
+    const size_t count = sizeof owners / sizeof *owners;
     sweep_finds(&purchases, 10, 1);
-    for (size_t n = 0; n < sizeof owners / sizeof *owners; n++) {
+    for (size_t n = 0; n < count; n++) {
         snprintf(inbox->taker.owner, sizeof inbox->taker.owner, "%s", owners[n]);
-        next(&purchases);
+        held[n] = next(&purchases);
     }
     snprintf(inbox->taker.owner, sizeof inbox->taker.owner, "%s", name);
     assert_int_equal(recover(), 0);
+    for (size_t n = 0; n < count; n++) /* until its lease ends */
+        assert_err(inbox_heartbeat(inbox, &held[n].lease, 0, NULL), ERR_OK);
+    assert_int_equal(recover(), count);
 
     /* ... but of this file, and nobody holds it. */
     snprintf(inbox->taker.owner, sizeof inbox->taker.owner, "%.*s:1", (int)(mark - name), name);

@@ -43,13 +43,22 @@ bool lease_taker_alone(const struct lease_taker *t)
     return t->file != 0 && filelock_unmarked(t->lock_file, FILELOCK_MARKS, 0);
 }
 
+static bool parse_owner(const char *owner, uint64_t *ret_file, uint64_t *ret_mark)
+{
+    char *end;
+    *ret_file = strtoull(owner, &end, 10);
+    if (end == owner || *end != ':')
+        return false;
+    const char *mark = end + 1;
+    *ret_mark = strtoull(mark, &end, 16);
+    return end != mark && *end == '\0';
+}
+
 static bool is_gone(const struct lease_taker *t, const char *owner)
 {
     uint64_t file, mark;
-    int end = 0;
-    return t->file != 0 && strcmp(owner, t->owner) != 0 &&
-           sscanf(owner, "%" SCNu64 ":%" SCNx64 "%n", &file, &mark, &end) == 2 &&
-           owner[end] == '\0' && file == t->file && mark >= FILELOCK_MARKS && mark <= INT64_MAX &&
+    return t->file != 0 && strcmp(owner, t->owner) != 0 && parse_owner(owner, &file, &mark) &&
+           file == t->file && mark >= FILELOCK_MARKS && mark <= INT64_MAX &&
            filelock_unmarked(t->lock_file, (int64_t)mark, 1);
 }
 

@@ -236,13 +236,15 @@ enum err inbox_halted(struct inbox *i, const char *account_id, int64_t *ret_ms, 
 
 /* -------------------------------------------------------------------------------- orders */
 
+#define ORDER_TASKS 200 /* of one transaction: calls wait meanwhile */
+
 typedef void change_fn(struct task_row *t, int64_t now_us);
 
 /* The tasks of one transaction. */
 struct order {
     struct looking looking; /* what is left */
     change_fn *change;
-    int64_t ids[INBOX_PAGE_MAX];
+    int64_t ids[ORDER_TASKS];
     int count;
     struct inbox_ordered done;
 };
@@ -260,7 +262,7 @@ static enum err change_part(struct inbox *i, void *work, struct why *why)
     o->count = 0;
     o->done = (struct inbox_ordered){0};
     enum err e = each_task(i, &o->looking, why);
-    if (o->count == INBOX_PAGE_MAX) /* there may be more in this window */
+    if (o->count == ORDER_TASKS) /* there may be more in this window */
         o->looking.filter.before_id = o->ids[o->count - 1];
     for (int n = 0; e == ERR_OK && n < o->count; n++) {
         e = i->backend->task_get(i, o->ids[n], &t, why);
@@ -281,7 +283,7 @@ static enum err change_all(struct inbox *i, const struct inbox_filter *f, change
     struct order o = {.change = fn};
     o.looking = (struct looking){.filter = within_limits(f), .task_fn = note_id, .ctx = &o};
     enum err e = ERR_OK;
-    o.looking.filter.limit = INBOX_PAGE_MAX;
+    o.looking.filter.limit = ORDER_TASKS;
     *ret = (struct inbox_ordered){0};
     while (e == ERR_OK && any_left(&o.looking)) {
         e = transact_and_tell(i, change_part, &o, why);

@@ -39,12 +39,12 @@ compile_commands.json: Makefile
 # One process a file, as many at a time as there are processors.
 clang-tidy: config.h compile_commands.json
 	$(SED) -n 's/.*"file": "\([^"]*\)".*/\1/p' compile_commands.json | \
-	  xargs -P "$$((2 * $$(nproc)))" -n 1 clang-tidy --quiet --config-file=$(srcdir)/.clang-tidy -p .
+	  xargs -P "$$(nproc)" -n 1 clang-tidy --quiet --config-file=$(srcdir)/.clang-tidy -p .
 
 # NULL is a pointer on every system with POSIX: varFuncNullUB is about others.
 cppcheck: config.h compile_commands.json
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
-	    --suppress=missingIncludeSystem --suppress=varFuncNullUB --error-exitcode=1 -j "$$((2 * $$(nproc)))" \
+	    --suppress=missingIncludeSystem --suppress=varFuncNullUB --error-exitcode=1 -j "$$(nproc)" \
 	    --project=compile_commands.json
 
 # What the manual says of the classes, from their descriptors. A test compares.

@@ -4,13 +4,12 @@
  * A program may be stopped, or cut off from the inbox, past the end of a lease: then others have
  * what it held, and it must not change anything any more, though it cannot know. So a lease counts
  * as ours only until the end that it surely had, by a clock that goes on while a program, or the
- * whole machine, sleeps. And right before anything is sent to Connect the inbox is asked, too, for
- * an operator may have taken it away.
+ * whole machine, sleeps. And right before a verb is sent to Connect the inbox is asked, too: does
+ * the row still have this lease, and has it time left? Somebody may have taken it over unnoticed.
  *
- * What remains is the time from that look to the sending: a program that is stopped just there,
- * past the end of its lease, sends when it goes on what another one may have sent meanwhile.
- * Connect gives no means to close that; it refuses what it has seen already, as an object's state
- * is another then.
+ * One window remains, from that look to the sending: a program that is stopped just there, until
+ * its lease is over, sends when it goes on what another one may have sent meanwhile. Connect has
+ * nothing that would close it, but refuses to decide what is decided.
  */
 #ifndef TASKS_HOLD_H
 #define TASKS_HOLD_H

@@ -186,8 +186,8 @@ step "autoreconf" need_configure || exit 1
 
 if build gcc CC=gcc; then
     if [ $quick = no ] && lint_tools; then
-        set -m # a process group of its own; not so nice that a busy machine never comes to it
-        nice -n 3 make -C "$folder/gcc" lint >"$folder/beside.log" 2>&1 &
+        set -m # a process group of its own
+        make -C "$folder/gcc" lint >"$folder/beside.log" 2>&1 &
         lint=$!
         set +m
     fi

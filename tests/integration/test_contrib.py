@@ -211,7 +211,7 @@ def test_installed_by_make_install(tmp, build, no_sanitizer):
     assert {"connect-webhook", "connect-webhook.1", "connect-webhook.fcgi.8"} <= installed
 
 
-@pytest.mark.time_limit(120)
+@pytest.mark.time_limit(300)
 def test_unit_tests_that_cannot_be_built_are_seen_to_be_skipped(tmp, no_sanitizer):
     """Configured where there is no cmocka: the tests say so, and in CI fail."""
     pkg_config = shutil.which("pkg-config")

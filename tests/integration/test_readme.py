@@ -19,7 +19,7 @@ import inbox_rows
 import servers
 
 READMES = sorted([servers.SOURCE / "README.md", *servers.SOURCE.glob("contrib/**/README*")])
-TIMEOUT = 100  # seconds
+TIMEOUT = 250  # seconds: a configure and a make install, on a busy machine
 ETC = "/etc/connect-webhook"
 
 # How each snippet is run: the function of this name below gets its text.
@@ -283,7 +283,7 @@ def test_every_snippet_has_its_entry_and_every_entry_its_snippet():
     assert inline == set(INLINE)
 
 
-@pytest.mark.time_limit(120)
+@pytest.mark.time_limit(300)
 @pytest.mark.parametrize("first, text", [s for readme in READMES for s in snippets_of(readme).items()],
                          ids=lambda s: "" if "\n" in s else s)
 def test_a_snippet_does_what_the_readme_says(request, reader, first, text):

@@ -302,7 +302,7 @@ static enum err commit(struct sqlite_db *d, struct sqlite_item *list, struct why
         }
     }
     if (e == ERR_OK && !d->looks && sqlite_clock_is_late(&d->clock))
-        e = sqlite_clock_keep(&d->clock, d, why);
+        e = sqlite_db_touch(d, why);
     e = db_end(d, e, why);
     d->failures += e != ERR_OK;
     d->tells = d->tells && e == ERR_OK;

@@ -66,45 +66,67 @@ enum err user_take(const struct conf_policy *conf, struct spawn_terms *t, struct
     return ERR_OK;
 }
 
-/* Of two webhooks whose programs run as the same user. */
-static enum err judge(const struct conf_webhook *a, const struct conf_webhook *b, bool *warned,
-                      struct why *why)
+static bool is_shared(const struct conf_webhook *a, uid_t of_a, const struct conf_webhook *b,
+                      uid_t of_b)
 {
-    struct why story;
-    bool root = geteuid() == 0;
-    bool is_meant = a->policy.user != NULL && b->policy.user != NULL;
+    return a->policy.kind == CONF_POLICY_EXEC && b->policy.kind == CONF_POLICY_EXEC &&
+           a->account != b->account && of_a == of_b;
+}
+
+static void tell(const struct conf_webhook *a, const struct conf_webhook *b, struct why *why)
+{
     why_set(
-        &story, ERR_CONFIG,
+        why, ERR_CONFIG,
         "webhooks %s and %s: programs of two accounts, %s and %s, run as the same user, and may "
         "read each other's memory: %s",
         a->id, b->id, a->account->id, b->account->id,
-        root ? "give each account's a policy.user of its own"
-             : "only where root starts us can each have a policy.user of its own");
-    if (root && !is_meant)
-        return why_set(why, ERR_CONFIG, "%s", story.text);
-    if (!*warned)
+        geteuid() == 0 ? "give each account's a policy.user of its own"
+                       : "only where root starts us can each have a policy.user of its own");
+}
+
+/* Of each webhook, as whom its program runs. */
+static enum err find_users(const struct conf *conf, uid_t *ret, struct why *why)
+{
+    enum err e = ERR_OK;
+    for (size_t n = 0; e == ERR_OK && n < conf->webhooks_count; n++) {
+        struct spawn_terms t = {.uid = 0};
+        if (conf->webhooks[n].policy.kind == CONF_POLICY_EXEC)
+            e = user_take(&conf->webhooks[n].policy, &t, why);
+        ret[n] = t.uid;
+    }
+    return e;
+}
+
+/* All pairs, for one that is an error may come behind others. */
+static enum err judge(const struct conf *conf, const uid_t *users, struct why *why)
+{
+    const struct conf_webhook *w = conf->webhooks, *meant[2] = {NULL, NULL};
+    bool root = geteuid() == 0;
+    for (size_t n = 0; n < conf->webhooks_count; n++)
+        for (size_t i = 0; i < n; i++) {
+            if (!is_shared(&w[i], users[i], &w[n], users[n]))
+                continue;
+            if (root && (w[i].policy.user == NULL || w[n].policy.user == NULL)) {
+                tell(&w[i], &w[n], why);
+                return ERR_CONFIG;
+            }
+            meant[0] = &w[i];
+            meant[1] = &w[n];
+        }
+    if (meant[0] != NULL) {
+        struct why story;
+        tell(meant[0], meant[1], &story);
         log_warn("%s", story.text);
-    *warned = true;
+    }
     return ERR_OK;
 }
 
 enum err user_check(const struct conf *conf, struct why *why)
 {
-    const struct conf_webhook *w = conf->webhooks;
-    bool warned = false;
     uid_t *users = calloc(conf->webhooks_count + 1, sizeof *users);
-    enum err e = users != NULL ? ERR_OK : why_no_memory(why);
-    for (size_t n = 0; e == ERR_OK && n < conf->webhooks_count; n++) {
-        struct spawn_terms t = {.uid = 0};
-        if (w[n].policy.kind != CONF_POLICY_EXEC)
-            continue;
-        e = user_take(&w[n].policy, &t, why);
-        users[n] = t.uid;
-        for (size_t i = 0; e == ERR_OK && i < n; i++)
-            if (w[i].policy.kind == CONF_POLICY_EXEC && w[i].account != w[n].account &&
-                users[i] == users[n])
-                e = judge(&w[i], &w[n], &warned, why);
-    }
+    enum err e = users != NULL ? find_users(conf, users, why) : why_no_memory(why);
+    if (e == ERR_OK)
+        e = judge(conf, users, why);
     free(users);
     return e;
 }

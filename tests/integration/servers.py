@@ -36,6 +36,15 @@ def waits(**lengths):
     return {"CONNECT_WEBHOOK_WAITS": " ".join(f"{name}={length}" for name, length in lengths.items())}
 
 
+def handed_over(pid="$$"):
+    """A command's beginning, for a program that takes its standard input as a socket that systemd hands over:
+    descriptor 3, and the process's own id in the environment."""
+    return ["sh", "-c", f'LISTEN_FDS=1 LISTEN_PID={pid} exec "$0" "$@" 3<&0 </dev/null']
+
+
+CONTAINER = ["unshare", "--pid", "--kill-child", "--mount-proc"]  # a command's beginning: a PID namespace of its own
+
+
 class Missing(RuntimeError):
     """A program that the test needs is not installed."""
 

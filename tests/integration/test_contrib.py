@@ -63,8 +63,7 @@ def test_what_was_missing_when_it_was_started_may_come_later(build, tmp, running
     listener.bind(str(conf.socket))
     conf.socket.chmod(0o666)
     listener.listen()
-    started = ["sh", "-c", 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@" 3<&0 </dev/null', build / "connect-webhook.fcgi",
-               "-c", conf.path]
+    started = [*servers.handed_over(), build / "connect-webhook.fcgi", "-c", conf.path]
     url = nginx(conf.socket).url
     path.rename(tmp / "later")
     with concurrent.futures.ThreadPoolExecutor() as threads:

@@ -15,6 +15,7 @@ import pytest
 from fcgi_client import TIMEOUT, Connection, request
 from fcgi_responder import GOOD, assert_alive
 from responder import PROGRAM, Responder
+import servers
 
 STOP_TIMEOUT = 30  # seconds that a stop may take, unless told otherwise
 
@@ -150,9 +151,7 @@ def test_takes_the_socket_on_descriptor_0(tmp_path):
 
 
 def with_listen_fds(listener, pid="$$"):
-    """Started as systemd does it: descriptor 3, and the process's own id in the environment."""
-    command = f'LISTEN_FDS=1 LISTEN_PID={pid} exec "$0" "$@" 3<&0 </dev/null'
-    return Responder(wrapper=["sh", "-c", command], stdin=listener)
+    return Responder(wrapper=servers.handed_over(pid), stdin=listener)
 
 
 def test_takes_the_sockets_of_listen_fds(tmp_path):

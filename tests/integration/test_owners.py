@@ -33,7 +33,7 @@ PLACES = {
     "here": [],
     "hidepid": proc("hidepid=2"),
     "sandbox": proc("hidepid=2,subset=pid"),  # as the units' ProtectProc=invisible and ProcSubset=pid make it
-    "container": ["unshare", "--pid", "--kill-child", "--mount-proc"],
+    "container": servers.CONTAINER,
 }
 PAIRS = [("here", "here"), ("here", "sandbox"), ("hidepid", "here"), ("sandbox", "sandbox"), ("container", "here"),
          ("container", "container")]

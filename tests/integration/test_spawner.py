@@ -29,10 +29,9 @@ def test_what_a_dead_spawner_ran_is_buried_at_once(program, handler, nginx, kill
 
 def test_process_1_reaps_orphans(configuration, build, tmp):
     conf = configuration()
-    container = ["unshare", "--pid", "--kill-child", "--mount-proc"]
-    if subprocess.run([*container, "true"], capture_output=True).returncode != 0:
+    if subprocess.run([*servers.CONTAINER, "true"], capture_output=True).returncode != 0:
         pytest.skip("no PID namespace can be made here")
-    with servers.Server([*container, build / "connect-webhook.fcgi", "-c", conf.path], tmp / "handler.log",
+    with servers.Server([*servers.CONTAINER, build / "connect-webhook.fcgi", "-c", conf.path], tmp / "handler.log",
                         ready=conf.socket, stop=signal.SIGKILL) as runs:
         (one,) = programs.below(runs.pid)
         enter = ["nsenter", "--target", str(one), "--pid", "--mount"]

@@ -127,12 +127,18 @@ def print_table(head, rows):
         print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
 
 
-def trouble_of(task, now):
-    """Why an object is not as its rule says; "" if it is."""
-    if task["result"] not in ("done", "skip", "reschedule"):
-        return f"NOT AS DECIDED: {task['result']} {task['reason'] or ''}"
-    left = task["result"] != "done" and now != (task["before"] or "")
-    return f"NOT AS DECIDED: is {now}" if now != (task["after"] or "") or left else ""
+def trouble_of(task):
+    """Why an attempt did not end as its rule says; "" if it did."""
+    return "" if task["result"] in ("done", "skip", "reschedule") else (
+        f"NOT AS DECIDED: {task['result']} {task['reason'] or ''}")
+
+
+def misfits(tasks, states):
+    """The objects that are as no task says: what both parties write, a task of each speaks of."""
+    said = {(task["object_id"], (task["after"] if task["result"] == "done" else task["before"]) or "")
+            for task in tasks}
+    return [f"{i}: NOT AS DECIDED: is {states.get(i)}" for i in sorted({i for i, _ in said})
+            if (i, states.get(i)) not in said]
 
 
 def trigger(quickstart, hooks):
@@ -172,12 +178,14 @@ def show_work(quickstart):
             if not is_ended(task, time.time()) or told in quickstart.told:
                 continue
             quickstart.told.add(told)
-            trouble = trouble_of(task, quickstart.states().get(task["object_id"]))
+            trouble = trouble_of(task)
             well = well and trouble == ""
             print_row((task["object_id"], task["type"] or "-", task["before"] or "-", task["after"] or "-",
                        task["decision"] or "-", task["rule"] or "-", trouble))
         if has_settled(quickstart, tasks):
-            return well and bool(tasks)
+            left = misfits(tasks, quickstart.states())
+            print("".join(f"  {line}\n" for line in left), end="")
+            return well and bool(tasks) and not left
         time.sleep(0.2)
     print("It does not come to an end.")
     return False

@@ -5,11 +5,15 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
 import conftest
 import servers
+
+sys.path.insert(0, str(servers.SOURCE / "contrib"))
+import quickstart  # noqa: E402
 
 PROGRAMS = ("connect-webhook", "connect-webhook.fcgi", "connect-sim")
 
@@ -72,3 +76,21 @@ def test_shows_a_form_being_filled_in(shown):
 
 def test_shows_a_distributors_day_too(table):
     assert {"deploy", "complete", "annotate", "reject"} <= {row[4] for row in table}
+
+
+@pytest.mark.parametrize("now, wrong", [
+    ("accepted", []),  # the vendor submits, and the distributor accepts before anybody looks
+    ("pending", []),
+    ("ready", ["UF-1: NOT AS DECIDED: is ready"]),
+    (None, ["UF-1: NOT AS DECIDED: is None"]),
+])
+def test_an_object_is_as_one_of_its_tasks_says(now, wrong):
+    submitted = {"object_id": "UF-1", "result": "done", "before": "ready", "after": "pending"}
+    accepted = {"object_id": "UF-1", "result": "done", "before": "pending", "after": "accepted"}
+    assert quickstart.misfits([submitted, accepted], {"UF-1": now}) == wrong
+
+
+@pytest.mark.parametrize("now, wrong", [("pending", []), ("approved", ["PR-1: NOT AS DECIDED: is approved"])])
+def test_what_is_left_alone_is_as_it_was(now, wrong):
+    left = {"object_id": "PR-1", "result": "skip", "before": "pending", "after": "pending"}
+    assert quickstart.misfits([left], {"PR-1": now}) == wrong

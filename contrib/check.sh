@@ -143,12 +143,12 @@ configure_tarball() {
         make -C "$folder/gcc" dist &&
         tar -xzf "$folder"/gcc/connect-webhook-*.tar.gz -C "$place/source" --strip-components=1 || return 1
     [ "$(id -u)" != 0 ] || chown -R $another "$place"
-    (cd "$place/build" && as_another ../source/configure CC=clang)
+    (cd "$place/build" && as_another ../source/configure CC=clang CFLAGS=-O1)
 }
 
 make_distcheck() {
     as_another env CW_RESULTS="$place/clang" make -C "$place/build" -j"$width" distcheck \
-        DISTCHECK_CONFIGURE_FLAGS="--enable-developer CC=clang" \
+        DISTCHECK_CONFIGURE_FLAGS="--enable-developer CC=clang CFLAGS=-O1" \
         TESTS='$(unit_tests) $(fuzz_tests) $(tree_tests) $(user_tests)'
 }
 
@@ -196,7 +196,7 @@ if build gcc CC=gcc; then
 fi
 if [ $quick = no ]; then
     [ -z "$lint" ] || counted "lint" end_lint
-    if build sanitizers CC=gcc --with-sanitizer=address,undefined; then
+    if build sanitizers CC=gcc CFLAGS="-O1 -g1" --with-sanitizer=address,undefined; then
         check "sanitizers: make check" "$folder/sanitizers" run_tests "$folder/sanitizers" \
             '$(beside_tests)' '$(alone_tests)'
     fi

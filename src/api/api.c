@@ -330,7 +330,8 @@ static enum err said_before(struct api *a, struct api_call *call, const char *pa
 {
     char query[API_PATH_MAX];
     struct last_message last = {.account_id = a->account_id, .created_us = INT64_MIN};
-    snprintf(query, sizeof query, "%s?ordering(created)", path);
+    if (snprintf(query, sizeof query, "%s?ordering(created)", path) >= (int)sizeof query)
+        return invalid(call, "the path of a conversation is too long");
     enum err e = page_each(a, call, query, look_at_message, &last);
     if (e == ERR_OK)
         *ret = last.message != NULL && strcmp(jsonx_str(last.message, "text", ""), text) == 0;

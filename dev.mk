@@ -1,12 +1,13 @@
-# For developers: make format, check-format, lint, compile_commands.json, manual, coverage, crash, bench,
-# bench-validation, bench-policy, bench-inbox.
+# For developers: make format, check-format, lint, compile_commands.json, manual, coverage, crash, duel, duel-asan,
+# duel-tsan, bench, bench-validation, bench-policy, bench-inbox.
 
 c_files = find $(srcdir)/src $(srcdir)/tests -name '*.[ch]'
 lint_flags = $(DEFS) $(DEFAULT_INCLUDES) $(AM_CPPFLAGS) $(CPPFLAGS) $(AM_CFLAGS)
 lint_sources = $(libconnect_webhook_a_SOURCES) $(connect_webhook_SOURCES) $(connect_webhook_fcgi_SOURCES) \
 	$(connect_webhook_spawner_SOURCES) $(connect_sim_SOURCES)
 
-.PHONY: format check-format lint lint-tools clang-tidy cppcheck manual coverage crash bench \
+.PHONY: format check-format lint lint-tools clang-tidy cppcheck manual coverage crash duel \
+	duel-asan duel-tsan bench \
 	bench-validation bench-policy bench-inbox
 
 format:
@@ -63,6 +64,18 @@ crash: all
 	CW_SECONDS=$(SECONDS) tests/integration/run-pytest \
 	    $(srcdir)/tests/integration/test_crash.py $(srcdir)/tests/integration/test_killed.py \
 	    $(srcdir)/tests/integration/test_spawner_storm.py -s
+
+# The program against a model of the world: tests/duel/README.
+SEED = 1
+duel: all tests/duel/oracle$(EXEEXT)
+	CW_BUILD=$(abs_builddir) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) \
+	    $(srcdir)/tests/duel/duel.py --seconds $(SECONDS) --seed $(SEED) $(DUEL)
+
+duel-asan duel-tsan:
+	case $@ in *asan) with=address,undefined ;; *) with=thread ;; esac; \
+	$(MKDIR_P) $@-build && cd $@-build && { test -e config.status || \
+	    $(abs_srcdir)/configure --enable-developer CC='$(CC)' --with-sanitizer=$$with; } && \
+	    $(MAKE) duel SECONDS=$(SECONDS) SEED=$(SEED) DUEL='$(DUEL)'
 
 # How many calls a second, as ratios to the least that could answer (tests/bench/throughput.py).
 ROUNDS = 5

@@ -277,6 +277,21 @@ tests/shims/powerloss.so: tests/shims/powerloss.c
 tests/shims/count.so: tests/shims/count.c
 	$(AM_V_CCLD)$(MKDIR_P) tests/shims && $(CC) $(shim_flags) -o $@ $(srcdir)/tests/shims/count.c
 
+# The duel, which `make duel` plays: tests/duel/README.
+check_PROGRAMS += tests/duel/oracle
+duel = \
+	tests/duel/README \
+	tests/duel/connect.py \
+	tests/duel/duel.py \
+	tests/duel/events.py \
+	tests/duel/known.py \
+	tests/duel/model.py \
+	tests/duel/oracle.py \
+	tests/duel/trouble.py \
+	tests/duel/truths.py \
+	tests/duel/world.py
+EXTRA_DIST += $(duel) tests/duel/scripts
+
 # Rules about the tree itself.
 tree_tests = tests/tree/test_tree.py
 

@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""Play the program against a model of the world.
+
+    duel.py [--seconds N] [--seed S] [--games N] [--script FILE] [--only SEED]
+
+Games are drawn from the seeds S, S + 1, ... until the time is over; two are played at a time. The first that breaks a
+truth ends the duel: it is played again with fewer and fewer events for as long as it still breaks that truth, and
+the shortest script is printed, with the model's view beside the program's. Its folder is kept. Exit 1.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import random
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import events  # noqa: E402
+import known as faults  # noqa: E402
+import trouble  # noqa: E402
+import truths  # noqa: E402
+import world  # noqa: E402
+
+GAME = 12  # seconds of events, of a game of the command's
+EVENTS_A_SECOND = 5
+SHRINK_S = 300  # longest time for making a script shorter
+AT_ONCE = 2
+LATE = 0.5  # seconds: an event that is so late says that the machine is slow
+
+
+class Drawn:
+    """What events know of those that were drawn before."""
+    count = 0  # of objects
+
+
+def draw(seed, known=(), length=GAME):
+    """The script of a game: {"shape", "events": [{"at": seconds, "event": name, ...}]}, which leads to none of the
+    faults that are `known`."""
+    r, drawn = random.Random(seed), Drawn()
+    beside = r.choice([0, 1, 2])
+    workers = r.choice([2, 3] if beside == 0 else [0, 2])
+    script = {"shape": {"workers": workers, "beside": beside}, "events": []}
+    names = sorted(events.EVENTS)
+    weights = [events.EVENTS[name].weight for name in names]
+    # Some games have more of some troubles, and none of others.
+    weights = [w * r.choice([0, 1, 1, 3]) if name not in ("appear", "call", "form") else w
+               for name, w in zip(names, weights)]
+    at = 0.0
+    while at < length:
+        at += r.expovariate(EVENTS_A_SECOND)
+        name = r.choices(names, weights)[0]
+        more = events.EVENTS[name].draw(r, drawn)
+        if more is not None:
+            script["events"].append({"at": round(at, 2), "event": name, **more})
+    script["events"] = faults.without(script["events"], known)
+    return script
+
+
+def play(build, script, keep=False):
+    """Play one game; returns (what was not true, the world's folder if that is kept)."""
+    os.umask(0o022)
+    tmp = pathlib.Path(tempfile.mkdtemp(prefix="cw-duel-", dir="/tmp"))
+    tmp.chmod(0o755)
+    broken, story = [], []
+    try:
+        with world.World(build, tmp, script["shape"]) as w:
+            begin = time.monotonic()
+            for entry in script["events"]:
+                entry = dict(entry)
+                at, name = entry.pop("at"), entry.pop("event")
+                w.over.wait(max(0, begin + at - time.monotonic()))
+                if w.broken:
+                    break
+                if time.monotonic() - begin - at > LATE:
+                    w.trouble(trouble.OfAll(w.now() + world.RECOVERS))
+                w.look_alive()
+                w.tell(f"event {name} {json.dumps(entry)[:200]}")
+                events.EVENTS[name].play(w, **entry)
+            if not w.broken:
+                w.judge()
+            broken, story = w.broken, w.story
+    except Exception:  # of the duel itself, or of a program that did not start
+        broken = [*broken, ("duel", traceback.format_exc())]
+    if broken and keep:
+        (tmp / "story").write_text("".join(f"{at:7.3f} {text}\n" for at, text in story))
+        (tmp / "script.json").write_text(json.dumps(script, indent=1))
+        return broken, tmp
+    shutil.rmtree(tmp)
+    return broken, None
+
+
+def shrink(build, script, truth, pool):
+    """The shortest script found that breaks the same truth (delta debugging)."""
+    until, parts = time.monotonic() + SHRINK_S, 2
+    while len(script["events"]) > 1 and time.monotonic() < until:
+        size = max(1, len(script["events"]) // parts)
+        candidates = [{**script, "events": script["events"][:i] + script["events"][i + size:]}
+                      for i in range(0, len(script["events"]), size)]
+        for i in range(0, len(candidates), AT_ONCE):
+            batch = candidates[i:i + AT_ONCE]
+            found = [c for c, (broken, _) in zip(batch, pool.map(play, [build] * len(batch), batch))
+                     if any(t == truth for t, _ in broken)]
+            if found or time.monotonic() > until:
+                break
+        if found:
+            script, parts = found[0], max(2, parts - 1)
+            print(f"  {len(script['events'])} events are enough", flush=True)
+        elif size == 1:
+            break
+        else:
+            parts *= 2
+    return script
+
+
+def report(build, script, broken, folder, pool, seed):
+    truth = broken[0][0]
+    print(f"seed {seed}: not true: {truth}: {truths.TRUTHS.get(truth, '')}")
+    for word, text in broken[:10]:
+        print(f"  {word}: {text}")
+    print(f"kept: {folder}", flush=True)
+    if truth == "duel":
+        return
+    script = shrink(build, script, truth, pool)
+    again, folder = play(build, script, keep=True)
+    print(json.dumps(script))
+    if folder:
+        print(f"kept, of the short one: {folder}")
+        print((folder / "story").read_text()[-6000:])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--games", type=int, default=10**9)
+    parser.add_argument("--script", type=pathlib.Path)
+    parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path(os.environ.get("CW_BUILD", ".")))
+    parser.add_argument("--find", action="append", default=[], help="a known fault that is not left out")
+    options = parser.parse_args()
+    known = [name for name in faults.KNOWN if name not in options.find]
+    build = options.build.resolve()
+    if options.script:
+        broken, folder = play(build, json.loads(options.script.read_text()), keep=True)
+        print("\n".join(f"{truth}: {text}" for truth, text in broken) or "all was true")
+        if folder:
+            print(f"kept: {folder}")
+        return 1 if broken else 0
+    began, played = time.monotonic(), 0
+    with concurrent.futures.ProcessPoolExecutor(AT_ONCE) as pool:
+        running, seed = {}, options.seed
+        while True:
+            while len(running) < AT_ONCE and time.monotonic() - began < options.seconds and (
+                    seed - options.seed < options.games):
+                running[pool.submit(play, build, draw(seed, known), True)] = seed
+                seed += 1
+            if not running:
+                break
+            done, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+            for job in done:
+                number = running.pop(job)
+                broken, folder = job.result()
+                played += 1
+                if broken:
+                    print(f"after {time.monotonic() - began:.0f} s, {played} games:")
+                    concurrent.futures.wait(running)
+                    report(build, draw(number, known), broken, folder, pool, number)
+                    return 1
+    print(f"{played} games in {time.monotonic() - began:.0f} s: all was true")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,386 @@
+"""The world of a duel: the real programs behind a real web server, and the model that they play against."""
+
+import collections
+import concurrent.futures
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+
+import calls  # noqa: E402
+import connect  # noqa: E402
+import model  # noqa: E402
+import oracle  # noqa: E402
+import programs  # noqa: E402
+import servers  # noqa: E402
+import trouble  # noqa: E402
+import truths  # noqa: E402
+
+PATIENCE = 30  # seconds for which a hanging Connect or oracle hangs
+RECOVERS = 3  # seconds, for what a program that comes back has to do
+COUNTED = 10  # seconds until counts are written
+SETTLE = 40  # seconds until all is settled, once the troubles have ceased
+RELOADED = re.compile(" reloaded|the old configuration stays")
+WAITS = servers.waits(hangs="1s", stuck="1s", missed_tell="1s")
+RULES = f"""\
+- then:
+    params:
+    - {{id: {truths.RULED}, check: {{required: true, domain: true, pattern: "(a+)+b?.*"}}, message: "not ${{value}}"}}
+"""
+
+
+def awaits_signals(pid):
+    """Does it block SIGHUP, to wait for it? Until then that would end it."""
+    blocked = re.search(r"^SigBlk:\s*(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)
+    return int(blocked.group(1), 16) & 1 << signal.SIGHUP - 1 != 0
+
+
+class World(model.Model):
+    """`with` starts all, and ends it. `shape`: {"workers": threads of the handler, "beside": worker programs,
+    "mode": of processing}."""
+
+    patience = PATIENCE
+
+    def __init__(self, build, tmp, shape):
+        super().__init__()
+        self.build, self.tmp, self.shape = build, tmp, shape
+        self.accepted = {}  # delivery: webhook
+        self.answered = collections.Counter()  # calls by (webhook, status)
+        self.uncertain = collections.Counter()  # calls whose answer did not come
+        self.tokens = {}  # the last of each webhook
+        self.gone = set()  # webhooks that are not in the configuration
+        self.repoliced = 0  # when a reload last brought other policies
+        self.jobs = []
+        self.stopped = set()
+
+    def __enter__(self):
+        with contextlib.ExitStack() as stack:
+            self.connect = stack.enter_context(connect.Connect(self))
+            self.mount(stack)
+            self.conf = self.configure()
+            stack.enter_context(oracle.Oracle(self, self.tmp / "oracle.sock"))
+            self.threads = stack.enter_context(concurrent.futures.ThreadPoolExecutor(32))
+            stack.callback(self.over.set)
+            stack.callback(self.kill_all)
+            self.handler, self.workers = None, {}
+            self.start()
+            self.nginx = stack.enter_context(servers.Nginx(self.tmp, self.conf.socket))
+            self.stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_):
+        if self.broken and self.disk:
+            shutil.copytree(self.tmp / "state", self.tmp / "inbox")
+        self.stack.close()
+
+    # --------------------------------------------------------------- configuration
+
+    def configure(self):
+        conf = calls.Configuration(self.tmp, mode=self.shape.get("mode", "queue"))
+        shutil.copy(self.build / "tests/duel/oracle", self.tmp / "oracle")
+        servers.share(self.tmp / "oracle")
+        conf.write("forms.rules.yaml", RULES)
+        conf.document["accounts"] = []
+        for account in model.ACCOUNTS:
+            key = conf.write(f"{account}.key", self.connect.keys[account] + "\n")
+            conf.document["accounts"].append({
+                "id": account, "api_url": self.connect.url, "api_key": {"file": str(key)}, "rate_limit": 0,
+                "timeout": "2s", "connect_timeout": "2s"})
+        conf.document["processing"] = {
+            "mode": self.shape.get("mode", "queue"), "workers": self.shape["workers"], "poll_interval": "4s",
+            "lease": "10s", "backoff_min": "1s", "backoff_max": "2s", "inline_deadline": "5s", "max_attempts": 12}
+        conf.document["web"].update({"admin_listen": f"unix:{self.tmp}/admin.sock", "stop_timeout": "4s",
+                                     "validation_deadline": f"{truths.FORM_DEADLINE}s"})
+        self.webhooks = [self.webhook(conf, hook) for hook in model.HOOKS.values()]
+        self.write(conf)
+        return conf
+
+    def write(self, conf=None):
+        """Without the webhooks that are gone."""
+        conf = conf or self.conf
+        conf.document["webhooks"] = [hook for hook in self.webhooks if hook["id"] not in self.gone]
+        conf.save()
+
+    def webhook(self, conf, hook):
+        secret = f"secret-of-{hook.id}-0123456789abcdef"
+        self.marks.add(secret)
+        asks = {"exec": [str(self.tmp / "oracle"), str(self.tmp / "oracle.sock")], "timeout": "2s",
+                "session": hook.asks == "session"}
+        policy = {"none": "none", "rules": {"rules": str(conf.folder / "forms.rules.yaml")}}.get(hook.asks, asks)
+        return {"id": hook.id, "account": hook.account, "product": hook.product, "object_class": hook.kind.name,
+                "type": hook.type, "secrets": [conf.add_secret(hook.id, secret)], "policy": policy}
+
+    def leave(self, hook_id):
+        self.uncertain[hook_id] += 1  # calls that are under way
+        self.gone.add(hook_id)
+        self.trouble(trouble.OfHook(float("inf"), hook_id))
+        self.write()
+
+    def come_back(self):
+        for one in self.troubles:
+            if isinstance(one, trouble.OfHook) and one.hook in self.gone:
+                one.until = min(one.until, self.now())
+        self.gone.clear()
+        self.write()
+
+    # ------------------------------------------------------------------------ disk
+
+    def mount(self, stack):
+        """The inbox's folder is a small disk of its own, if we may."""
+        state = self.tmp / "state"
+        state.mkdir()
+        self.disk = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m,mode=755", "tmpfs", state],
+                                   capture_output=True).returncode == 0
+        if self.disk:
+            stack.callback(subprocess.run, ["umount", "-l", state])
+
+    def fill_disk(self):
+        if self.disk:
+            with contextlib.suppress(OSError), open(self.tmp / "state/ballast", "wb", buffering=0) as ballast:
+                while True:
+                    ballast.write(b"x" * 4096)
+
+    def empty_disk(self):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.tmp / "state/ballast")
+
+    # -------------------------------------------------------------------- programs
+
+    def programs(self):
+        return [p for p in [self.handler, *self.workers.values()] if p is not None]
+
+    def start(self):
+        """Those that do not run."""
+        if self.handler is None:
+            self.handler = servers.Handler(self.build, self.tmp, self.conf, env=WAITS)
+        for n in range(self.shape["beside"]):
+            if n not in self.workers:
+                self.workers[n] = worker = servers.Server(
+                    [self.build / "connect-webhook", "worker", "--workers", "2", "-c", self.conf.path],
+                    self.tmp / f"worker-{n}.log", env=WAITS)
+                worker.wait_until(lambda: awaits_signals(worker.pid))
+
+    def kill(self, which):
+        """"handler", or a worker's number."""
+        program = self.handler if which == "handler" else self.workers.get(which)
+        if program is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            program.signal(signal.SIGCONT)
+        program.kill()
+        if which == "handler":
+            self.handler = None
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.conf.socket)
+        else:
+            del self.workers[which]
+        self.disturb()
+
+    def disturb(self):
+        """What a program had in memory, answers and counts, may be gone from now on."""
+        self.disturbed.append(self.now())
+        self.uncertain.update(list(model.HOOKS))
+
+    def kill_all(self):
+        for which in ["handler", *self.workers]:
+            self.kill(which)
+
+    def reload(self):
+        """Have each load its configuration, and wait until it has said what became of it."""
+        for program in self.programs():
+            if program in self.stopped:
+                continue
+            said = len(RELOADED.findall(program.log))
+            program.signal(signal.SIGHUP)
+            program.wait_until(lambda: len(RELOADED.findall(program.log)) > said)
+
+    def below(self, words):
+        """Processes below ours whose command lines have these words."""
+        return [pid for program in self.programs() for pid, line in programs.below(program.pid).items()
+                if words in line]
+
+    def look_alive(self):
+        for program in self.programs():
+            if program.process.poll() is not None:
+                self.blame("alive", f"{program.process.args} ended with {program.process.returncode}")
+
+    def run(self, *words):
+        """A command of the operator's; returns what it prints."""
+        ran = subprocess.run([self.build / "connect-webhook", *words, "-c", self.conf.path], capture_output=True,
+                             text=True, timeout=PATIENCE, env={**os.environ, **WAITS})
+        with open(self.tmp / "commands.log", "a") as log:
+            log.write(f"$ {' '.join(words)}\n{ran.stdout}{ran.stderr}")
+        return ran
+
+    def objects(self, *words):
+        ran = self.run(*words, "--json")
+        assert ran.returncode == 0, ran.stderr
+        return [json.loads(line) for line in ran.stdout.splitlines()]
+
+    def metrics(self):
+        """{name with labels: number}"""
+        answer = calls.http("GET", self.nginx.url.replace("/connect", "/-/metrics"), timeout=PATIENCE)
+        assert answer.status == 200, answer
+        return {name: float(number) for name, _, number in
+                (line.rpartition(" ") for line in answer.body.decode().splitlines() if not line.startswith("#"))}
+
+    # ----------------------------------------------------------------------- calls
+
+    def later(self, do, *arguments):
+        """In a thread of its own."""
+        self.jobs.append(self.threads.submit(do, *arguments))
+
+    def call(self, hook_id, method="POST", again=False):
+        """Connect calls a webhook of an event."""
+        if hook_id in self.gone:
+            return
+        if not again or hook_id not in self.tokens:
+            self.tokens[hook_id] = self.sign(hook_id, data={"call": self.now()})
+        token = self.tokens[hook_id]
+        try:
+            answer = calls.http(method, self.nginx.url, None if method == "GET" else b"{}",
+                                {"Authentication": f"Bearer {token}"}, timeout=PATIENCE)
+        except (OSError, http.client.HTTPException):
+            answer = None
+        with self.lock:
+            if answer is None or answer.status in (502, 504) or hook_id in self.gone:
+                self.uncertain[hook_id] += 1
+                return
+            self.tell(f"call of {hook_id}: {answer.status}")
+            self.answered[hook_id, answer.status] += 1
+            if answer.status == 202:
+                self.accepted[answer.json()["delivery"]] = hook_id
+
+    def sign(self, hook_id, **changes):
+        hook, now = model.HOOKS[hook_id], int(time.time())
+        claims = {"webhook_id": hook_id, "object_class": hook.kind.name, "account_id": hook.account,
+                  "product_id": hook.product, "triggered_at": calls.timestamp(now), "exp": now + 600, **changes}
+        return calls.sign(claims, self.conf.secrets[hook_id])
+
+    def stranger(self, hook_id, how):
+        """Somebody calls who has no secret."""
+        token = self.sign(hook_id, **({"exp": int(time.time()) - 3600} if how == "expired" else {}))
+        if how == "signature":
+            token = token[:-5] + ("AAAAA" if token[-5:] != "AAAAA" else "BBBBB")
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            answer = calls.http("POST", self.nginx.url, b"{}", {"Authentication": f"Bearer {token}"}, timeout=PATIENCE)
+            if answer.status not in (401, 502, 504):
+                self.blame("stranger", f"{how}, of {hook_id}: {answer.status}")
+
+    def form(self, hook_id, text):
+        if hook_id in self.gone:
+            return
+        hook, began = model.HOOKS[hook_id], self.now()
+        token = self.sign(hook_id)
+        try:
+            answer = calls.http("POST", self.nginx.url, text.encode(), {
+                "Authentication": f"Bearer {token}", "Content-Type": "application/json"}, timeout=PATIENCE)
+            status, body = answer.status, answer.body.decode()
+        except (OSError, http.client.HTTPException) as e:
+            status, body = 502, str(e)
+        took = self.now() - began
+        with self.lock:
+            held_up = any(t.may_hold_up(None, hook) and t.began <= self.now() and t.until + truths.SLACK >= began
+                          for t in self.troubles if not isinstance(t, trouble.Trouble))
+            if status in (502, 504):
+                self.uncertain[hook_id] += 1
+            else:
+                self.answered[hook_id, status] += 1
+            truths.of_form(self, hook, text, status, body, took, held_up)
+
+    # ------------------------------------------------------------------- the course
+
+    def trouble(self, one):
+        one.began = self.now()
+        self.troubles.append(one)
+
+    def finish_jobs(self):
+        jobs, self.jobs = self.jobs, []
+        for job in jobs:
+            job.result(PATIENCE * 2)
+
+    def tasks(self):
+        return {(t["account_id"], t["object_id"]): t for t in self.objects("tasks", "list")}
+
+    def settle(self):
+        """The troubles have ceased: everything comes to its end within a bound."""
+        for program in self.programs():
+            program.signal(signal.SIGCONT)
+        self.empty_disk()
+        self.start()
+        trouble.end_all(self)
+        self.finish_jobs()
+        self.come_back()
+        self.reload()  # as somebody would whose key is accepted again
+        until, pause = self.now() + SETTLE, 0.2
+        while not self.broken:
+            tasks = self.tasks()
+            with self.lock:
+                left = truths.unsettled(self, tasks)
+            busy = [t for t in tasks.values() if t["state"] == "running"]
+            if not left and not busy:
+                return
+            if self.now() > until:
+                for thing, hook in left:
+                    self.blame("settled", f"{thing.id} ({hook.id}) is {thing.state}: "
+                               f"{tasks.get((hook.account, thing.id))}")
+                for task in busy:
+                    self.blame("settled", f"{task['object_id']} is still worked on")
+            time.sleep(pause)
+            pause = min(2 * pause, 2)
+
+    def judge(self):
+        """What must be true in the end, while the programs run, and after it."""
+        self.settle()
+        if not self.broken:
+            with self.lock:
+                truths.of_sound(self)
+            until = self.now() + COUNTED
+            while (wrong := self.miscounted()) and self.now() < until:
+                time.sleep(0.5)
+            for one in wrong:
+                self.blame(*one)
+        self.look_alive()
+        self.end()
+        truths.of_texts(self, self.tmp)
+
+    def miscounted(self):
+        """[(truth, text)]"""
+        tasks, stats = self.tasks(), self.objects("stats")
+        rows = [d["id"] for d in self.objects("deliveries", "list")]
+        metrics = self.metrics()
+        with self.lock:
+            return [*truths.of_tasks(self, tasks, stats), *truths.of_deliveries(self, rows, stats),
+                    *truths.of_metrics(self, metrics, stats)]
+
+    def end(self):
+        """Stop all, and look at what is left."""
+        running = self.programs()
+        with contextlib.ExitStack() as stack:
+            for program in running:
+                program.signal(signal.SIGTERM)
+            for program in running:
+                stack.callback(self.kill_all)
+                program.process.wait(servers.TIMEOUT)
+        for program in running:
+            if program.process.returncode != 0:
+                self.blame("alive", f"{program.process.args[0]}: exit {program.process.returncode}")
+        for path in self.tmp.glob("*.log"):
+            report = servers.SANITIZER_REPORT.search(path.read_text(errors="replace"))
+            if report:
+                self.blame("sanitizer", f"{path.name}: {report.group(0)}")
+        self.handler, self.workers = None, {}
+        oracle_path = os.fsencode(self.tmp / "oracle")
+        for folder in pathlib.Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (folder / "cmdline").read_bytes().startswith(oracle_path):
+                    self.blame("left", f"a program of a policy runs on: {folder.name}")

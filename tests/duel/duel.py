@@ -25,7 +25,6 @@ sys.path.insert(0, str(HERE))
 
 import events  # noqa: E402
 import known as faults  # noqa: E402
-import trouble  # noqa: E402
 import truths  # noqa: E402
 import world  # noqa: E402
 
@@ -80,7 +79,7 @@ def play(build, script, keep=False):
                 if w.broken:
                     break
                 if time.monotonic() - begin - at > LATE:
-                    w.trouble(trouble.OfAll(w.now() + world.RECOVERS))
+                    w.hold_up()
                 w.look_alive()
                 w.tell(f"event {name} {json.dumps(entry)[:200]}")
                 events.EVENTS[name].play(w, **entry)

@@ -30,7 +30,7 @@ def seconds(r, low, high):
 
 def odd_value(r):
     """Values that people type, and programs forget."""
-    return r.choice(["", "x", "ünïcode \U0001f600", "a" * r.choice([10, 1000, 70000]), "\u0000".replace("\0", " "),
+    return r.choice(["", "x", "ünïcode \U0001f600", "a" * r.choice([10, 1000, 70000]), " ",
                      "<b>&amp;</b>", "${quoted}", "line\nbreak", "'\"\\"])
 
 
@@ -65,9 +65,8 @@ def document_of(kind, object_id, product, state, r, password, ahead):
 def draw_plan(r):
     """What is decided at each question."""
     plan = []
-    while r.random() < 0.25:
+    if r.random() < 0.25:
         plan.append({"do": r.choice(["skip", "later"]), "write": r.random() < 0.5})
-        break
     if r.random() < 0.2:
         plan.append({"do": "yes", "how": r.choice(["exit", "garbage", "error", "tell", "hang", "deaf", "empty"])})
     plan.append({"do": r.choice(["yes", "yes", "yes", "no", "inquire", "skip"]), "write": r.random() < 0.3})
@@ -284,7 +283,7 @@ class Kill:
         return {"which": r.choice(["handler", 0, 1])}
 
     def play(world, which):
-        world.trouble(trouble.OfAll(world.now() + RECOVERS))
+        world.hold_up()
         world.kill(which)
         world.start()
 
@@ -296,7 +295,7 @@ class Below:
         return {"words": r.choice(["spawner", "keeper", "oracle"]), "pick": r.random()}
 
     def play(world, words, pick):
-        world.trouble(trouble.OfAll(world.now() + RECOVERS))
+        world.hold_up()
         found = sorted(world.below(words))
         if found:
             world.disturb()
@@ -316,7 +315,7 @@ class Pause:
         program = world.handler if which == "handler" else world.workers.get(which)
         if program is None:
             return
-        world.trouble(trouble.OfAll(world.now() + lasts + RECOVERS))
+        world.hold_up(lasts)
         world.disturb()
         world.stopped.add(program)
         program.signal(signal.SIGSTOP)
@@ -337,7 +336,7 @@ class Crash:
         return {}
 
     def play(world):
-        world.trouble(trouble.OfAll(world.now() + RECOVERS))
+        world.hold_up()
         world.kill_all()
         world.start()
 
@@ -358,7 +357,7 @@ class Reload:
                     hook["policy"]["timeout"] = "3s" if hook["policy"]["timeout"] == "2s" else "2s"
             world.write()
             world.repoliced = world.now() + RECOVERS
-        world.trouble(trouble.OfAll(world.now() + RECOVERS))
+        world.hold_up()
         world.reload()
         if how == "bad":
             world.conf.path.write_text(text)
@@ -371,7 +370,7 @@ class Leave:
         return {"hook": r.choice(list(model.HOOKS))}
 
     def play(world, hook):
-        world.trouble(trouble.OfAll(world.now() + RECOVERS))
+        world.hold_up()
         world.leave(hook)
         world.reload()
 
@@ -384,7 +383,7 @@ class Come:
 
     def play(world):
         if world.gone:
-            world.trouble(trouble.OfAll(world.now() + RECOVERS))
+            world.hold_up()
             world.come_back()
             world.reload()
 
@@ -396,7 +395,7 @@ class Full:
         return {"lasts": seconds(r, 0.5, 4)}
 
     def play(world, lasts):
-        world.trouble(trouble.OfAll(world.now() + lasts + RECOVERS))
+        world.hold_up(lasts)
         world.disturb()
         world.fill_disk()
         world.later(empty, world, lasts)

@@ -100,7 +100,6 @@ class License:
     """One answer of the oracle's about an object: what may be done with it, once."""
     hook: Hook
     answer: dict
-    state: str | None  # of the object, as it was asked about
     foreign: int  # the change by others after which it was asked
     time: float
     used: list = dataclasses.field(default_factory=list)  # (what, whether it took effect, whether that was answered)
@@ -117,7 +116,6 @@ class Thing:
         self.id = document["id"]
         self.born = now
         self.foreign = 0  # changes by others than us
-        self.foreign_at = now
         self.history = []  # (when, the document or None)
         self.read = []  # documents that a GET has shown
         self.licenses = []
@@ -146,7 +144,6 @@ class Thing:
     def by_others(self, now, **members):
         """Somebody else changes it."""
         self.foreign += 1
-        self.foreign_at = now
         document = copy.deepcopy(self.document or next(d for _, d in reversed(self.history) if d))
         document["changed"] = self.foreign  # what a list shows of it is new
         document.update(members)
@@ -154,7 +151,6 @@ class Thing:
 
     def vanish(self, now):
         self.foreign += 1
-        self.foreign_at = now
         self.set(None, now)
 
     def is_pending(self, hook):

@@ -105,7 +105,7 @@ class Oracle(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
             thing.plan[at] = {k: v for k, v in step.items() if k != "how"}
         if how in HEARD:
             thing.steps += 1
-            thing.licenses.append(model.License(hook, answer, thing.state_of(object_), thing.foreign, world.now()))
+            thing.licenses.append(model.License(hook, answer, thing.foreign, world.now()))
         world.tell(f"{thing.id} asked about, is {thing.state_of(object_)}: {answer['action']} {how}")
         return how, answer
 

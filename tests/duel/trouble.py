@@ -2,11 +2,6 @@
 
 import dataclasses
 
-import model
-
-READS = ("list", "get", "templates")
-CHANGES = ("verb", "put", "message")
-
 
 @dataclasses.dataclass
 class Trouble:
@@ -64,7 +59,7 @@ def of_policy(world, hook):
                  if isinstance(t, OfPolicy) and now < t.until and t.hook == hook.id), None)
 
 
-def end_all(world: model.Model):
+def end_all(world):
     now = world.now()
     for trouble in world.troubles:
         trouble.until = min(trouble.until, now)

@@ -45,8 +45,7 @@ def awaits_signals(pid):
 
 
 class World(model.Model):
-    """`with` starts all, and ends it. `shape`: {"workers": threads of the handler, "beside": worker programs,
-    "mode": of processing}."""
+    """`with` starts all, and ends it. `shape`: {"workers": threads of the handler, "beside": worker programs}."""
 
     patience = PATIENCE
 
@@ -79,13 +78,15 @@ class World(model.Model):
 
     def __exit__(self, *_):
         if self.broken and self.disk:
-            shutil.copytree(self.tmp / "state", self.tmp / "inbox")
+            (self.tmp / "inbox").mkdir()
+            for path in filter(pathlib.Path.is_file, (self.tmp / "state").iterdir()):
+                shutil.copy(path, self.tmp / "inbox")
         self.stack.close()
 
     # --------------------------------------------------------------- configuration
 
     def configure(self):
-        conf = calls.Configuration(self.tmp, mode=self.shape.get("mode", "queue"))
+        conf = calls.Configuration(self.tmp)
         shutil.copy(self.build / "tests/duel/oracle", self.tmp / "oracle")
         servers.share(self.tmp / "oracle")
         conf.write("forms.rules.yaml", RULES)
@@ -96,7 +97,7 @@ class World(model.Model):
                 "id": account, "api_url": self.connect.url, "api_key": {"file": str(key)}, "rate_limit": 0,
                 "timeout": "2s", "connect_timeout": "2s"})
         conf.document["processing"] = {
-            "mode": self.shape.get("mode", "queue"), "workers": self.shape["workers"], "poll_interval": "4s",
+            "mode": "queue", "workers": self.shape["workers"], "poll_interval": "4s",
             "lease": "10s", "backoff_min": "1s", "backoff_max": "2s", "inline_deadline": "5s", "max_attempts": 12}
         conf.document["web"].update({"admin_listen": f"unix:{self.tmp}/admin.sock", "stop_timeout": "4s",
                                      "validation_deadline": f"{truths.FORM_DEADLINE}s"})
@@ -303,6 +304,10 @@ class World(model.Model):
         one.began = self.now()
         self.troubles.append(one)
 
+    def hold_up(self, lasts=0):
+        """Something holds up everything for so long, and until it has recovered."""
+        self.trouble(trouble.OfAll(self.now() + lasts + RECOVERS))
+
     def finish_jobs(self):
         jobs, self.jobs = self.jobs, []
         for job in jobs:
@@ -321,22 +326,19 @@ class World(model.Model):
         self.finish_jobs()
         self.come_back()
         self.reload()  # as somebody would whose key is accepted again
-        until, pause = self.now() + SETTLE, 0.2
-        while not self.broken:
+        for in_time in servers.looks(SETTLE):
             tasks = self.tasks()
             with self.lock:
                 left = truths.unsettled(self, tasks)
             busy = [t for t in tasks.values() if t["state"] == "running"]
-            if not left and not busy:
-                return
-            if self.now() > until:
-                for thing, hook in left:
-                    self.blame("settled", f"{thing.id} ({hook.id}) is {thing.state}: "
-                               f"{tasks.get((hook.account, thing.id))}")
-                for task in busy:
-                    self.blame("settled", f"{task['object_id']} is still worked on")
-            time.sleep(pause)
-            pause = min(2 * pause, 2)
+            if self.broken or not in_time or not left and not busy:
+                break
+        if self.broken:
+            return
+        for thing, hook in left:
+            self.blame("settled", f"{thing.id} ({hook.id}) is {thing.state}: {tasks.get((hook.account, thing.id))}")
+        for task in busy:
+            self.blame("settled", f"{task['object_id']} is still worked on")
 
     def judge(self):
         """What must be true in the end, while the programs run, and after it."""
@@ -344,9 +346,10 @@ class World(model.Model):
         if not self.broken:
             with self.lock:
                 truths.of_sound(self)
-            until = self.now() + COUNTED
-            while (wrong := self.miscounted()) and self.now() < until:
-                time.sleep(0.5)
+            for in_time in servers.looks(COUNTED):
+                wrong = self.miscounted()
+                if not wrong or not in_time:
+                    break
             for one in wrong:
                 self.blame(*one)
         self.look_alive()

@@ -77,11 +77,11 @@ class World(model.Model):
         return self
 
     def __exit__(self, *_):
-        if self.broken and self.disk:
-            (self.tmp / "inbox").mkdir()
-            for path in filter(pathlib.Path.is_file, (self.tmp / "state").iterdir()):
-                shutil.copy(path, self.tmp / "inbox")
-        self.stack.close()
+        with self.stack:
+            if self.broken and self.disk:
+                (self.tmp / "inbox").mkdir()
+                for path in filter(pathlib.Path.is_file, (self.tmp / "state").iterdir()):
+                    shutil.copy(path, self.tmp / "inbox")
 
     # --------------------------------------------------------------- configuration
 

@@ -4,7 +4,8 @@ import pytest
 
 import calls
 import openapi
-from verbs import CLASSES, JSON, LISTED, NAMES, SOME, SOME_NAMES, VERBS, changes, connect, run  # noqa: F401
+from verbs import (  # noqa: F401
+    CLASSES, JSON, LISTED, NAMES, SOME, SOME_NAMES, VERBS, changes, connect, poll, polled, run, run_form)
 
 
 # What the description of the API lacks, and its clients send all the same.
@@ -50,6 +51,7 @@ def test_parameters_go_where_the_class_has_them(run, connect):
     params = [{"id": "p", "value": "1", "value_error": "no", "structured_value": {"a": 1}}]
     for verb in VERBS[0], VERBS[10]:
         connect.sent.clear()
+        connect.things.clear()
         _, sent = run((verb[0], verb[1], verb[2], {**verb[3], "params": params}, *verb[4:]))
         path, _, _, thing_id = CLASSES[verb[0]]
         put = changes(sent)[0]
@@ -59,8 +61,7 @@ def test_parameters_go_where_the_class_has_them(run, connect):
 
 @pytest.mark.parametrize("form", SUCCESSES)
 @pytest.mark.parametrize("verb", SOME, ids=SOME_NAMES)
-def test_each_form_of_success_is_one(run, connect, verb, form):
-    connect.answer = SUCCESSES[form]
-    report, sent = run(verb)
+def test_each_form_of_success_is_one(run_form, verb, form):
+    report, sent = run_form(verb, form, SUCCESSES)
     assert (report["result"], report["after"]) == ("done", verb[7])
     assert len(changes(sent)) == 1

@@ -104,18 +104,24 @@ ERRORS = {  # (answer, result where nothing was done, exit status)
     "502 of a gateway": ((502, (("Content-Type", "text/html"),), b"<html>bad gateway</html>"), "retry"),
     "302": ((302, (("Location", "/elsewhere"),), b""), "retry"),
 }
+HALTS = {"401", "429", "503"}  # the account: what comes after such an answer waits
 
 
 class Connect(http_server.Server):
-    """One object, and an answer for what changes it."""
+    """Objects of one class, and an answer for what changes each."""
 
     def __init__(self):
         super().__init__(Handler, "/public/v1")
-        self.thing = self.collection = None
-        self.answer = None  # (status, headers, bytes) of a change; None: the object, changed
+        self.things = {}  # by path
+        self.collection = None
+        self.answers = {}  # by path: (status, headers, bytes) of a change; None: the object, changed
         self.effect = True  # of a change, whatever the answer
         self.after = {}  # what a change makes of the object
         self.sent = []  # (method, path, query, headers, body)
+
+    def of(self, path):
+        """The path of the object that this is about."""
+        return next((p for p in self.things if path == p or path.startswith(p + "/")), None)
 
 
 class Handler(http_server.Handler):
@@ -124,17 +130,18 @@ class Handler(http_server.Handler):
         body = self.body()
         server = self.server
         server.sent.append((self.command, path, query, dict(self.headers), json.loads(body) if body else None))
+        its = server.of(path)
         if self.command != "GET":
             if server.effect:
-                server.thing.update(server.after)
-            status, headers, content = server.answer or (200, (), json.dumps(server.thing).encode())
+                server.things[its].update(server.after)
+            status, headers, content = server.answers[its] or (200, (), json.dumps(server.things[its]).encode())
             self.reply(status, content, headers)
         elif path.endswith("/templates"):
             self.reply_list([])
         elif path == server.collection:
-            self.reply_list([server.thing])
+            self.reply_list(list(server.things.values()))
         else:
-            self.reply_json(200, server.thing)
+            self.reply_json(200, server.things[its])
 
     do_GET = do_POST = do_PUT = handle_one
 
@@ -146,20 +153,24 @@ def connect():
 
 
 @pytest.fixture
-def run(build, connect, configuration):
-    """run(verb, status=0): poll with that one object, and return its report and what was sent."""
-    def poll(verb, status=0):
+def poll(build, connect, configuration):
+    """poll(verb, answers, status=0): poll with an object for each answer, and return what was said of each and all that
+    was sent."""
+    def once(verb, answers, status=0):
         name, side, state, decision, _, _, body, after = verb
         connect.collection, _, product, thing_id = CLASSES[name]
         key = "state" if name == "listing_request" else "status"
-        connect.thing = {"id": thing_id, **({key: state} if state else {})}
         connect.after = {key: after} if after else {"attributes": body}
-        if name == "billing_request":
-            connect.thing["events"] = {"created": {"at": "2026-11-02T10:00:00+00:00"}}
-        inner = connect.thing
-        for part in product.split("."):
-            inner = inner.setdefault(part, {})
-        inner["id"] = calls.PRODUCT
+        for n, answer in enumerate(answers):
+            thing = {"id": thing_id + (f"-{n}" if n else ""), **({key: state} if state else {})}
+            if name == "billing_request":
+                thing["events"] = {"created": {"at": "2026-11-02T10:00:00+00:00"}}
+            inner = thing
+            for part in product.split("."):
+                inner = inner.setdefault(part, {})
+            inner["id"] = calls.PRODUCT
+            path = f"{connect.collection}/{thing['id']}"
+            connect.things[path], connect.answers[path] = thing, answer
         account = calls.ACCOUNT if side == "VA" else calls.DISTRIBUTOR
         conf = configuration(api_url=connect.url, rules=json.dumps([{"then": decision}]))
         conf.document["accounts"][0]["id"] = account
@@ -173,8 +184,38 @@ def run(build, connect, configuration):
         ran = subprocess.run([build / "connect-webhook", "poll", "--once", "--json", "-c", conf.path],
                              capture_output=True, text=True, timeout=TIMEOUT)
         assert ran.returncode == status, ran.stderr + ran.stdout
-        return json.loads(ran.stdout.splitlines()[0]), connect.sent
-    return poll
+        said = {report.get("object_id"): report for report in map(json.loads, ran.stdout.splitlines())}
+        return [said[thing["id"]] for thing in connect.things.values()], connect.sent
+    return once
+
+
+@pytest.fixture
+def run(poll):
+    """run(verb): poll with that one object, and return what was said of it and what was sent."""
+    def once(verb):
+        (report,), sent = poll(verb, [None])
+        return report, sent
+    return once
+
+
+@pytest.fixture(scope="module")
+def polled():
+    return {}
+
+
+@pytest.fixture
+def run_form(poll, connect, polled):
+    """run_form(verb, form, answers, status=0): what was said of the object whose change is answered in this form, and
+    what was sent about it. The forms of a verb share a poll, but for what halts an account."""
+    def once(verb, form, answers, status=0):
+        forms = [form] if form in HALTS else [f for f in answers if f not in HALTS]
+        key = NAMES[VERBS.index(verb)], form in HALTS and form
+        if key not in polled:
+            reports, sent = poll(verb, [answers[f] for f in forms], status)
+            about = [[s for s in sent if connect.of(s[1]) == path] for path in connect.things]
+            polled[key] = dict(zip(forms, zip(reports, about)))
+        return polled[key][form]
+    return once
 
 
 def changes(sent):

@@ -69,6 +69,11 @@ class Call:
         return trouble.of_calls(self.world, self.account, self.kind and self.kind.name,
                                 self.thing and self.thing.n, self.operations)
 
+    def is_ill(self, document):
+        """Does Connect fail to show it in a list?"""
+        thing = self.world.by_id[document["id"]]
+        return trouble.of_calls(self.world, self.account, self.kind.name, thing.n, {"shown"}) != []
+
     def complaint(self, quotes):
         """What a refusal says, which may quote what it does not like."""
         return f"{'a long text ' * 15}{self.thing.password} is not valid" if self.thing and quotes else "no"
@@ -91,6 +96,8 @@ class Call:
 
     def listed(self, lag):
         """The documents of the list as it was `lag` seconds ago."""
+        if self.hook:
+            self.world.listed[self.hook.id] = self.world.now()
         query = urllib.parse.unquote(self.query)
         product, states, since = PRODUCT.search(query), STATES.search(query), SINCE.search(query)
         states = states.group(1).split(",") if states else None
@@ -191,5 +198,8 @@ class Handler(http_server.Handler):
         query = urllib.parse.parse_qs(call.query)
         offset, limit = (int(query.get(name, [usual])[0]) for name, usual in (("offset", 0), ("limit", PAGE_MAX)))
         shown = elements[offset:offset + min(limit, PAGE_MAX)]
+        if call.operation == "list" and any(call.is_ill(element) for element in shown):
+            self.reply_json(500, refusal("sorry"))
+            return
         self.reply_json(200, shown, [*headers, ("Content-Range", "items %d-%d/%d" % (
             offset, offset + max(len(shown) - 1, 0), len(elements)))])

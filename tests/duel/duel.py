@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Play the program against a model of the world.
 
-    duel.py [--seconds N] [--seed S] [--games N] [--script FILE] [--only SEED]
+    duel.py [--seconds N] [--seed S] [--games N] [--find FAULT] [--whole] [--script FILE]
 
 Games are drawn from the seeds S, S + 1, ... until the time is over; two are played at a time. The first that breaks a
 truth ends the duel: it is played again with fewer and fewer events for as long as it still breaks that truth, and
@@ -25,13 +25,15 @@ sys.path.insert(0, str(HERE))
 
 import events  # noqa: E402
 import known as faults  # noqa: E402
+import model  # noqa: E402
 import truths  # noqa: E402
 import world  # noqa: E402
 
-GAME = 12  # seconds of events, of a game of the command's
+GAMES = [12, 12, 12, 40]  # seconds of events, of a game of the command's
 EVENTS_A_SECOND = 5
 SHRINK_S = 300  # longest time for making a script shorter
 AT_ONCE = 2
+MORE = 3  # seconds for which a shorter script may take longer to break its truth
 LATE = 0.5  # seconds: an event that is so late says that the machine is slow
 
 
@@ -40,9 +42,9 @@ class Drawn:
     count = 0  # of objects
 
 
-def draw(seed, known=(), length=GAME):
-    """The script of a game: {"shape", "events": [{"at": seconds, "event": name, ...}]}, which leads to none of the
-    faults that are `known`."""
+def draw(seed, known=(), length=None):
+    """The script of a game: {"shape", "events": [{"at": seconds, "event": name, ...}], "unseen": truths}, which leads to
+    none of the faults that are `known`."""
     r, drawn = random.Random(seed), Drawn()
     beside = r.choice([0, 1, 2])
     workers = r.choice([2, 3] if beside == 0 else [0, 2])
@@ -52,25 +54,25 @@ def draw(seed, known=(), length=GAME):
     # Some games have more of some troubles, and none of others.
     weights = [w * r.choice([0, 1, 1, 3]) if name not in ("appear", "call", "form") else w
                for name, w in zip(names, weights)]
-    at = 0.0
+    at, length = 0.0, length or r.choice(GAMES)
     while at < length:
         at += r.expovariate(EVENTS_A_SECOND)
         name = r.choices(names, weights)[0]
         more = events.EVENTS[name].draw(r, drawn)
         if more is not None:
             script["events"].append({"at": round(at, 2), "event": name, **more})
-    script["events"] = faults.without(script["events"], known)
-    return script
+    return faults.play_without(script, known)
 
 
-def play(build, script, keep=False):
-    """Play one game; returns (what was not true, the world's folder if that is kept)."""
+def play(build, script, keep=False, until=None):
+    """Play one game; returns (what was not true, the world's folder if that is kept). `until`: it lasts for so many
+    seconds, and what must be true in the end is not looked at."""
     os.umask(0o022)
     tmp = pathlib.Path(tempfile.mkdtemp(prefix="cw-duel-", dir="/tmp"))
     tmp.chmod(0o755)
     broken, story = [], []
     try:
-        with world.World(build, tmp, script["shape"]) as w:
+        with world.World(build, tmp, script["shape"], script.get("unseen", ())) as w:
             begin = time.monotonic()
             for entry in script["events"]:
                 entry = dict(entry)
@@ -83,11 +85,13 @@ def play(build, script, keep=False):
                 w.look_alive()
                 w.tell(f"event {name} {json.dumps(entry)[:200]}")
                 events.EVENTS[name].play(w, **entry)
-            if not w.broken:
+            if until:
+                w.over.wait(max(0, until - w.now()))
+            elif not w.broken:
                 w.judge()
             broken, story = w.broken, w.story
     except Exception:  # of the duel itself, or of a program that did not start
-        broken = [*broken, ("duel", traceback.format_exc())]
+        broken = [*broken, model.Broken("duel", traceback.format_exc(), 0)]
     if broken and keep:
         (tmp / "story").write_text("".join(f"{at:7.3f} {text}\n" for at, text in story))
         (tmp / "script.json").write_text(json.dumps(script, indent=1))
@@ -96,18 +100,21 @@ def play(build, script, keep=False):
     return broken, None
 
 
-def shrink(build, script, truth, pool):
+def shrink(build, script, broken, pool):
     """The shortest script found that breaks the same truth (delta debugging)."""
-    until, parts = time.monotonic() + SHRINK_S, 2
-    while len(script["events"]) > 1 and time.monotonic() < until:
+    deadline, parts, until = time.monotonic() + SHRINK_S, 2, None
+    if broken.when < script["events"][-1]["at"]:
+        until = broken.when + MORE
+        script = {**script, "events": [entry for entry in script["events"] if entry["at"] <= broken.when]}
+    while len(script["events"]) > 1 and time.monotonic() < deadline:
         size = max(1, len(script["events"]) // parts)
         candidates = [{**script, "events": script["events"][:i] + script["events"][i + size:]}
                       for i in range(0, len(script["events"]), size)]
         for i in range(0, len(candidates), AT_ONCE):
             batch = candidates[i:i + AT_ONCE]
-            found = [c for c, (broken, _) in zip(batch, pool.map(play, [build] * len(batch), batch))
-                     if any(t == truth for t, _ in broken)]
-            if found or time.monotonic() > until:
+            played = pool.map(play, *zip(*[(build, candidate, False, until) for candidate in batch]))
+            found = [c for c, (now, _) in zip(batch, played) if broken.truth in [b.truth for b in now]]
+            if found or time.monotonic() > deadline:
                 break
         if found:
             script, parts = found[0], max(2, parts - 1)
@@ -120,14 +127,14 @@ def shrink(build, script, truth, pool):
 
 
 def report(build, script, broken, folder, pool, seed):
-    truth = broken[0][0]
+    truth = broken[0].truth
     print(f"seed {seed}: not true: {truth}: {truths.TRUTHS.get(truth, '')}")
-    for word, text in broken[:10]:
-        print(f"  {word}: {text}")
+    for one in broken[:10]:
+        print(f"  {one.truth}: {one.text}")
     print(f"kept: {folder}", flush=True)
-    if truth == "duel":
+    if truth == "duel" or not pool:
         return
-    script = shrink(build, script, truth, pool)
+    script = shrink(build, script, broken[0], pool)
     again, folder = play(build, script, keep=True)
     print(json.dumps(script))
     if folder:
@@ -141,14 +148,15 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--games", type=int, default=10**9)
     parser.add_argument("--script", type=pathlib.Path)
+    parser.add_argument("--whole", action="store_true", help="do not look for a shorter script")
     parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path(os.environ.get("CW_BUILD", ".")))
     parser.add_argument("--find", action="append", default=[], help="a known fault that is not left out")
     options = parser.parse_args()
-    known = [name for name in faults.KNOWN if name not in options.find]
+    known = faults.NAMES - set(options.find)
     build = options.build.resolve()
     if options.script:
         broken, folder = play(build, json.loads(options.script.read_text()), keep=True)
-        print("\n".join(f"{truth}: {text}" for truth, text in broken) or "all was true")
+        print("\n".join(f"{one.truth}: {one.text}" for one in broken) or "all was true")
         if folder:
             print(f"kept: {folder}")
         return 1 if broken else 0
@@ -170,7 +178,7 @@ def main():
                 if broken:
                     print(f"after {time.monotonic() - began:.0f} s, {played} games:")
                     concurrent.futures.wait(running)
-                    report(build, draw(number, known), broken, folder, pool, number)
+                    report(build, draw(number, known), broken, folder, None if options.whole else pool, number)
                     return 1
     print(f"{played} games in {time.monotonic() - began:.0f} s: all was true")
     return 0

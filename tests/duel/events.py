@@ -87,6 +87,7 @@ class Appear:
 
     def play(world, hook, first, plans, ahead, seed, tell):
         r, kind, product = random.Random(seed), model.HOOKS[hook].kind, model.HOOKS[hook].product
+        since = world.now()
         with world.lock:
             for n, plan in enumerate(plans, first):
                 password = f"{r.getrandbits(64):016x}{r.getrandbits(64):016x}"
@@ -95,7 +96,7 @@ class Appear:
                                        ahead)
                 world.add(model.Thing(n, kind, product, document, password, plan, world.now()))
         if tell:
-            world.later(world.call, hook)
+            world.later(world.tell_of, hook, [world.things[first + i] for i in range(len(plans))], since)
 
 
 def thing_event(weight):
@@ -118,12 +119,13 @@ class Change:
         return {"tell": r.random() < 0.7}
 
     def happen(world, thing, tell):
+        since = world.now()
         with world.lock:
             if thing.document is not None:
-                thing.by_others(world.now())
+                thing.by_others(since)
         if tell:
             for hook in world.hooks_for(thing):
-                world.later(world.call, hook.id)
+                world.later(world.tell_of, hook.id, [thing], since)
 
 
 @thing_event(weight=3)
@@ -179,7 +181,7 @@ class Call:
 class Stranger:
     """Somebody without the secret calls."""
     def draw(r, drawn):
-        return {"hook": r.choice(list(model.HOOKS)), "how": r.choice(["signature", "expired"])}
+        return {"hook": r.choice(list(model.HOOKS)), "how": r.choice(["signature", "expired", "old"])}
 
     def play(world, hook, how):
         world.later(world.stranger, hook, how)
@@ -255,7 +257,8 @@ class Lag:
 class Poison:
     """Whatever is asked of Connect about this object goes wrong."""
     def more(r):
-        return {"how": draw_how(r), "operation": r.choice([None, "get", "verb"]), "lasts": seconds(r, 2, 12)}
+        return {"how": draw_how(r), "operation": r.choice([None, "get", "verb", "shown"]),
+                "lasts": seconds(r, 2, 12)}
 
     def happen(world, thing, how, operation, lasts):
         world.trouble(trouble.Trouble(world.now() + lasts, how, n=thing.n, operation=operation))
@@ -268,7 +271,8 @@ class Mad:
     """The program of a webhook does not answer as it should."""
     def draw(r, drawn):
         return {"hook": r.choice(list(model.HOOKS)),
-                "how": r.choice(["hang", "exit", "garbage", "deaf", "empty", "error"]), "lasts": seconds(r, 1, 6)}
+                "how": r.choice(["hang", "exit", "garbage", "deaf", "empty", "error"]),
+                "lasts": seconds(r, 1, r.choice([6, 30]))}
 
     def play(world, hook, how, lasts):
         world.trouble(trouble.OfPolicy(world.now() + lasts, hook, how))
@@ -285,6 +289,18 @@ class Kill:
     def play(world, which):
         world.hold_up()
         world.kill(which)
+        world.start()
+
+
+@event(weight=2)
+class Stop:
+    """A program is asked to end, and started again."""
+    def draw(r, drawn):
+        return {"which": r.choice(["handler", 0, 1])}
+
+    def play(world, which):
+        world.hold_up()
+        world.stop(which)
         world.start()
 
 
@@ -341,6 +357,19 @@ class Crash:
         world.start()
 
 
+@event(weight=1)
+class Reboot:
+    """The machine is started again, and its clock begins anew."""
+    def draw(r, drawn):
+        return {}
+
+    def play(world):
+        world.hold_up()
+        world.kill_all()
+        world.reboot()
+        world.start()
+
+
 @event(weight=4)
 class Reload:
     """The configuration is loaded again: as it is, worse, or with other policies."""
@@ -358,9 +387,21 @@ class Reload:
             world.write()
             world.repoliced = world.now() + RECOVERS
         world.hold_up()
-        world.reload()
+        world.reload(accepted=how != "bad")
         if how == "bad":
             world.conf.path.write_text(text)
+
+
+@event(weight=2)
+class Rotate:
+    """A webhook has a new secret."""
+    def draw(r, drawn):
+        return {"hook": r.choice(list(model.HOOKS))}
+
+    def play(world, hook):
+        if not world.stopped:
+            world.hold_up()
+            world.rotate(hook)
 
 
 @event(weight=2)
@@ -434,6 +475,29 @@ class Retry:
         with world.lock:
             thing.retried, thing.discarded = world.now() + RECOVERS, {}
         world.run("tasks", "retry", thing.id)
+
+
+@event(weight=2)
+class Replay:
+    """A person has a call worked on again."""
+    def draw(r, drawn):
+        return {"pick": r.random()}
+
+    def play(world, pick):
+        with world.lock:
+            stored = sorted(world.accepted)
+        if stored:
+            world.later(world.run, "deliveries", "replay", str(stored[int(pick * len(stored))]))
+
+
+@event(weight=2)
+class Age:
+    """What has ended is older than inbox.retention."""
+    def draw(r, drawn):
+        return {}
+
+    def play(world):
+        world.age()
 
 
 @event(weight=2)

@@ -4,6 +4,7 @@ Everything here is told by connect.py (what the program asks and does), oracle.p
 events (what others do). What must be true of it is in truths.py.
 """
 
+import collections
 import copy
 import dataclasses
 import threading
@@ -117,6 +118,7 @@ class Thing:
         self.born = now
         self.foreign = 0  # changes by others than us
         self.history = []  # (when, the document or None)
+        self.told = set()  # (webhook, length of the history) that a call has told of before a list showed it
         self.read = []  # documents that a GET has shown
         self.licenses = []
         self.steps = 0  # of the plan, that are over
@@ -166,15 +168,19 @@ class Thing:
         return next((given for given in reversed(self.licenses) if given.hook is hook), None)
 
 
+Broken = collections.namedtuple("Broken", "truth text when")
+
+
 class Model:
     """All of it, under one lock. `blame` takes what is not true."""
 
-    def __init__(self):
+    def __init__(self, unseen):
+        self.unseen = unseen
         self.lock = threading.RLock()
         self.began = time.monotonic()
         self.things = {}  # by n
         self.by_id = {}
-        self.broken = []  # (truth, text)
+        self.broken = []  # what was not true
         self.troubles = []  # see trouble.py
         self.over = threading.Event()
         self.story = []  # (seconds, text): what happened, in the model's eyes
@@ -189,8 +195,10 @@ class Model:
 
     def blame(self, truth, text):
         with self.lock:
+            if truth in self.unseen:
+                return
             self.tell(f"NOT TRUE: {truth}: {text}")
-            self.broken.append((truth, text))
+            self.broken.append(Broken(truth, text, self.now()))
 
     def add(self, thing):
         self.things[thing.n] = self.by_id[thing.id] = thing

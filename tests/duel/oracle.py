@@ -4,12 +4,15 @@ import contextlib
 import json
 import pathlib
 import socketserver
-import threading
+import sys
 import traceback
 
-import model
-import trouble
-import truths
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+
+import http_server  # noqa: E402
+import model  # noqa: E402
+import trouble  # noqa: E402
+import truths  # noqa: E402
 
 FINAL = {  # what a plan's "yes" and "no" mean, of an object in this state
     "pending": {"fulfillment_request": ("approve", "fail"), "tier_config_request": ("approve", "fail"),
@@ -51,7 +54,7 @@ def decision(thing, object_, step):
     return answer
 
 
-class Oracle(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+class Oracle(http_server.InThread, socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
     request_queue_size = 100
 
@@ -59,16 +62,6 @@ class Oracle(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         super().__init__(str(path), Asked)
         pathlib.Path(path).chmod(0o666)
         self.world = world
-        self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.shutdown()
-        self.thread.join()
-        self.server_close()
 
     def handle_error(self, *_):
         self.world.blame("duel", traceback.format_exc())

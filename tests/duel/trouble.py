@@ -11,15 +11,25 @@ class Trouble:
     account: str | None = None
     kind: str | None = None
     n: int | None = None
-    operation: str | None = None  # or "page": of a list, any but the first
+    operation: str | None = None  # or "page": of a list, any but the first; "shown": of a list, what shows the object
 
     def fits(self, now, account, kind, n, operations):
         return (now < self.until and self.account in (None, account) and self.kind in (None, kind)
                 and self.n in (None, n) and (self.operation is None or self.operation in operations))
 
     def may_hold_up(self, thing, hook):
-        return (self.account in (None, hook.account) and self.kind in (None, hook.kind.name)
-                and self.n in (None, thing.n))
+        """An object's own trouble holds up that object alone; what several have, or a list, the account."""
+        return self.account in (None, hook.account) and self.n in (None, thing.n)
+
+
+@dataclasses.dataclass
+class OfAccount:
+    """What Connect has said of an account: its key is not accepted, or it calls too often. It is halted."""
+    until: float
+    account: str | None  # None: whichever
+
+    def may_hold_up(self, thing, hook):
+        return self.account in (None, hook.account)
 
 
 @dataclasses.dataclass

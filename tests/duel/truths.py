@@ -19,6 +19,7 @@ TRUTHS = {
     "settled": "every pending object is decided, dead with a reason, or left on purpose",
     "sound": "what has no trouble of its own is done soon, whatever troubles others",
     "form": "a form comes back whole, with what the policy said, or 503 within the deadline",
+    "story": "a task tells what became of its object",
     "counts": "stats, tasks, deliveries and the model's own counts agree",
     "secret": "no text has a secret",
     "alive": "no program ends but when it is ended, and then with 0",
@@ -152,14 +153,15 @@ def rests(thing, hook, tasks):
         return True
     task = tasks.get((hook.account, thing.id))
     last = thing.last(hook)
-    if task is None:
-        return False
-    if task["state"] == "dead" and task["reason"]:
+    if task is not None and task["state"] == "dead" and task["reason"]:
         return True
     if last is None:
         return False
     if thing.kind.state is None:  # these are made once: what becomes of one later is no work
-        return task["state"] in ("done", "skipped") or last.answer["action"] == "reschedule"
+        return last.answer["action"] != "annotate" or any(
+            given.has_taken_effect("attributes") for given in thing.licenses if given.hook is hook)
+    if task is None:
+        return False
     return last.answer["action"] in ("skip", "reschedule") and last.foreign == thing.foreign
 
 
@@ -219,6 +221,11 @@ def of_tasks(world, tasks, stats):
         hook = model.HOOKS[entry["webhook_id"]]
         mine = [t for t in tasks.values() if t["account_id"] == hook.account
                 and t["object_class"] == hook.kind.name and world.by_id[t["object_id"]].product == hook.product]
+        found = entry["found_by_polling"] if hook.is_event else 0
+        untold = sum(len(thing.history) - sum(h == hook.id for h, _ in thing.told)
+                     for thing in world.things.values() if hook in world.hooks_for(thing))
+        if found > untold:
+            yield "counts", f"{hook.id}: stats has found {found} by polling, and calls told of all but {untold}"
         for word, states in (("dead", ("dead",)), ("backlog", ("ready", "running"))):
             count = sum(t["state"] in states for t in mine)
             if hook.is_event and entry[word] != count:
@@ -230,7 +237,7 @@ def of_tasks(world, tasks, stats):
         if last and last.foreign == thing.foreign and last.answer["action"] not in ("skip", "reschedule") and (
                 any(effect for _, effect, _ in last.used)) and not world.was_disturbed(last.time):
             if task["state"] == "skipped" and not thing.is_pending(hook):
-                yield "counts", f"{thing.id}: we did it, and its task says: {task['result']} {task['reason']}"
+                yield "story", f"{thing.id}: we did it, and its task says: {task['result']} {task['reason']}"
 
 
 # --------------------------------------------------------------------------- the end

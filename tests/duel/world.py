@@ -10,6 +10,7 @@ import pathlib
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -28,8 +29,11 @@ import truths  # noqa: E402
 PATIENCE = 30  # seconds for which a hanging Connect or oracle hangs
 RECOVERS = 3  # seconds, for what a program that comes back has to do
 COUNTED = 10  # seconds until counts are written
+GONE = 5  # seconds until programs of a policy have ended, once nobody needs them
 SETTLE = 40  # seconds until all is settled, once the troubles have ceased
 RELOADED = re.compile(" reloaded|the old configuration stays")
+BOOTS = [1, 30, 365]  # days for which the machine had run
+RETENTION_S = 3600
 WAITS = servers.waits(hangs="1s", stuck="1s", missed_tell="1s")
 RULES = f"""\
 - then:
@@ -45,12 +49,13 @@ def awaits_signals(pid):
 
 
 class World(model.Model):
-    """`with` starts all, and ends it. `shape`: {"workers": threads of the handler, "beside": worker programs}."""
+    """`with` starts all, and ends it. `shape`: {"workers": threads of the handler, "beside": worker programs}; `unseen`:
+    truths that nobody looks at."""
 
     patience = PATIENCE
 
-    def __init__(self, build, tmp, shape):
-        super().__init__()
+    def __init__(self, build, tmp, shape, unseen=()):
+        super().__init__(unseen)
         self.build, self.tmp, self.shape = build, tmp, shape
         self.accepted = {}  # delivery: webhook
         self.answered = collections.Counter()  # calls by (webhook, status)
@@ -58,6 +63,9 @@ class World(model.Model):
         self.tokens = {}  # the last of each webhook
         self.gone = set()  # webhooks that are not in the configuration
         self.repoliced = 0  # when a reload last brought other policies
+        self.listed = {}  # by webhook: when its queue was last listed
+        self.secrets = {}  # by webhook: the newest, the one before, which is accepted, too, and one that no longer is
+        self.boot = []  # what a program's command begins with
         self.jobs = []
         self.stopped = set()
 
@@ -65,6 +73,8 @@ class World(model.Model):
         with contextlib.ExitStack() as stack:
             self.connect = stack.enter_context(connect.Connect(self))
             self.mount(stack)
+            self.boots = self.make_boots(stack)
+            self.reboot()
             self.conf = self.configure()
             stack.enter_context(oracle.Oracle(self, self.tmp / "oracle.sock"))
             self.threads = stack.enter_context(concurrent.futures.ThreadPoolExecutor(32))
@@ -99,6 +109,7 @@ class World(model.Model):
         conf.document["processing"] = {
             "mode": "queue", "workers": self.shape["workers"], "poll_interval": "4s",
             "lease": "10s", "backoff_min": "1s", "backoff_max": "2s", "inline_deadline": "5s", "max_attempts": 12}
+        conf.document["inbox"]["retention"] = f"{RETENTION_S}s"
         conf.document["web"].update({"admin_listen": f"unix:{self.tmp}/admin.sock", "stop_timeout": "4s",
                                      "validation_deadline": f"{truths.FORM_DEADLINE}s"})
         self.webhooks = [self.webhook(conf, hook) for hook in model.HOOKS.values()]
@@ -112,13 +123,13 @@ class World(model.Model):
         conf.save()
 
     def webhook(self, conf, hook):
-        secret = f"secret-of-{hook.id}-0123456789abcdef"
-        self.marks.add(secret)
+        secret = self.new_secret(hook.id)
+        self.secrets[hook.id] = [secret]
         asks = {"exec": [str(self.tmp / "oracle"), str(self.tmp / "oracle.sock")], "timeout": "2s",
                 "session": hook.asks == "session"}
         policy = {"none": "none", "rules": {"rules": str(conf.folder / "forms.rules.yaml")}}.get(hook.asks, asks)
         return {"id": hook.id, "account": hook.account, "product": hook.product, "object_class": hook.kind.name,
-                "type": hook.type, "secrets": [conf.add_secret(hook.id, secret)], "policy": policy}
+                "type": hook.type, "secrets": [self.secret_file(conf, secret)], "policy": policy}
 
     def leave(self, hook_id):
         self.uncertain[hook_id] += 1  # calls that are under way
@@ -154,19 +165,58 @@ class World(model.Model):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.tmp / "state/ballast")
 
+    # ----------------------------------------------------------------------- boots
+
+    def make_boots(self, stack):
+        """Commands' beginnings, each for a boot whose clock has run for less time than that of the one before."""
+        boots = [[]]
+        for days in BOOTS:
+            process = subprocess.Popen(["unshare", "--time", "--boottime", str(days * 86400), "--fork", "--kill-child",
+                                        "sh", "-c", "echo begins; exec sleep infinity"], stdout=subprocess.PIPE)
+            stack.callback(process.stdout.close)
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            if process.stdout.readline() == b"":  # we may not
+                break
+            within, = programs.below(process.pid)
+            boots.append(["nsenter", f"--time=/proc/{within}/ns/time"])
+        return boots
+
+    def reboot(self):
+        if self.boots:
+            self.boot = self.boots.pop()
+
+    # ----------------------------------------------------------------------- time
+
+    def age(self):
+        """Everything that has ended has done so long ago."""
+        with (contextlib.suppress(sqlite3.OperationalError),  # the disk is full
+              contextlib.closing(sqlite3.connect(self.tmp / "state/inbox.db", timeout=PATIENCE)) as db, db):
+            db.execute("UPDATE task SET updated_us = updated_us - ? WHERE state NOT IN ('ready', 'running')",
+                       (RETENTION_S * 2 * 10**6,))
+
     # -------------------------------------------------------------------- programs
 
     def programs(self):
         return [p for p in [self.handler, *self.workers.values()] if p is not None]
 
     def start(self):
-        """Those that do not run."""
+        """Those that do not run. What ends because the disk is full is started when there is room."""
+        try:
+            self.start_all()
+        except RuntimeError as e:
+            if "disk is full" not in str(e)[-1000:]:
+                raise
+            self.empty_disk()
+            self.start_all()
+
+    def start_all(self):
         if self.handler is None:
-            self.handler = servers.Handler(self.build, self.tmp, self.conf, env=WAITS)
+            self.handler = servers.Handler(self.build, self.tmp, self.conf, wrapper=self.boot, env=WAITS)
         for n in range(self.shape["beside"]):
             if n not in self.workers:
                 self.workers[n] = worker = servers.Server(
-                    [self.build / "connect-webhook", "worker", "--workers", "2", "-c", self.conf.path],
+                    [*self.boot, self.build / "connect-webhook", "worker", "--workers", "2", "-c", self.conf.path],
                     self.tmp / f"worker-{n}.log", env=WAITS)
                 worker.wait_until(lambda: awaits_signals(worker.pid))
 
@@ -186,6 +236,23 @@ class World(model.Model):
             del self.workers[which]
         self.disturb()
 
+    def stop(self, which):
+        """Have it end, which loses nothing."""
+        program = self.handler if which == "handler" else self.workers.get(which)
+        if program is None:
+            return
+        program.signal(signal.SIGCONT)
+        program.signal(signal.SIGTERM)
+        self.ended(program)
+        if which == "handler":
+            self.handler = None
+        else:
+            del self.workers[which]
+
+    def ended(self, program):
+        if program.process.wait(servers.TIMEOUT) != 0:
+            self.blame("alive", f"{program.process.args}: exit {program.process.returncode}")
+
     def disturb(self):
         """What a program had in memory, answers and counts, may be gone from now on."""
         self.disturbed.append(self.now())
@@ -195,14 +262,17 @@ class World(model.Model):
         for which in ["handler", *self.workers]:
             self.kill(which)
 
-    def reload(self):
-        """Have each load its configuration, and wait until it has said what became of it."""
+    def reload(self, accepted=True):
+        """Have each load its configuration, and wait until it has said what became of it. Accounts are tried anew."""
         for program in self.programs():
             if program in self.stopped:
                 continue
             said = len(RELOADED.findall(program.log))
             program.signal(signal.SIGHUP)
             program.wait_until(lambda: len(RELOADED.findall(program.log)) > said)
+        for one in self.troubles:
+            if accepted and isinstance(one, trouble.OfAccount):
+                one.until = min(one.until, self.now() + RECOVERS)
 
     def below(self, words):
         """Processes below ours whose command lines have these words."""
@@ -216,8 +286,8 @@ class World(model.Model):
 
     def run(self, *words):
         """A command of the operator's; returns what it prints."""
-        ran = subprocess.run([self.build / "connect-webhook", *words, "-c", self.conf.path], capture_output=True,
-                             text=True, timeout=PATIENCE, env={**os.environ, **WAITS})
+        command = [*self.boot, self.build / "connect-webhook", *words, "-c", self.conf.path]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env={**os.environ, **WAITS})
         with open(self.tmp / "commands.log", "a") as log:
             log.write(f"$ {' '.join(words)}\n{ran.stdout}{ran.stderr}")
         return ran
@@ -241,9 +311,9 @@ class World(model.Model):
         self.jobs.append(self.threads.submit(do, *arguments))
 
     def call(self, hook_id, method="POST", again=False):
-        """Connect calls a webhook of an event."""
+        """Connect calls a webhook of an event. Returns whether that was stored."""
         if hook_id in self.gone:
-            return
+            return False
         if not again or hook_id not in self.tokens:
             self.tokens[hook_id] = self.sign(hook_id, data={"call": self.now()})
         token = self.tokens[hook_id]
@@ -255,21 +325,57 @@ class World(model.Model):
         with self.lock:
             if answer is None or answer.status in (502, 504) or hook_id in self.gone:
                 self.uncertain[hook_id] += 1
-                return
+                return False
             self.tell(f"call of {hook_id}: {answer.status}")
             self.answered[hook_id, answer.status] += 1
             if answer.status == 202:
                 self.accepted[answer.json()["delivery"]] = hook_id
+            return answer.status == 202
 
-    def sign(self, hook_id, **changes):
+    def tell_of(self, hook_id, things, since):
+        """Connect calls a webhook of what these are since then, unless a list may have shown it before."""
+        with self.lock:
+            versions = [(thing, len(thing.history)) for thing in things]
+        stored = self.call(hook_id)
+        with self.lock:
+            lags = any(isinstance(t, trouble.Trouble) and "lag" in t.how and t.until >= since for t in self.troubles)
+            if stored and not lags and self.listed.get(hook_id, 0) < since:
+                for thing, version in versions:
+                    thing.told.add((hook_id, version))
+
+    def sign(self, hook_id, secret=None, **changes):
         hook, now = model.HOOKS[hook_id], int(time.time())
         claims = {"webhook_id": hook_id, "object_class": hook.kind.name, "account_id": hook.account,
                   "product_id": hook.product, "triggered_at": calls.timestamp(now), "exp": now + 600, **changes}
-        return calls.sign(claims, self.conf.secrets[hook_id])
+        return calls.sign(claims, secret or self.secrets[hook_id][0])
+
+    def rotate(self, hook_id):
+        """A new secret: the one before it is accepted, too, and none that is older."""
+        hook = next(hook for hook in self.webhooks if hook["id"] == hook_id)
+        secret = self.new_secret(hook_id)
+        hook["secrets"] = [self.secret_file(self.conf, secret), hook["secrets"][0]]
+        self.write()
+        self.reload()
+        with self.lock:
+            self.secrets[hook_id] = [secret, *self.secrets[hook_id][:2]]
+            self.tokens.pop(hook_id, None)
+
+    def new_secret(self, hook_id):
+        with self.lock:
+            secret = f"secret-{len(self.marks)}-of-{hook_id}-0123456789abcdef"
+            self.marks.add(secret)
+        return secret
+
+    def secret_file(self, conf, secret):
+        return {"file": str(conf.write(secret[:20] + ".secret", secret + "\n"))}
 
     def stranger(self, hook_id, how):
         """Somebody calls who has no secret."""
-        token = self.sign(hook_id, **({"exp": int(time.time()) - 3600} if how == "expired" else {}))
+        old = self.secrets[hook_id][2:]
+        if how == "old" and not old:
+            return
+        token = self.sign(hook_id, old[0] if how == "old" else None,
+                          **({"exp": int(time.time()) - 3600} if how == "expired" else {}))
         if how == "signature":
             token = token[:-5] + ("AAAAA" if token[-5:] != "AAAAA" else "BBBBB")
         with contextlib.suppress(OSError, http.client.HTTPException):
@@ -291,7 +397,7 @@ class World(model.Model):
         took = self.now() - began
         with self.lock:
             held_up = any(t.may_hold_up(None, hook) and t.began <= self.now() and t.until + truths.SLACK >= began
-                          for t in self.troubles if not isinstance(t, trouble.Trouble))
+                          for t in self.troubles if not isinstance(t, (trouble.Trouble, trouble.OfAccount)))
             if status in (502, 504):
                 self.uncertain[hook_id] += 1
             else:
@@ -303,6 +409,9 @@ class World(model.Model):
     def trouble(self, one):
         one.began = self.now()
         self.troubles.append(one)
+        status = one.how.get("status") if isinstance(one, trouble.Trouble) else None
+        if status in (401, 429):
+            self.trouble(trouble.OfAccount(one.until if status == 429 else float("inf"), one.account))
 
     def hold_up(self, lasts=0):
         """Something holds up everything for so long, and until it has recovered."""
@@ -347,7 +456,7 @@ class World(model.Model):
             with self.lock:
                 truths.of_sound(self)
             for in_time in servers.looks(COUNTED):
-                wrong = self.miscounted()
+                wrong = [one for one in self.miscounted() if one[0] not in self.unseen]
                 if not wrong or not in_time:
                     break
             for one in wrong:
@@ -373,17 +482,15 @@ class World(model.Model):
                 program.signal(signal.SIGTERM)
             for program in running:
                 stack.callback(self.kill_all)
-                program.process.wait(servers.TIMEOUT)
-        for program in running:
-            if program.process.returncode != 0:
-                self.blame("alive", f"{program.process.args[0]}: exit {program.process.returncode}")
+                self.ended(program)
         for path in self.tmp.glob("*.log"):
             report = servers.SANITIZER_REPORT.search(path.read_text(errors="replace"))
             if report:
                 self.blame("sanitizer", f"{path.name}: {report.group(0)}")
         self.handler, self.workers = None, {}
-        oracle_path = os.fsencode(self.tmp / "oracle")
-        for folder in pathlib.Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                if (folder / "cmdline").read_bytes().startswith(oracle_path):
-                    self.blame("left", f"a program of a policy runs on: {folder.name}")
+        for in_time in servers.looks(GONE):
+            left = [pid for pid, line in programs.running().items() if line.startswith(str(self.tmp / "oracle"))]
+            if not left or not in_time:
+                break
+        for pid in left:
+            self.blame("left", f"a program of a policy runs on: {pid}")

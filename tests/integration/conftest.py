@@ -25,6 +25,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import calls  # noqa: E402
+import programs  # noqa: E402
 import servers  # noqa: E402
 from small_connect import Connect  # noqa: E402
 
@@ -118,19 +119,13 @@ def new_folder():
     """That every user can enter, and whose path is short enough for sockets."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="cw-", dir="/tmp"))
     folder.chmod(0o755)
-    folders.append(os.fsencode(folder))
+    folders.append(str(folder))
     return folder
 
 
 def left_behind():
     """Command lines of processes that name a folder of ours."""
-    lines = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            lines.append(pathlib.Path(f"/proc/{pid}/cmdline").read_bytes())
-        except OSError:
-            pass  # it has ended meanwhile
-    return [line for line in lines if any(folder in line for folder in folders)]
+    return [line for line in programs.running().values() if any(folder in line for folder in folders)]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -29,8 +29,7 @@ class Gate(http_server.Server):
 
     def listen(self):
         self.server_activate()
-        self.thread.start()
-        return self
+        return super().__enter__()
 
     def open(self):
         self.opened.set()

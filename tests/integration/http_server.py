@@ -9,29 +9,35 @@ import calls
 HOST = "127.0.0.1"
 
 
-class Server(http.server.ThreadingHTTPServer):
-    """Serves in a thread for as long as its `with` lasts; `url` is its address with `path`."""
+class InThread:
+    """A socketserver that serves in a thread for as long as its `with` lasts."""
+
+    thread = None
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        if self.thread is not None:
+            self.shutdown()
+            self.thread.join(calls.TIMEOUT)
+        self.server_close()
+
+
+class Server(InThread, http.server.ThreadingHTTPServer):
+    """`url` is its address with `path`."""
 
     scheme = "http"
 
     def __init__(self, handler, path, **how):
         super().__init__((HOST, 0), handler, **how)
         self.path = path
-        self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
 
     @property
     def url(self):
         return f"{self.scheme}://{HOST}:{self.server_address[1]}{self.path}"
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        if self.thread.is_alive():
-            self.shutdown()
-            self.thread.join(calls.TIMEOUT)
-        self.server_close()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

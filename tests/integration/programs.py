@@ -8,6 +8,7 @@ import collections
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 
@@ -50,23 +51,28 @@ def form(**values):
 
 def below(pid):
     """Every process below this one, at any depth: {pid: command line}."""
-    parents, lines = {}, {}
-    for folder in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            lines[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except (FileNotFoundError, ProcessLookupError):
-            pass
+    lines = running()
+    parents = {p: parent_of(p) for p in lines}
     found = {pid}
     while more := {p for p, parent in parents.items() if parent in found} - found:
         found |= more
-    return {p: lines.get(p, "") for p in found - {pid}}
+    return {p: lines[p] for p in found - {pid}}
+
+
+def parent_of(pid):
+    """0 of one that is gone."""
+    return int(re.search(r"^PPid:\s*(\d+)|\Z", of_process(pid, "status"), re.M).group(1) or 0)
+
+
+def running():
+    """Every process: {pid: command line}."""
+    return {int(pid): of_process(pid, "cmdline").replace("\0", " ") for pid in filter(str.isdigit, os.listdir("/proc"))}
 
 
 def of_process(pid, what):
     """A text of /proc; "" of one that is gone."""
     try:
-        return pathlib.Path(f"/proc/{pid}/{what}").read_text()
+        return pathlib.Path(f"/proc/{pid}/{what}").read_text(errors="replace")
     except OSError:
         return ""
 

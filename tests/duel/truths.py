@@ -12,7 +12,8 @@ TRUTHS = {
     "decided": "nothing is done to an object but what its policy has decided last, and for the object as it then was",
     "once": "what was decided takes effect once",
     "read": "a policy is asked about an object as it is, and only while it is pending",
-    "no-news": "our own verb or write is no news, and what was put off or left alone is",
+    "again": "what our own verb has settled is not asked about again",
+    "no-news": "what was put off or left alone is not asked about again, whatever was written beside that",
     "discarded": "what a person said is over stays so until the object changes",
     "stranger": "nobody without the secret gets in",
     "stored": "every 2xx is in the inbox",
@@ -53,7 +54,7 @@ def of_question(world, thing, hook, object_):
         return
     action = last.answer["action"]
     if action == "annotate" and last.has_taken_effect("attributes"):
-        world.blame("no-news", f"{name}: asked again, after annotate took effect")
+        world.blame("again", f"{name}: asked again, after annotate took effect")
     if action == "skip":
         world.blame("no-news", f"{name}: asked again, after skip")
     if action == "reschedule" and world.now() - last.time < model.DELAY - 1:

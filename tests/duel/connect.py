@@ -71,8 +71,8 @@ class Call:
 
     def is_ill(self, document):
         """Does Connect fail to show it in a list?"""
-        thing = self.world.by_id[document["id"]]
-        return trouble.of_calls(self.world, self.account, self.kind.name, thing.n, {"shown"}) != []
+        thing = self.world.by_id.get(document["id"]) if isinstance(document, dict) and "id" in document else None
+        return thing and trouble.of_calls(self.world, self.account, self.kind.name, thing.n, {"shown"}) != []
 
     def complaint(self, quotes):
         """What a refusal says, which may quote what it does not like."""
@@ -134,6 +134,7 @@ class Call:
         if not allowed:
             return 400, refusal(f"{what} is not possible: the request is {thing.state}")
         thing.set(then, now)
+        thing.ours = len(thing.history)
         return 200, then
 
 
@@ -166,7 +167,8 @@ class Handler(http_server.Handler):
         slow   seconds until the answer, after the effect if "first" is true
         lost   a status, though it has taken effect; status: ... and has not; garbage: a body that is none
         hang   no answer at all, with its effect if "first" is true; lag: seconds that a list is late
-        after  seconds of Retry-After; quote: a refusal quotes the object's password"""
+        after  seconds of Retry-After; quote: a refusal quotes the object's password
+        twice  a list has each element two times; strange: ... and this one, which is no object"""
         world = self.server.world
         wait = how.get("slow", 0) if "hang" not in how else 1e6
         if wait and not how.get("first"):
@@ -188,6 +190,10 @@ class Handler(http_server.Handler):
         if "garbage" in how:
             self.reply(200, GARBAGE[how["garbage"]], headers)
         elif call.operation in ("list", "templates") and status == 200:
+            if how.get("twice"):
+                value = [element for element in value for _ in range(2)]
+            if "strange" in how:
+                value = [*value, how["strange"]]
             self.page(call, value, headers)
         else:
             self.reply_json(status, value, headers)

@@ -31,10 +31,9 @@ import world  # noqa: E402
 
 GAMES = [12, 12, 12, 40]  # seconds of events, of a game of the command's
 EVENTS_A_SECOND = 5
-SHRINK_S = 300  # longest time for making a script shorter
+SHRINK_S = 600  # longest time for making a script shorter
 AT_ONCE = 2
 MORE = 3  # seconds for which a shorter script may take longer to break its truth
-LATE = 0.5  # seconds: an event that is so late says that the machine is slow
 
 
 class Drawn:
@@ -43,16 +42,19 @@ class Drawn:
 
 
 def draw(seed, known=(), length=None):
-    """The script of a game: {"shape", "events": [{"at": seconds, "event": name, ...}], "unseen": truths}, which leads to
-    none of the faults that are `known`."""
+    """The script of a game, which leads to none of the faults that are `known`: {"shape", "unseen": truths, "events":
+    [{"at": seconds, "event": name, ...}]}."""
     r, drawn = random.Random(seed), Drawn()
     beside = r.choice([0, 1, 2])
     workers = r.choice([2, 3] if beside == 0 else [0, 2])
-    script = {"shape": {"workers": workers, "beside": beside}, "events": []}
+    mode = r.choice(["queue", "queue", "inline"])
+    script = {"shape": {"workers": workers, "beside": beside, "mode": mode}, "events": []}
     names = sorted(events.EVENTS)
     weights = [events.EVENTS[name].weight for name in names]
-    # Some games have more of some troubles, and none of others.
-    weights = [w * r.choice([0, 1, 1, 3]) if name not in ("appear", "call", "form") else w
+    # Some games have more of some events, and none of others.
+    quiet = [of for of in ("connect", "policies", "programs") if r.random() < 0.3]
+    weights = [0 if events.EVENTS[name].of in quiet else
+               w if name in ("appear", "call", "form") else w * r.choice([0, 1, 1, 3])
                for name, w in zip(names, weights)]
     at, length = 0.0, length or r.choice(GAMES)
     while at < length:
@@ -80,8 +82,6 @@ def play(build, script, keep=False, until=None):
                 w.over.wait(max(0, begin + at - time.monotonic()))
                 if w.broken:
                     break
-                if time.monotonic() - begin - at > LATE:
-                    w.hold_up()
                 w.look_alive()
                 w.tell(f"event {name} {json.dumps(entry)[:200]}")
                 events.EVENTS[name].play(w, **entry)
@@ -101,29 +101,53 @@ def play(build, script, keep=False, until=None):
 
 
 def shrink(build, script, broken, pool):
-    """The shortest script found that breaks the same truth (delta debugging)."""
-    deadline, parts, until = time.monotonic() + SHRINK_S, 2, None
+    """The shortest script found that breaks the same truth: with fewer events (delta debugging), of fewer objects."""
+    deadline, until = time.monotonic() + SHRINK_S, None
     if broken.when < script["events"][-1]["at"]:
         until = broken.when + MORE
-        script = {**script, "events": [entry for entry in script["events"] if entry["at"] <= broken.when]}
-    while len(script["events"]) > 1 and time.monotonic() < deadline:
-        size = max(1, len(script["events"]) // parts)
-        candidates = [{**script, "events": script["events"][:i] + script["events"][i + size:]}
-                      for i in range(0, len(script["events"]), size)]
+        script = with_events(script, [entry for entry in script["events"] if entry["at"] <= broken.when])
+
+    def first_broken(candidates):
         for i in range(0, len(candidates), AT_ONCE):
-            batch = candidates[i:i + AT_ONCE]
-            played = pool.map(play, *zip(*[(build, candidate, False, until) for candidate in batch]))
-            found = [c for c, (now, _) in zip(batch, played) if broken.truth in [b.truth for b in now]]
-            if found or time.monotonic() > deadline:
+            if time.monotonic() > deadline:
                 break
+            jobs = [(c, pool.submit(play, build, c, until=until)) for c in candidates[i:i + AT_ONCE]]
+            concurrent.futures.wait([job for _, job in jobs])
+            for candidate, job in jobs:
+                if broken.truth in [one.truth for one in job.result()[0]]:
+                    return candidate
+        return None
+
+    parts = 2
+    while (count := len(script["events"])) > 1:
+        size = max(1, count // parts)
+        found = first_broken([with_events(script, script["events"][:i] + script["events"][i + size:])
+                              for i in range(0, count, size)])
         if found:
-            script, parts = found[0], max(2, parts - 1)
+            script, parts = found, max(2, parts - 1)
             print(f"  {len(script['events'])} events are enough", flush=True)
         elif size == 1:
             break
         else:
             parts *= 2
+    at = 0
+    while at < len(script["events"]):
+        found = first_broken([with_events(script, [*script["events"][:at], half, *script["events"][at + 1:]])
+                              for half in halves(script["events"][at])])
+        script, at = (found, at) if found else (script, at + 1)
     return script
+
+
+def with_events(script, entries):
+    return {**script, "events": entries}
+
+
+def halves(entry):
+    """An event of several objects, as two of fewer."""
+    plans = entry.get("plans", ())
+    middle = len(plans) // 2
+    return [{**entry, "plans": plans[:middle]},
+            {**entry, "plans": plans[middle:], "first": entry["first"] + middle}] if middle else []
 
 
 def report(build, script, broken, folder, pool, seed):

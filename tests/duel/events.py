@@ -1,6 +1,7 @@
 """What happens in a duel. An event is a class: how often it is drawn (`weight`), with what (`draw`), and what it does
 (`play`). Whatever it is drawn with is written into the script, so that the script says all."""
 
+import contextlib
 import datetime
 import json
 import os
@@ -9,14 +10,14 @@ import signal
 
 import model
 import trouble
-from world import RECOVERS
 
 EVENTS = {}
 
 
-def event(weight):
+def event(weight, of=None):
+    """`of`: what it is a trouble of."""
     def add(cls):
-        cls.weight = weight
+        cls.weight, cls.of = weight, of
         EVENTS[cls.__name__.lower()] = cls
         return cls
     return add
@@ -99,7 +100,7 @@ class Appear:
             world.later(world.tell_of, hook, [world.things[first + i] for i in range(len(plans))], since)
 
 
-def thing_event(weight):
+def thing_event(weight, of=None):
     """An event of an object that has appeared; nothing happens to one that a shorter script does not have."""
     def add(cls):
         def draw(r, drawn):
@@ -108,7 +109,7 @@ def thing_event(weight):
         def play(world, n, **more):
             if n in world.things:
                 cls.happen(world, world.things[n], **more)
-        return event(weight)(type(cls.__name__, (), {"draw": draw, "play": play, "__doc__": cls.__doc__}))
+        return event(weight, of)(type(cls.__name__, (), {"draw": draw, "play": play, "__doc__": cls.__doc__}))
     return add
 
 
@@ -224,14 +225,15 @@ class Form:
 HOWS = [{"status": 503}, {"status": 500}, {"status": 504}, {"status": 429, "after": 1}, {"status": 401},
         {"status": 403}, {"status": 404}, {"status": 400}, {"lost": 500}, {"lost": 504}, {"slow": 0.3},
         {"slow": 0.3, "first": True}, {"slow": 1, "first": True}, {"slow": 3}, {"slow": 3, "first": True},
-        {"garbage": "html"}, {"garbage": "half"}, {"garbage": "null"}, {"hang": True}, {"hang": True, "first": True}]
+        {"garbage": "html"}, {"garbage": "half"}, {"garbage": "null"}, {"hang": True}, {"hang": True, "first": True},
+        {"twice": True}, *({"strange": element} for element in (None, "text", {}, {"id": 7}, {"id": ""}))]
 
 
 def draw_how(r):
     return {**r.choice(HOWS), **({"quote": True} if r.random() < 0.3 else {})}
 
 
-@event(weight=6)
+@event(weight=6, of="connect")
 class Ill:
     """Connect is ill: an account, a queue, an operation."""
     def draw(r, drawn):
@@ -243,7 +245,7 @@ class Ill:
         world.trouble(trouble.Trouble(world.now() + lasts, **which))
 
 
-@event(weight=3)
+@event(weight=3, of="connect")
 class Lag:
     """Lists show what was."""
     def draw(r, drawn):
@@ -253,7 +255,7 @@ class Lag:
         world.trouble(trouble.Trouble(world.now() + lasts, how, operation="list"))
 
 
-@thing_event(weight=6)
+@thing_event(weight=6, of="connect")
 class Poison:
     """Whatever is asked of Connect about this object goes wrong."""
     def more(r):
@@ -266,7 +268,7 @@ class Poison:
 
 # ---------------------------------------------------------------------------- policies
 
-@event(weight=4)
+@event(weight=4, of="policies")
 class Mad:
     """The program of a webhook does not answer as it should."""
     def draw(r, drawn):
@@ -280,55 +282,52 @@ class Mad:
 
 # ---------------------------------------------------------------------------- programs
 
-@event(weight=3)
+@event(weight=3, of="programs")
 class Kill:
     """A program is killed, and started again."""
     def draw(r, drawn):
         return {"which": r.choice(["handler", 0, 1])}
 
     def play(world, which):
-        world.hold_up()
-        world.kill(which)
-        world.start()
+        with world.held_up():
+            world.kill(which)
+            world.start()
 
 
-@event(weight=2)
+@event(weight=2, of="programs")
 class Stop:
     """A program is asked to end, and started again."""
     def draw(r, drawn):
         return {"which": r.choice(["handler", 0, 1])}
 
     def play(world, which):
-        world.hold_up()
-        world.stop(which)
-        world.start()
+        with world.held_up():
+            world.stop(which)
+            world.start()
 
 
-@event(weight=2)
+@event(weight=2, of="programs")
 class Below:
     """The spawner, a keeper or a program is killed."""
     def draw(r, drawn):
         return {"words": r.choice(["spawner", "keeper", "oracle"]), "pick": r.random()}
 
     def play(world, words, pick):
-        world.hold_up()
         found = sorted(world.below(words))
         if found:
             world.disturb()
-            try:
+            with world.held_up(), contextlib.suppress(ProcessLookupError):
                 os.kill(found[int(pick * len(found))], signal.SIGKILL)
-            except ProcessLookupError:
-                pass
 
 
-@event(weight=2)
+@event(weight=2, of="programs")
 class Pause:
     """A program is stopped, and goes on later."""
     def draw(r, drawn):
         return {"which": r.choice(["handler", 0, 1]), "lasts": seconds(r, 0.5, 4)}
 
     def play(world, which, lasts):
-        program = world.handler if which == "handler" else world.workers.get(which)
+        program = world.running.get(which)
         if program is None:
             return
         world.hold_up(lasts)
@@ -345,32 +344,32 @@ def go_on(world, program, lasts):
         program.signal(signal.SIGCONT)
 
 
-@event(weight=1)
+@event(weight=1, of="programs")
 class Crash:
     """All programs are killed at once."""
     def draw(r, drawn):
         return {}
 
     def play(world):
-        world.hold_up()
-        world.kill_all()
-        world.start()
+        with world.held_up():
+            world.kill_all()
+            world.start()
 
 
-@event(weight=1)
+@event(weight=1, of="programs")
 class Reboot:
     """The machine is started again, and its clock begins anew."""
     def draw(r, drawn):
         return {}
 
     def play(world):
-        world.hold_up()
-        world.kill_all()
-        world.reboot()
-        world.start()
+        with world.held_up():
+            world.kill_all()
+            world.reboot()
+            world.start()
 
 
-@event(weight=4)
+@event(weight=4, of="programs")
 class Reload:
     """The configuration is loaded again: as it is, worse, or with other policies."""
     def draw(r, drawn):
@@ -385,14 +384,14 @@ class Reload:
                 if "exec" in hook["policy"]:
                     hook["policy"]["timeout"] = "3s" if hook["policy"]["timeout"] == "2s" else "2s"
             world.write()
-            world.repoliced = world.now() + RECOVERS
-        world.hold_up()
-        world.reload(accepted=how != "bad")
+            world.repoliced = world.now() + trouble.RECOVERS
+        with world.held_up():
+            world.reload(accepted=how != "bad")
         if how == "bad":
             world.conf.path.write_text(text)
 
 
-@event(weight=2)
+@event(weight=2, of="programs")
 class Rotate:
     """A webhook has a new secret."""
     def draw(r, drawn):
@@ -400,23 +399,23 @@ class Rotate:
 
     def play(world, hook):
         if not world.stopped:
-            world.hold_up()
-            world.rotate(hook)
+            with world.held_up():
+                world.rotate(hook)
 
 
-@event(weight=2)
+@event(weight=2, of="programs")
 class Leave:
     """A webhook is no longer in the configuration."""
     def draw(r, drawn):
         return {"hook": r.choice(list(model.HOOKS))}
 
     def play(world, hook):
-        world.hold_up()
-        world.leave(hook)
-        world.reload()
+        with world.held_up():
+            world.leave(hook)
+            world.reload()
 
 
-@event(weight=2)
+@event(weight=2, of="programs")
 class Come:
     """All webhooks are in the configuration again."""
     def draw(r, drawn):
@@ -424,12 +423,12 @@ class Come:
 
     def play(world):
         if world.gone:
-            world.hold_up()
-            world.come_back()
-            world.reload()
+            with world.held_up():
+                world.come_back()
+                world.reload()
 
 
-@event(weight=1)
+@event(weight=1, of="programs")
 class Full:
     """The inbox's disk is full."""
     def draw(r, drawn):
@@ -451,13 +450,15 @@ def empty(world, lasts):
 
 @thing_event(weight=3)
 class Discard:
-    """A person says that it is over."""
+    """A person says that it is over; if `ours`, also of what nobody but us has changed last."""
     def more(r):
-        return {}
+        return {"ours": r.random() < 0.5}
 
-    def happen(world, thing):
+    def happen(world, thing, ours):
         with world.lock:
             looked = len(thing.history)
+            if thing.ours == looked and not ours:
+                return
         if world.run("tasks", "discard", thing.id).returncode == 0:
             tasks = world.tasks()
             with world.lock:
@@ -473,7 +474,7 @@ class Retry:
 
     def happen(world, thing):
         with world.lock:
-            thing.retried, thing.discarded = world.now() + RECOVERS, {}
+            thing.retried, thing.discarded = world.now() + trouble.RECOVERS, {}
         world.run("tasks", "retry", thing.id)
 
 

@@ -41,6 +41,20 @@ def change_of(event, **members):
     return lambda entry: {**entry, **members} if entry["event"] == event else entry
 
 
+def no_late_lists(entry):
+    if entry["event"] == "lag":
+        return None
+    if entry["event"] == "ill" and entry["operation"] in (None, "list", "page"):
+        entry = {**entry, "how": without(entry["how"], "first")}
+    return entry
+
+
+def no_failing_page(entry):
+    if entry["event"] == "poison" and entry["operation"] in (None, "shown"):
+        entry = {**entry, "operation": "get"}
+    return entry
+
+
 def no_other_policies(entry):
     return None if entry["event"] == "reload" and entry["how"] == "other" else entry
 
@@ -56,6 +70,12 @@ KNOWN = {
     "mark-in-the-future": change_of("appear", ahead=0),
     # What is written beside skip or reschedule makes the object look new.
     "own-write-is-news": of_steps(no_write_without_verb),
+    # A list that shows what was, before a change and our answer to it, has the policy asked again.
+    "late-list-is-news": no_late_lists,
+    # An object is discarded that our verb has changed, and no list has shown since: that one undoes it.
+    "own-verb-undoes-discard": change_of("discard", ours=False),
+    # A page that Connect cannot show, because of one object, keeps its whole queue from being listed.
+    "failing-page": no_failing_page,
     # Other policies have discarded objects asked about again.
     "reload-undoes-discard": no_other_policies,
     # What a policy has left alone is asked about again once inbox.retention has forgotten it.

@@ -96,6 +96,7 @@ class Oracle(http_server.InThread, socketserver.ThreadingMixIn, socketserver.Uni
         if not how and step.get("how"):
             how = step["how"]
             thing.plan[at] = {k: v for k, v in step.items() if k != "how"}
+            world.trouble(trouble.OfHook(world.now() + trouble.POLICY_TIMEOUT, hook.id))
         if how in HEARD:
             thing.steps += 1
             thing.licenses.append(model.License(hook, answer, thing.foreign, world.now()))

@@ -1,10 +1,21 @@
-"""What is wrong with the world for a while: each trouble has its end, and a scope that says whom it may hold up."""
+"""What is wrong with the world for a while: each trouble has its end, and a scope that says whom it may hold up. A form
+needs nothing of Connect."""
 
 import dataclasses
 
+RECOVERS = 2  # seconds, until all is as before
+POLICY_TIMEOUT = 3  # seconds, the longest
+
+
+class Ends:
+    @property
+    def over(self):
+        """Until when may it hold up what it holds up?"""
+        return self.until + RECOVERS
+
 
 @dataclasses.dataclass
-class Trouble:
+class Trouble(Ends):
     """Of calls to Connect that fit: of an account, a class, an object (by n), an operation. None fits all."""
     until: float
     how: dict  # see connect.py: Handler.suffer()
@@ -19,22 +30,22 @@ class Trouble:
 
     def may_hold_up(self, thing, hook):
         """An object's own trouble holds up that object alone; what several have, or a list, the account."""
-        return self.account in (None, hook.account) and self.n in (None, thing.n)
+        return thing is not None and self.account in (None, hook.account) and self.n in (None, thing.n)
 
 
 @dataclasses.dataclass
-class OfAccount:
+class OfAccount(Ends):
     """What Connect has said of an account: its key is not accepted, or it calls too often. It is halted."""
     until: float
     account: str | None  # None: whichever
 
     def may_hold_up(self, thing, hook):
-        return self.account in (None, hook.account)
+        return thing is not None and self.account in (None, hook.account)
 
 
 @dataclasses.dataclass
-class OfHook:
-    """A webhook is not in the configuration."""
+class OfHook(Ends):
+    """A webhook is not in the configuration, or its program has once not answered as it should."""
     until: float
     hook: str
 
@@ -44,17 +55,33 @@ class OfHook:
 
 @dataclasses.dataclass
 class OfPolicy(OfHook):
-    """Its program does not answer as it should."""
+    """Its program does not answer as it should: it is left alone, each time for longer."""
     how: str
+
+    @property
+    def over(self):
+        return self.until + max(RECOVERS, self.until - self.began)
 
 
 @dataclasses.dataclass
-class OfAll:
+class OfAll(Ends):
     """Programs are killed, stopped, reloaded; the disk is full; the machine is slow."""
     until: float
 
     def may_hold_up(self, thing, hook):
         return True
+
+
+def held_up(troubles, thing, hook, begin, end):
+    """For how many seconds between these was something wrong, or has just been, that may hold up the object, or a form
+    (None)?"""
+    held, at = 0, begin
+    for one in sorted(troubles, key=lambda one: one.began):
+        until = min(one.over, end)
+        if until > at and one.began < end and one.may_hold_up(thing, hook):
+            held += until - max(one.began, at)
+            at = until
+    return held
 
 
 def of_calls(world, account, kind, n, operations):

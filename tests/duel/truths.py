@@ -7,6 +7,7 @@ import json
 import pathlib
 
 import model
+import trouble
 
 TRUTHS = {
     "decided": "nothing is done to an object but what its policy has decided last, and for the object as it then was",
@@ -27,7 +28,8 @@ TRUTHS = {
     "left": "nothing is left over: no process, no file",
     "sanitizer": "no sanitizer speaks",
 }
-SOON = 12  # seconds for an object that nothing holds up
+SOON = 6  # seconds for an object that nothing holds up: it is polled for ...
+TOLD_SOON = 3  # ... or a call has told of it
 FORM_SOON = 4
 FORM_DEADLINE = 3  # web.validation_deadline
 SLACK = 3
@@ -129,15 +131,15 @@ def of_form(world, hook, sent, status, body, took, held_up):
     if status == 503:
         if took > FORM_DEADLINE + SLACK:
             world.blame("form", f"{name}: 503 after {took:.1f} s")
-        if not held_up:
+        if held_up == 0:
             world.blame("sound", f"{name}: 503, though nothing was wrong: {body[:200]}")
         return
-    if status == 502 and held_up:  # nginx finds nobody
+    if status == 502 and held_up > 0:  # nginx finds nobody
         return
     if status != 200:
         world.blame("form", f"{name}: {status} {body[:200]}")
         return
-    if not held_up and took > FORM_SOON:
+    if took - held_up > FORM_SOON:
         world.blame("sound", f"{name}: took {took:.1f} s")
     document = exactly(sent)
     if hook.asks in ("once", "session"):
@@ -180,11 +182,11 @@ def of_sound(world):
                 continue
             if thing.state_of(thing.history[0][1]) not in thing.kind.pending.get(hook.side, ()):
                 continue
-            if any(t.may_hold_up(thing, hook) and t.began <= first and t.until + SLACK >= thing.born
-                   for t in world.troubles):
-                continue
-            if first - thing.born > SOON:
-                world.blame("sound", f"{thing.id} ({hook.id}): asked about after {first - thing.born:.1f} s")
+            soon = TOLD_SOON if (hook.id, 1) in thing.told else SOON
+            waited = first - thing.born - trouble.held_up(world.troubles, thing, hook, thing.born, first)
+            if waited > soon:
+                world.blame("sound", f"{thing.id} ({hook.id}): asked about after {first - thing.born:.1f} s, for "
+                            f"{waited:.1f} of which nothing was wrong that may hold it up")
 
 
 def of_deliveries(world, rows, stats):

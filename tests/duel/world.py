@@ -27,13 +27,14 @@ import trouble  # noqa: E402
 import truths  # noqa: E402
 
 PATIENCE = 30  # seconds for which a hanging Connect or oracle hangs
-RECOVERS = 3  # seconds, for what a program that comes back has to do
+PULSE, LATE = 0.1, 0.3  # seconds: what is to happen so often, and is so late, says that the machine is slow
 COUNTED = 10  # seconds until counts are written
 GONE = 5  # seconds until programs of a policy have ended, once nobody needs them
 SETTLE = 40  # seconds until all is settled, once the troubles have ceased
 RELOADED = re.compile(" reloaded|the old configuration stays")
 BOOTS = [1, 30, 365]  # days for which the machine had run
 RETENTION_S = 3600
+FULL, LAST_WORDS = "database or disk is full", 1000  # what a program says that ends because of that; bytes of its log
 WAITS = servers.waits(hangs="1s", stuck="1s", missed_tell="1s")
 RULES = f"""\
 - then:
@@ -49,8 +50,8 @@ def awaits_signals(pid):
 
 
 class World(model.Model):
-    """`with` starts all, and ends it. `shape`: {"workers": threads of the handler, "beside": worker programs}; `unseen`:
-    truths that nobody looks at."""
+    """`with` starts all, and ends it. `shape`: {"workers": threads of the handler, "beside": programs beside it, "mode":
+    of processing}; `unseen`: truths that nobody looks at."""
 
     patience = PATIENCE
 
@@ -66,6 +67,7 @@ class World(model.Model):
         self.listed = {}  # by webhook: when its queue was last listed
         self.secrets = {}  # by webhook: the newest, the one before, which is accepted, too, and one that no longer is
         self.boot = []  # what a program's command begins with
+        self.running = {}  # "handler", and the numbers of workers: programs
         self.jobs = []
         self.stopped = set()
 
@@ -80,7 +82,7 @@ class World(model.Model):
             self.threads = stack.enter_context(concurrent.futures.ThreadPoolExecutor(32))
             stack.callback(self.over.set)
             stack.callback(self.kill_all)
-            self.handler, self.workers = None, {}
+            self.threads.submit(self.keep_time)
             self.start()
             self.nginx = stack.enter_context(servers.Nginx(self.tmp, self.conf.socket))
             self.stack = stack.pop_all()
@@ -107,7 +109,7 @@ class World(model.Model):
                 "id": account, "api_url": self.connect.url, "api_key": {"file": str(key)}, "rate_limit": 0,
                 "timeout": "2s", "connect_timeout": "2s"})
         conf.document["processing"] = {
-            "mode": "queue", "workers": self.shape["workers"], "poll_interval": "4s",
+            "mode": self.shape.get("mode", "queue"), "workers": self.shape["workers"], "poll_interval": "4s",
             "lease": "10s", "backoff_min": "1s", "backoff_max": "2s", "inline_deadline": "5s", "max_attempts": 12}
         conf.document["inbox"]["retention"] = f"{RETENTION_S}s"
         conf.document["web"].update({"admin_listen": f"unix:{self.tmp}/admin.sock", "stop_timeout": "4s",
@@ -197,57 +199,50 @@ class World(model.Model):
 
     # -------------------------------------------------------------------- programs
 
-    def programs(self):
-        return [p for p in [self.handler, *self.workers.values()] if p is not None]
-
     def start(self):
-        """Those that do not run. What ends because the disk is full is started when there is room."""
+        """Those that do not run. What cannot start because the disk is full is started when there is room."""
         try:
             self.start_all()
         except RuntimeError as e:
-            if "disk is full" not in str(e)[-1000:]:
+            if FULL not in str(e)[-LAST_WORDS:]:
                 raise
             self.empty_disk()
             self.start_all()
 
     def start_all(self):
-        if self.handler is None:
-            self.handler = servers.Handler(self.build, self.tmp, self.conf, wrapper=self.boot, env=WAITS)
-        for n in range(self.shape["beside"]):
-            if n not in self.workers:
-                self.workers[n] = worker = servers.Server(
-                    [*self.boot, self.build / "connect-webhook", "worker", "--workers", "2", "-c", self.conf.path],
-                    self.tmp / f"worker-{n}.log", env=WAITS)
-                worker.wait_until(lambda: awaits_signals(worker.pid))
+        for which in ["handler", *range(self.shape["beside"])]:
+            if which not in self.running:
+                self.running[which] = self.started(which)
+
+    def started(self, which):
+        if which == "handler":
+            return servers.Handler(self.build, self.tmp, self.conf, wrapper=self.boot, env=WAITS)
+        worker = servers.Server(
+            [*self.boot, self.build / "connect-webhook", "worker", "--workers", "2", "-c", self.conf.path],
+            self.tmp / f"worker-{which}.log", env=WAITS)
+        worker.wait_until(lambda: awaits_signals(worker.pid))
+        return worker
 
     def kill(self, which):
         """"handler", or a worker's number."""
-        program = self.handler if which == "handler" else self.workers.get(which)
+        program = self.running.pop(which, None)
         if program is None:
             return
         with contextlib.suppress(ProcessLookupError):
             program.signal(signal.SIGCONT)
         program.kill()
         if which == "handler":
-            self.handler = None
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.conf.socket)
-        else:
-            del self.workers[which]
         self.disturb()
 
     def stop(self, which):
         """Have it end, which loses nothing."""
-        program = self.handler if which == "handler" else self.workers.get(which)
-        if program is None:
-            return
-        program.signal(signal.SIGCONT)
-        program.signal(signal.SIGTERM)
-        self.ended(program)
-        if which == "handler":
-            self.handler = None
-        else:
-            del self.workers[which]
+        program = self.running.pop(which, None)
+        if program is not None:
+            program.signal(signal.SIGCONT)
+            program.signal(signal.SIGTERM)
+            self.ended(program)
 
     def ended(self, program):
         if program.process.wait(servers.TIMEOUT) != 0:
@@ -259,12 +254,12 @@ class World(model.Model):
         self.uncertain.update(list(model.HOOKS))
 
     def kill_all(self):
-        for which in ["handler", *self.workers]:
+        for which in list(self.running):
             self.kill(which)
 
     def reload(self, accepted=True):
         """Have each load its configuration, and wait until it has said what became of it. Accounts are tried anew."""
-        for program in self.programs():
+        for program in self.running.values():
             if program in self.stopped:
                 continue
             said = len(RELOADED.findall(program.log))
@@ -272,17 +267,21 @@ class World(model.Model):
             program.wait_until(lambda: len(RELOADED.findall(program.log)) > said)
         for one in self.troubles:
             if accepted and isinstance(one, trouble.OfAccount):
-                one.until = min(one.until, self.now() + RECOVERS)
+                one.until = min(one.until, self.now())
 
     def below(self, words):
         """Processes below ours whose command lines have these words."""
-        return [pid for program in self.programs() for pid, line in programs.below(program.pid).items()
+        return [pid for program in self.running.values() for pid, line in programs.below(program.pid).items()
                 if words in line]
 
     def look_alive(self):
-        for program in self.programs():
+        """No program has ended, but for one that could not begin because the disk is full: that is started again."""
+        for which, program in list(self.running.items()):
             if program.process.poll() is not None:
-                self.blame("alive", f"{program.process.args} ended with {program.process.returncode}")
+                del self.running[which]
+                if FULL not in program.log[-LAST_WORDS:]:
+                    self.blame("alive", f"{program.process.args} ended with {program.process.returncode}")
+        self.start()
 
     def run(self, *words):
         """A command of the operator's; returns what it prints."""
@@ -328,9 +327,9 @@ class World(model.Model):
                 return False
             self.tell(f"call of {hook_id}: {answer.status}")
             self.answered[hook_id, answer.status] += 1
-            if answer.status == 202:
+            if answer.status in (200, 202):
                 self.accepted[answer.json()["delivery"]] = hook_id
-            return answer.status == 202
+            return answer.status in (200, 202)
 
     def tell_of(self, hook_id, things, since):
         """Connect calls a webhook of what these are since then, unless a list may have shown it before."""
@@ -396,8 +395,7 @@ class World(model.Model):
             status, body = 502, str(e)
         took = self.now() - began
         with self.lock:
-            held_up = any(t.may_hold_up(None, hook) and t.began <= self.now() and t.until + truths.SLACK >= began
-                          for t in self.troubles if not isinstance(t, (trouble.Trouble, trouble.OfAccount)))
+            held_up = trouble.held_up(self.troubles, None, hook, began, self.now())
             if status in (502, 504):
                 self.uncertain[hook_id] += 1
             else:
@@ -414,8 +412,26 @@ class World(model.Model):
             self.trouble(trouble.OfAccount(one.until if status == 429 else float("inf"), one.account))
 
     def hold_up(self, lasts=0):
-        """Something holds up everything for so long, and until it has recovered."""
-        self.trouble(trouble.OfAll(self.now() + lasts + RECOVERS))
+        """Something holds up everything for so long."""
+        self.trouble(trouble.OfAll(self.now() + lasts))
+
+    @contextlib.contextmanager
+    def held_up(self):
+        """For as long as this lasts."""
+        one = trouble.OfAll(float("inf"))
+        self.trouble(one)
+        yield
+        one.until = self.now()
+
+    def keep_time(self):
+        """A machine that is too busy for this holds up everything."""
+        last = self.now()
+        while not self.over.wait(PULSE):
+            now = self.now()
+            if now - last > PULSE + LATE:
+                self.tell("the machine is slow")
+                self.hold_up()
+            last = now
 
     def finish_jobs(self):
         jobs, self.jobs = self.jobs, []
@@ -427,7 +443,7 @@ class World(model.Model):
 
     def settle(self):
         """The troubles have ceased: everything comes to its end within a bound."""
-        for program in self.programs():
+        for program in self.running.values():
             program.signal(signal.SIGCONT)
         self.empty_disk()
         self.start()
@@ -476,7 +492,7 @@ class World(model.Model):
 
     def end(self):
         """Stop all, and look at what is left."""
-        running = self.programs()
+        running = list(self.running.values())
         with contextlib.ExitStack() as stack:
             for program in running:
                 program.signal(signal.SIGTERM)
@@ -487,7 +503,7 @@ class World(model.Model):
             report = servers.SANITIZER_REPORT.search(path.read_text(errors="replace"))
             if report:
                 self.blame("sanitizer", f"{path.name}: {report.group(0)}")
-        self.handler, self.workers = None, {}
+        self.running = {}
         for in_time in servers.looks(GONE):
             left = [pid for pid, line in programs.running().items() if line.startswith(str(self.tmp / "oracle"))]
             if not left or not in_time:

@@ -108,6 +108,8 @@ class Call:
                     and (states is None or document.get(self.kind.state) in states)
                     and (since is None or created(document) >= since.group(1)[:19])):
                 shown.append(document)
+                if self.hook and document is thing.document:
+                    thing.shown[self.hook.id] = len(thing.history)
         return sorted(shown, key=created)
 
     def change(self):

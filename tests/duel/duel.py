@@ -47,8 +47,7 @@ def draw(seed, known=(), length=None):
     r, drawn = random.Random(seed), Drawn()
     beside = r.choice([0, 1, 2])
     workers = r.choice([2, 3] if beside == 0 else [0, 2])
-    mode = r.choice(["queue", "queue", "inline"])
-    script = {"shape": {"workers": workers, "beside": beside, "mode": mode}, "events": []}
+    script = {"shape": {"workers": workers, "beside": beside}, "events": []}
     names = sorted(events.EVENTS)
     weights = [events.EVENTS[name].weight for name in names]
     # Some games have more of some events, and none of others.

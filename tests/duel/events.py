@@ -444,6 +444,7 @@ class Full:
 def empty(world, lasts):
     world.over.wait(lasts)
     world.empty_disk()
+    world.disturb()  # what was answered meanwhile may not be kept
 
 
 # ---------------------------------------------------------------------------- operators
@@ -463,7 +464,8 @@ class Discard:
             tasks = world.tasks()
             with world.lock:
                 thing.discarded = {hook.id: (looked, world.now()) for hook in world.hooks_for(thing)
-                                   if tasks.get((hook.account, thing.id), {}).get("result") == "discarded"}
+                                   if tasks.get((hook.account, thing.id), {}).get("result") == "discarded"
+                                   and looked in (thing.ours, thing.shown.get(hook.id))}
 
 
 @thing_event(weight=3)

@@ -117,6 +117,7 @@ class Thing:
         self.id = document["id"]
         self.born = now
         self.foreign = 0  # changes by others than us
+        self.shown = {}  # by webhook: the history's length when a list last showed it
         self.ours = 0  # the history's length after our last change
         self.history = []  # (when, the document or None)
         self.told = set()  # (webhook, length of the history) that a call has told of before a list showed it

@@ -50,8 +50,8 @@ def awaits_signals(pid):
 
 
 class World(model.Model):
-    """`with` starts all, and ends it. `shape`: {"workers": threads of the handler, "beside": programs beside it, "mode":
-    of processing}; `unseen`: truths that nobody looks at."""
+    """`with` starts all, and ends it. `shape`: {"workers": threads of the handler, "beside": programs beside it};
+    `unseen`: truths that nobody looks at."""
 
     patience = PATIENCE
 
@@ -109,7 +109,7 @@ class World(model.Model):
                 "id": account, "api_url": self.connect.url, "api_key": {"file": str(key)}, "rate_limit": 0,
                 "timeout": "2s", "connect_timeout": "2s"})
         conf.document["processing"] = {
-            "mode": self.shape.get("mode", "queue"), "workers": self.shape["workers"], "poll_interval": "4s",
+            "mode": "queue", "workers": self.shape["workers"], "poll_interval": "4s",
             "lease": "10s", "backoff_min": "1s", "backoff_max": "2s", "inline_deadline": "5s", "max_attempts": 12}
         conf.document["inbox"]["retention"] = f"{RETENTION_S}s"
         conf.document["web"].update({"admin_listen": f"unix:{self.tmp}/admin.sock", "stop_timeout": "4s",
@@ -327,9 +327,9 @@ class World(model.Model):
                 return False
             self.tell(f"call of {hook_id}: {answer.status}")
             self.answered[hook_id, answer.status] += 1
-            if answer.status in (200, 202):
+            if answer.status == 202:
                 self.accepted[answer.json()["delivery"]] = hook_id
-            return answer.status in (200, 202)
+            return answer.status == 202
 
     def tell_of(self, hook_id, things, since):
         """Connect calls a webhook of what these are since then, unless a list may have shown it before."""

@@ -30,7 +30,7 @@ Example, as root: contrib/check.sh
 END
 }
 
-quick=no steps=9 minutes=15 # on two processors
+quick=no steps=10 minutes=16 # on two processors
 for argument; do
     case $argument in
     --quick) quick=yes steps=4 minutes=5 ;;
@@ -98,20 +98,12 @@ as_another() {
     fi
 }
 
-# Configure what is built here, side by side: configure uses one processor.
-configure_builds() {
-    local status=0
-    configure_in "$folder/gcc" --enable-developer CC=gcc &
-    [ $quick = yes ] || configure_in "$folder/sanitizers" --enable-developer CC=gcc CFLAGS="-O1 -g1" \
-        --with-sanitizer=address,undefined || status=1
-    wait $! || status=1
-    return $status
-}
-
-# build NAME: everything that tests need.
+# build NAME [OPTION]...: everything that tests need, configured so.
 build() {
     local name=$1 in=$folder/$1
-    if step "$name: build" make -k -C "$in" -j"$width" check TESTS=; then
+    shift
+    if step "$name: configure" configure_in "$in" --enable-developer "$@" &&
+        step "$name: build" make -k -C "$in" -j"$width" check TESTS=; then
         find "$in/tests" -name '*.trs' -delete
     else
         add 0 1 0
@@ -190,9 +182,9 @@ need_folder "$folder"
 trap clean_up EXIT
 need_packages "$folder/packages.log" build run test
 say "Building and testing in $folder, $width jobs at once: about $minutes minutes on two processors."
-step "autoreconf" need_configure && step "configure" configure_builds || exit 1
+step "autoreconf" need_configure || exit 1
 
-if build gcc; then
+if build gcc CC=gcc; then
     if [ $quick = no ] && lint_tools; then
         set -m # a process group of its own
         make -C "$folder/gcc" lint >"$folder/beside.log" 2>&1 &
@@ -204,7 +196,7 @@ if build gcc; then
 fi
 if [ $quick = no ]; then
     [ -z "$lint" ] || counted "lint" end_lint
-    if build sanitizers; then
+    if build sanitizers CC=gcc CFLAGS="-O1 -g1" --with-sanitizer=address,undefined; then
         check "sanitizers: make check" "$folder/sanitizers" run_tests "$folder/sanitizers" \
             '$(beside_tests)' '$(alone_tests)'
     fi

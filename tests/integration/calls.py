@@ -168,13 +168,16 @@ def timestamp(seconds):
 def claims_of(configuration, webhook=WEBHOOK, **changes):
     """The claims that Connect sends for a webhook of the configuration; a change to None leaves
     the claim out."""
-    now = int(time.time())
     hook = configuration.webhook(webhook)
-    account = hook["account"]
+    return claims_for(hook, configuration.account(hook["account"]), **changes)
+
+
+def claims_for(hook, account, /, **changes):
+    """The same, for an entry of `webhooks` and its account's."""
+    now = int(time.time())
     claims = {
-        "webhook_id": webhook, "webhook_name": "test", "object_class": hook["object_class"],
-        "account_id": account, "product_id": hook["product"],
-        "api_url": configuration.account(account)["api_url"] + "/",
+        "webhook_id": hook["id"], "webhook_name": "test", "object_class": hook["object_class"],
+        "account_id": account["id"], "product_id": hook["product"], "api_url": account["api_url"] + "/",
         "triggered_at": timestamp(now), "last_success_at": None, "last_failure_at": None,
         "processing_timeout": PROCESSING_TIMEOUT, "data": {}, "exp": now + PROCESSING_TIMEOUT}
     claims.update(changes)

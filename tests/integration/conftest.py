@@ -149,18 +149,13 @@ def tmp(request, time_limit):
 def small_disk(tmp):
     """small_disk(size): has the folder of the inbox on a disk of its own, of that size as mount(8) takes it."""
     folder = tmp / "state"
-    mounted = []
-
-    def mount(size):
-        folder.mkdir(exist_ok=True)
-        ran = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True)
-        if ran.returncode != 0:
-            pytest.skip("a small disk cannot be mounted here")
-        mounted.append(folder)
-        return folder
-    yield mount
-    for path in mounted:
-        subprocess.run(["umount", "-l", path], check=True)
+    with contextlib.ExitStack() as stack:
+        def mount(size):
+            folder.mkdir(exist_ok=True)
+            if not stack.enter_context(servers.small_disk(folder, size)):
+                pytest.skip("a small disk cannot be mounted here")
+            return folder
+        yield mount
 
 
 @pytest.fixture

@@ -10,8 +10,6 @@
 import collections
 import hashlib
 import http.client
-import pathlib
-import re
 import signal
 import sqlite3
 import threading
@@ -67,16 +65,11 @@ class Restarted:
         killed.process.kill()
         servers.wait_for(lambda: self.server is not killed)
 
-    def heeds_sigterm(self):
-        """What has been started a moment ago dies of it."""
-        status = pathlib.Path(f"/proc/{self.server.pid}/status").read_text()
-        return int(re.search(r"^SigBlk:\s+(\w+)", status, re.M)[1], 16) >> (signal.SIGTERM - 1) & 1
-
     def stop(self):
         with self.lock:
             self.stopping = True
         if self.server.process.poll() is None:
-            self.server.wait_until(self.heeds_sigterm)
+            self.server.wait_until(lambda: self.server.awaits(signal.SIGTERM))
         status = self.server.stop()
         self.thread.join()
         servers.check_log(self.server.log)

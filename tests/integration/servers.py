@@ -4,6 +4,7 @@ Each runs in the foreground, is waited for by connecting to it, and is stopped b
 The servers run from the files of contrib/ as they are shipped: only paths and ports are replaced.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -84,6 +85,18 @@ def looks(timeout=TIMEOUT):
     yield False
 
 
+@contextlib.contextmanager
+def small_disk(folder, size):
+    """The folder is on a disk of its own, of that size as mount(8) takes it; gives whether that can be had here."""
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder],
+                          capture_output=True).returncode == 0
+    try:
+        yield made
+    finally:
+        if made:
+            subprocess.run(["umount", "-l", folder], check=True)
+
+
 def wait_for(condition):
     """Of what no event tells, and no process of ours."""
     for in_time in looks():
@@ -132,6 +145,11 @@ class Server:
             if not in_time:
                 self.kill()
                 raise RuntimeError(f"{self.process.args[0]}: waited in vain: {self.log}")
+
+    def awaits(self, number):
+        """Does it block this signal, to wait for it? What has been started a moment ago dies of it."""
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"^SigBlk:\s+(\w+)", status, re.M)[1], 16) >> (number - 1) & 1
 
     def signal(self, number):
         self.process.send_signal(number)

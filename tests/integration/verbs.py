@@ -90,7 +90,7 @@ NAMES = ["-".join([v[0], v[1], v[2] or "none", v[3]["action"]]) for v in VERBS]
 SOME = [VERBS[i] for i in (0, 6, 10, 13, 15, 17, 22, 24, 29)]
 SOME_NAMES = [NAMES[i] for i in (0, 6, 10, 13, 15, 17, 22, 24, 29)]
 JSON = (("Content-Type", "application/json"),)
-ERRORS = {  # (answer, result where nothing was done, exit status)
+ERRORS = {  # (answer, result where nothing was done)
     "400": ((400, JSON, b'{"error_code":"REQ_003","errors":["status: not now"],"params":{}}'), "dead"),
     "400 without a list": ((400, JSON, b'{"error_code":"VAL_001","errors":"no"}'), "dead"),
     "400 of a gateway": ((400, (("Content-Type", "text/html"),), b"<html>no</html>"), "dead"),
@@ -184,7 +184,7 @@ def poll(build, connect, configuration):
         ran = subprocess.run([build / "connect-webhook", "poll", "--once", "--json", "-c", conf.path],
                              capture_output=True, text=True, timeout=TIMEOUT)
         assert ran.returncode == status, ran.stderr + ran.stdout
-        said = {report.get("object_id"): report for report in map(json.loads, ran.stdout.splitlines())}
+        said = {report["object_id"]: report for report in map(json.loads, ran.stdout.splitlines())}
         return [said[thing["id"]] for thing in connect.things.values()], connect.sent
     return once
 
@@ -200,6 +200,7 @@ def run(poll):
 
 @pytest.fixture(scope="module")
 def polled():
+    """What run_form() has found out: {(a verb's number, a form): (what was said, what was sent)}"""
     return {}
 
 
@@ -208,13 +209,13 @@ def run_form(poll, connect, polled):
     """run_form(verb, form, answers, status=0): what was said of the object whose change is answered in this form, and
     what was sent about it. The forms of a verb share a poll, but for what halts an account."""
     def once(verb, form, answers, status=0):
-        forms = [form] if form in HALTS else [f for f in answers if f not in HALTS]
-        key = NAMES[VERBS.index(verb)], form in HALTS and form
-        if key not in polled:
+        number = VERBS.index(verb)
+        if (number, form) not in polled:
+            forms = [form] if form in HALTS else [f for f in answers if f not in HALTS]
             reports, sent = poll(verb, [answers[f] for f in forms], status)
-            about = [[s for s in sent if connect.of(s[1]) == path] for path in connect.things]
-            polled[key] = dict(zip(forms, zip(reports, about)))
-        return polled[key][form]
+            for f, report, path in zip(forms, reports, connect.things):
+                polled[number, f] = report, [s for s in sent if connect.of(s[1]) == path]
+        return polled[number, form]
     return once
 
 

@@ -47,6 +47,7 @@ class Call:
         self.world, self.account, self.method, self.path, self.query, self.body = (
             world, account, method, path, query, body)
         self.kind = self.thing = self.what = None
+        self.used = None  # what truths.of_change() gives
         self.operation = "other"
         for kind in model.KINDS.values():
             if path == kind.path:
@@ -61,7 +62,6 @@ class Call:
         self.hook = next((hook for hook in model.HOOKS.values()
                           if hook.is_event and hook.account == account and hook.kind is self.kind
                           and (self.thing is None or hook.product == self.thing.product)), None)
-
         page = urllib.parse.parse_qs(query).get("offset", ["0"])[0] != "0"
         self.operations = {self.operation, "page"} if page else {self.operation}
 
@@ -199,7 +199,7 @@ class Handler(http_server.Handler):
             self.page(call, value, headers)
         else:
             self.reply_json(status, value, headers)
-        if getattr(call, "used", None) and status == 200 and "garbage" not in how:
+        if call.used and status == 200 and "garbage" not in how:
             call.used[2] = True
 
     def page(self, call, elements, headers):

@@ -25,7 +25,6 @@ sys.path.insert(0, str(HERE))
 
 import events  # noqa: E402
 import known as faults  # noqa: E402
-import model  # noqa: E402
 import truths  # noqa: E402
 import world  # noqa: E402
 
@@ -62,7 +61,7 @@ def draw(seed, known=(), length=None):
         more = events.EVENTS[name].draw(r, drawn)
         if more is not None:
             script["events"].append({"at": round(at, 2), "event": name, **more})
-    return faults.play_without(script, known)
+    return faults.leave_out(script, known)
 
 
 def play(build, script, keep=False, until=None):
@@ -71,9 +70,9 @@ def play(build, script, keep=False, until=None):
     os.umask(0o022)
     tmp = pathlib.Path(tempfile.mkdtemp(prefix="cw-duel-", dir="/tmp"))
     tmp.chmod(0o755)
-    broken, story = [], []
+    w = world.World(build, tmp, script["shape"], script.get("unseen", ()))
     try:
-        with world.World(build, tmp, script["shape"], script.get("unseen", ())) as w:
+        with w:
             begin = time.monotonic()
             for entry in script["events"]:
                 entry = dict(entry)
@@ -88,15 +87,14 @@ def play(build, script, keep=False, until=None):
                 w.over.wait(max(0, until - w.now()))
             elif not w.broken:
                 w.judge()
-            broken, story = w.broken, w.story
     except Exception:  # of the duel itself, or of a program that did not start
-        broken = [*broken, model.Broken("duel", traceback.format_exc(), 0)]
-    if broken and keep:
-        (tmp / "story").write_text("".join(f"{at:7.3f} {text}\n" for at, text in story))
+        w.blame("duel", traceback.format_exc())
+    if w.broken and keep:
+        (tmp / "story").write_text("".join(f"{at:7.3f} {text}\n" for at, text in w.story))
         (tmp / "script.json").write_text(json.dumps(script, indent=1))
-        return broken, tmp
+        return w.broken, tmp
     shutil.rmtree(tmp)
-    return broken, None
+    return w.broken, None
 
 
 def shrink(build, script, broken, pool):
@@ -158,7 +156,7 @@ def report(build, script, broken, folder, pool, seed):
     if truth == "duel" or not pool:
         return
     script = shrink(build, script, broken[0], pool)
-    again, folder = play(build, script, keep=True)
+    _, folder = play(build, script, keep=True)
     print(json.dumps(script))
     if folder:
         print(f"kept, of the short one: {folder}")
@@ -189,19 +187,20 @@ def main():
         while True:
             while len(running) < AT_ONCE and time.monotonic() - began < options.seconds and (
                     seed - options.seed < options.games):
-                running[pool.submit(play, build, draw(seed, known), True)] = seed
+                script = draw(seed, known)
+                running[pool.submit(play, build, script, True)] = seed, script
                 seed += 1
             if not running:
                 break
             done, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
             for job in done:
-                number = running.pop(job)
+                number, script = running.pop(job)
                 broken, folder = job.result()
                 played += 1
                 if broken:
                     print(f"after {time.monotonic() - began:.0f} s, {played} games:")
                     concurrent.futures.wait(running)
-                    report(build, draw(number, known), broken, folder, None if options.whole else pool, number)
+                    report(build, script, broken, folder, None if options.whole else pool, number)
                     return 1
     print(f"{played} games in {time.monotonic() - began:.0f} s: all was true")
     return 0

@@ -15,9 +15,10 @@ EVENTS = {}
 
 
 def event(weight, of=None):
-    """`of`: what it is a trouble of."""
+    """`of`: what it is a trouble of. Without `draw` it is drawn with nothing."""
     def add(cls):
         cls.weight, cls.of = weight, of
+        cls.draw = getattr(cls, "draw", lambda r, drawn: {})
         EVENTS[cls.__name__.lower()] = cls
         return cls
     return add
@@ -101,14 +102,17 @@ class Appear:
 
 
 def thing_event(weight, of=None):
-    """An event of an object that has appeared; nothing happens to one that a shorter script does not have."""
+    """An event of an object that has appeared; nothing happens to one that a shorter script does not have. `more`:
+    what else it is drawn with."""
     def add(cls):
-        def draw(r, drawn):
-            return {"n": r.randrange(drawn.count), **cls.more(r)} if drawn.count else None
+        more = getattr(cls, "more", lambda r: {})
 
-        def play(world, n, **more):
+        def draw(r, drawn):
+            return {"n": r.randrange(drawn.count), **more(r)} if drawn.count else None
+
+        def play(world, n, **drawn):
             if n in world.things:
-                cls.happen(world, world.things[n], **more)
+                cls.happen(world, world.things[n], **drawn)
         return event(weight, of)(type(cls.__name__, (), {"draw": draw, "play": play, "__doc__": cls.__doc__}))
     return add
 
@@ -136,8 +140,8 @@ class Person:
         return {"no": r.random() < 0.5}
 
     def happen(world, thing, no):
-        verbs = [v for v in thing.kind.verbs if thing.kind.leads_to(v, thing.state)]
         with world.lock:
+            verbs = [v for v in thing.kind.verbs if thing.kind.leads_to(v, thing.state)]
             if thing.document is not None and verbs:
                 verb = verbs[-1 if no else 0]
                 thing.by_others(world.now(), **{thing.kind.state: thing.kind.leads_to(verb, thing.state)})
@@ -146,9 +150,6 @@ class Person:
 @thing_event(weight=2)
 class Vanish:
     """It is no more."""
-    def more(r):
-        return {}
-
     def happen(world, thing):
         with world.lock:
             thing.vanish(world.now())
@@ -157,9 +158,6 @@ class Vanish:
 @thing_event(weight=2)
 class Return:
     """It is pending again."""
-    def more(r):
-        return {}
-
     def happen(world, thing):
         first = thing.history[0][1].get(thing.kind.state) if thing.kind.state else None
         with world.lock:
@@ -282,14 +280,17 @@ class Mad:
 
 # ---------------------------------------------------------------------------- programs
 
+def draw_program(r, drawn):
+    return {"which": r.choice(["handler", 0, 1])}
+
+
 @event(weight=3, of="programs")
 class Kill:
     """A program is killed, and started again."""
-    def draw(r, drawn):
-        return {"which": r.choice(["handler", 0, 1])}
+    draw = draw_program
 
     def play(world, which):
-        with world.held_up():
+        with world.interrupted():
             world.kill(which)
             world.start()
 
@@ -297,11 +298,10 @@ class Kill:
 @event(weight=2, of="programs")
 class Stop:
     """A program is asked to end, and started again."""
-    def draw(r, drawn):
-        return {"which": r.choice(["handler", 0, 1])}
+    draw = draw_program
 
     def play(world, which):
-        with world.held_up():
+        with world.interrupted():
             world.stop(which)
             world.start()
 
@@ -316,7 +316,7 @@ class Below:
         found = sorted(world.below(words))
         if found:
             world.disturb()
-            with world.held_up(), contextlib.suppress(ProcessLookupError):
+            with world.interrupted(), contextlib.suppress(ProcessLookupError):
                 os.kill(found[int(pick * len(found))], signal.SIGKILL)
 
 
@@ -324,7 +324,7 @@ class Below:
 class Pause:
     """A program is stopped, and goes on later."""
     def draw(r, drawn):
-        return {"which": r.choice(["handler", 0, 1]), "lasts": seconds(r, 0.5, 4)}
+        return {**draw_program(r, drawn), "lasts": seconds(r, 0.5, 4)}
 
     def play(world, which, lasts):
         program = world.running.get(which)
@@ -347,11 +347,8 @@ def go_on(world, program, lasts):
 @event(weight=1, of="programs")
 class Crash:
     """All programs are killed at once."""
-    def draw(r, drawn):
-        return {}
-
     def play(world):
-        with world.held_up():
+        with world.interrupted():
             world.kill_all()
             world.start()
 
@@ -359,11 +356,8 @@ class Crash:
 @event(weight=1, of="programs")
 class Reboot:
     """The machine is started again, and its clock begins anew."""
-    def draw(r, drawn):
-        return {}
-
     def play(world):
-        with world.held_up():
+        with world.interrupted():
             world.kill_all()
             world.reboot()
             world.start()
@@ -380,12 +374,12 @@ class Reload:
         if how == "bad":
             world.conf.path.write_text(text.replace('"webhooks"', '"webhoks"', 1))
         if how == "other":
-            for hook in world.webhooks:
+            for hook in world.webhooks.values():
                 if "exec" in hook["policy"]:
                     hook["policy"]["timeout"] = "3s" if hook["policy"]["timeout"] == "2s" else "2s"
             world.write()
             world.repoliced = world.now() + trouble.RECOVERS
-        with world.held_up():
+        with world.interrupted():
             world.reload(accepted=how != "bad")
         if how == "bad":
             world.conf.path.write_text(text)
@@ -399,7 +393,7 @@ class Rotate:
 
     def play(world, hook):
         if not world.stopped:
-            with world.held_up():
+            with world.interrupted():
                 world.rotate(hook)
 
 
@@ -410,7 +404,7 @@ class Leave:
         return {"hook": r.choice(list(model.HOOKS))}
 
     def play(world, hook):
-        with world.held_up():
+        with world.interrupted():
             world.leave(hook)
             world.reload()
 
@@ -418,12 +412,9 @@ class Leave:
 @event(weight=2, of="programs")
 class Come:
     """All webhooks are in the configuration again."""
-    def draw(r, drawn):
-        return {}
-
     def play(world):
         if world.gone:
-            with world.held_up():
+            with world.interrupted():
                 world.come_back()
                 world.reload()
 
@@ -471,9 +462,6 @@ class Discard:
 @thing_event(weight=3)
 class Retry:
     """A person has it tried again."""
-    def more(r):
-        return {}
-
     def happen(world, thing):
         with world.lock:
             thing.retried, thing.discarded = world.now() + trouble.RECOVERS, {}
@@ -496,9 +484,6 @@ class Replay:
 @event(weight=2)
 class Age:
     """What has ended is older than inbox.retention."""
-    def draw(r, drawn):
-        return {}
-
     def play(world):
         world.age()
 

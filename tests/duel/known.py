@@ -92,7 +92,7 @@ UNSEEN = {
 NAMES = KNOWN.keys() | UNSEEN.keys()
 
 
-def play_without(script, names):
+def leave_out(script, names):
     """The script without what leads to these."""
     events = script["events"]
     for name in sorted(names):

@@ -7,7 +7,11 @@ RECOVERS = 2  # seconds, until all is as before
 POLICY_TIMEOUT = 3  # seconds, the longest
 
 
+@dataclasses.dataclass
 class Ends:
+    """What lasts until then."""
+    until: float
+
     @property
     def over(self):
         """Until when may it hold up what it holds up?"""
@@ -17,7 +21,6 @@ class Ends:
 @dataclasses.dataclass
 class Trouble(Ends):
     """Of calls to Connect that fit: of an account, a class, an object (by n), an operation. None fits all."""
-    until: float
     how: dict  # see connect.py: Handler.suffer()
     account: str | None = None
     kind: str | None = None
@@ -36,7 +39,6 @@ class Trouble(Ends):
 @dataclasses.dataclass
 class OfAccount(Ends):
     """What Connect has said of an account: its key is not accepted, or it calls too often. It is halted."""
-    until: float
     account: str | None  # None: whichever
 
     def may_hold_up(self, thing, hook):
@@ -46,7 +48,6 @@ class OfAccount(Ends):
 @dataclasses.dataclass
 class OfHook(Ends):
     """A webhook is not in the configuration, or its program has once not answered as it should."""
-    until: float
     hook: str
 
     def may_hold_up(self, thing, hook):
@@ -66,7 +67,6 @@ class OfPolicy(OfHook):
 @dataclasses.dataclass
 class OfAll(Ends):
     """Programs are killed, stopped, reloaded; the disk is full; the machine is slow."""
-    until: float
 
     def may_hold_up(self, thing, hook):
         return True

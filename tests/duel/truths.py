@@ -91,31 +91,31 @@ def of_change(world, thing, hook, what, body, allowed):
 
 # ------------------------------------------------------------------------------- forms
 
-def place_of_params(document):
-    return document["asset"] if "asset" in document else document
+def named_params(document):
+    """Those that a policy can speak of: with a text as id."""
+    place = document["asset"] if "asset" in document else document
+    return [p for p in place.get("params") or () if isinstance(p, dict) and isinstance(p.get("id"), str)]
 
 
 def form_answer(document):
-    """What the oracle says about a form: an error for each second parameter with an id of its own."""
-    params = place_of_params(document).get("params")
-    named = [p["id"] for p in params or () if isinstance(p, dict) and isinstance(p.get("id"), str)]
-    return [{"id": i, "value_error": f"not {i}"} for i in dict.fromkeys(named) if len(i) % 2]
+    """What the oracle says about a form: an error for each id of an odd length."""
+    ids = dict.fromkeys(param["id"] for param in named_params(document))
+    return [{"id": i, "value_error": f"not {i}"} for i in ids if len(i) % 2]
 
 
 def form_expected(document, said):
     """The form with what was said about it."""
     errors = {s["id"]: s["value_error"] for s in said}
-    params = place_of_params(document).get("params")
-    for param in params or ():
-        if isinstance(param, dict) and isinstance(param.get("id"), str) and param["id"] in errors:
+    for param in named_params(document):
+        if param["id"] in errors:
             param["value_error"] = errors[param["id"]]
     return document
 
 
 def without_errors(hook, document):
     """What rules say of RULED is not the model's to know."""
-    for param in place_of_params(document).get("params") or () if hook.asks == "rules" else ():
-        if isinstance(param, dict) and param.get("id") == RULED:
+    for param in named_params(document):
+        if hook.asks == "rules" and param["id"] == RULED:
             param.pop("value_error", None)
     return document
 

@@ -19,6 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 
 import calls  # noqa: E402
 import connect  # noqa: E402
+import inbox_rows  # noqa: E402
 import model  # noqa: E402
 import oracle  # noqa: E402
 import programs  # noqa: E402
@@ -28,6 +29,7 @@ import truths  # noqa: E402
 
 PATIENCE = 30  # seconds for which a hanging Connect or oracle hangs
 PULSE, LATE = 0.1, 0.3  # seconds: what is to happen so often, and is so late, says that the machine is slow
+NOBODY = (502, 504)  # what nginx answers if the handler does not
 COUNTED = 10  # seconds until counts are written
 GONE = 5  # seconds until programs of a policy have ended, once nobody needs them
 SETTLE = 40  # seconds until all is settled, once the troubles have ceased
@@ -43,12 +45,6 @@ RULES = f"""\
 """
 
 
-def awaits_signals(pid):
-    """Does it block SIGHUP, to wait for it? Until then that would end it."""
-    blocked = re.search(r"^SigBlk:\s*(\w+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)
-    return int(blocked.group(1), 16) & 1 << signal.SIGHUP - 1 != 0
-
-
 class World(model.Model):
     """`with` starts all, and ends it. `shape`: {"workers": threads of the handler, "beside": programs beside it};
     `unseen`: truths that nobody looks at."""
@@ -62,7 +58,7 @@ class World(model.Model):
         self.answered = collections.Counter()  # calls by (webhook, status)
         self.uncertain = collections.Counter()  # calls whose answer did not come
         self.tokens = {}  # the last of each webhook
-        self.gone = set()  # webhooks that are not in the configuration
+        self.gone = {}  # webhooks that are not in the configuration: the trouble that this is
         self.repoliced = 0  # when a reload last brought other policies
         self.listed = {}  # by webhook: when its queue was last listed
         self.secrets = {}  # by webhook: the newest, the one before, which is accepted, too, and one that no longer is
@@ -74,10 +70,10 @@ class World(model.Model):
     def __enter__(self):
         with contextlib.ExitStack() as stack:
             self.connect = stack.enter_context(connect.Connect(self))
-            self.mount(stack)
+            self.configure()
+            self.disk = stack.enter_context(servers.small_disk(self.conf.state, "16m,mode=755"))
             self.boots = self.make_boots(stack)
             self.reboot()
-            self.conf = self.configure()
             stack.enter_context(oracle.Oracle(self, self.tmp / "oracle.sock"))
             self.threads = stack.enter_context(concurrent.futures.ThreadPoolExecutor(32))
             stack.callback(self.over.set)
@@ -98,7 +94,7 @@ class World(model.Model):
     # --------------------------------------------------------------- configuration
 
     def configure(self):
-        conf = calls.Configuration(self.tmp)
+        self.conf = conf = calls.Configuration(self.tmp)
         shutil.copy(self.build / "tests/duel/oracle", self.tmp / "oracle")
         servers.share(self.tmp / "oracle")
         conf.write("forms.rules.yaml", RULES)
@@ -114,50 +110,59 @@ class World(model.Model):
         conf.document["inbox"]["retention"] = f"{RETENTION_S}s"
         conf.document["web"].update({"admin_listen": f"unix:{self.tmp}/admin.sock", "stop_timeout": "4s",
                                      "validation_deadline": f"{truths.FORM_DEADLINE}s"})
-        self.webhooks = [self.webhook(conf, hook) for hook in model.HOOKS.values()]
-        self.write(conf)
-        return conf
+        self.webhooks = {hook.id: self.webhook(hook) for hook in model.HOOKS.values()}
+        self.write()
 
-    def write(self, conf=None):
+    def write(self):
         """Without the webhooks that are gone."""
-        conf = conf or self.conf
-        conf.document["webhooks"] = [hook for hook in self.webhooks if hook["id"] not in self.gone]
-        conf.save()
+        self.conf.document["webhooks"] = [hook for hook in self.webhooks.values() if hook["id"] not in self.gone]
+        self.conf.save()
 
-    def webhook(self, conf, hook):
-        secret = self.new_secret(hook.id)
+    def webhook(self, hook):
+        secret, listed = self.new_secret(hook.id)
         self.secrets[hook.id] = [secret]
         asks = {"exec": [str(self.tmp / "oracle"), str(self.tmp / "oracle.sock")], "timeout": "2s",
                 "session": hook.asks == "session"}
-        policy = {"none": "none", "rules": {"rules": str(conf.folder / "forms.rules.yaml")}}.get(hook.asks, asks)
+        policy = {"none": "none", "rules": {"rules": str(self.conf.folder / "forms.rules.yaml")}}.get(hook.asks, asks)
         return {"id": hook.id, "account": hook.account, "product": hook.product, "object_class": hook.kind.name,
-                "type": hook.type, "secrets": [self.secret_file(conf, secret)], "policy": policy}
+                "type": hook.type, "secrets": [listed], "policy": policy}
+
+    def new_secret(self, hook_id):
+        """A secret that no webhook has had, and what `secrets` lists of it."""
+        with self.lock:
+            name = f"{hook_id}-{len(self.marks)}"
+            secret = f"secret-of-{name}-0123456789abcdef"
+            self.marks.add(secret)
+        return secret, self.conf.add_secret(name, secret)
+
+    def rotate(self, hook_id):
+        """A new secret: the one before it is accepted, too, and none that is older."""
+        hook = self.webhooks[hook_id]
+        secret, listed = self.new_secret(hook_id)
+        hook["secrets"] = [listed, hook["secrets"][0]]
+        self.write()
+        self.reload()
+        with self.lock:
+            self.secrets[hook_id] = [secret, *self.secrets[hook_id][:2]]
+            self.tokens.pop(hook_id, None)
 
     def leave(self, hook_id):
-        self.uncertain[hook_id] += 1  # calls that are under way
-        self.gone.add(hook_id)
-        self.trouble(trouble.OfHook(float("inf"), hook_id))
-        self.write()
+        if hook_id not in self.gone:
+            self.uncertain[hook_id] += 1  # calls that are under way
+            self.gone[hook_id] = trouble.OfHook(float("inf"), hook_id)
+            self.trouble(self.gone[hook_id])
+            self.write()
 
     def come_back(self):
-        for one in self.troubles:
-            if isinstance(one, trouble.OfHook) and one.hook in self.gone:
-                one.until = min(one.until, self.now())
+        for one in self.gone.values():
+            one.until = min(one.until, self.now())
         self.gone.clear()
         self.write()
 
     # ------------------------------------------------------------------------ disk
 
-    def mount(self, stack):
-        """The inbox's folder is a small disk of its own, if we may."""
-        state = self.tmp / "state"
-        state.mkdir()
-        self.disk = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m,mode=755", "tmpfs", state],
-                                   capture_output=True).returncode == 0
-        if self.disk:
-            stack.callback(subprocess.run, ["umount", "-l", state])
-
     def fill_disk(self):
+        """The inbox's, which is a small one of its own, if we may have that."""
         if self.disk:
             with contextlib.suppress(OSError), open(self.tmp / "state/ballast", "wb", buffering=0) as ballast:
                 while True:
@@ -173,14 +178,12 @@ class World(model.Model):
         """Commands' beginnings, each for a boot whose clock has run for less time than that of the one before."""
         boots = [[]]
         for days in BOOTS:
-            process = subprocess.Popen(["unshare", "--time", "--boottime", str(days * 86400), "--fork", "--kill-child",
-                                        "sh", "-c", "echo begins; exec sleep infinity"], stdout=subprocess.PIPE)
-            stack.callback(process.stdout.close)
-            stack.callback(process.wait)
-            stack.callback(process.kill)
-            if process.stdout.readline() == b"":  # we may not
+            keeper = stack.enter_context(subprocess.Popen(
+                ["unshare", "--time", "--boottime", str(days * 86400), "--fork", "sh", "-c", "echo begins; exec cat"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE))  # until its input ends
+            if keeper.stdout.readline() == b"":  # we may not
                 break
-            within, = programs.below(process.pid)
+            within, = programs.below(keeper.pid)
             boots.append(["nsenter", f"--time=/proc/{within}/ns/time"])
         return boots
 
@@ -192,10 +195,9 @@ class World(model.Model):
 
     def age(self):
         """Everything that has ended has done so long ago."""
-        with (contextlib.suppress(sqlite3.OperationalError),  # the disk is full
-              contextlib.closing(sqlite3.connect(self.tmp / "state/inbox.db", timeout=PATIENCE)) as db, db):
-            db.execute("UPDATE task SET updated_us = updated_us - ? WHERE state NOT IN ('ready', 'running')",
-                       (RETENTION_S * 2 * 10**6,))
+        with contextlib.suppress(sqlite3.OperationalError):  # the disk is full
+            inbox_rows.change(self.conf, ("UPDATE task SET updated_us = updated_us - ?"
+                                          " WHERE state NOT IN ('ready', 'running')", (RETENTION_S * 2 * 10**6,)))
 
     # -------------------------------------------------------------------- programs
 
@@ -220,7 +222,7 @@ class World(model.Model):
         worker = servers.Server(
             [*self.boot, self.build / "connect-webhook", "worker", "--workers", "2", "-c", self.conf.path],
             self.tmp / f"worker-{which}.log", env=WAITS)
-        worker.wait_until(lambda: awaits_signals(worker.pid))
+        worker.wait_until(lambda: worker.awaits(signal.SIGHUP))
         return worker
 
     def kill(self, which):
@@ -315,21 +317,25 @@ class World(model.Model):
             return False
         if not again or hook_id not in self.tokens:
             self.tokens[hook_id] = self.sign(hook_id, data={"call": self.now()})
-        token = self.tokens[hook_id]
-        try:
-            answer = calls.http(method, self.nginx.url, None if method == "GET" else b"{}",
-                                {"Authentication": f"Bearer {token}"}, timeout=PATIENCE)
-        except (OSError, http.client.HTTPException):
-            answer = None
+        status, text = self.ask(self.tokens[hook_id], None if method == "GET" else b"{}", method)
         with self.lock:
-            if answer is None or answer.status in (502, 504) or hook_id in self.gone:
+            if status in NOBODY or hook_id in self.gone:
                 self.uncertain[hook_id] += 1
                 return False
-            self.tell(f"call of {hook_id}: {answer.status}")
-            self.answered[hook_id, answer.status] += 1
-            if answer.status == 202:
-                self.accepted[answer.json()["delivery"]] = hook_id
-            return answer.status == 202
+            self.tell(f"call of {hook_id}: {status}")
+            self.answered[hook_id, status] += 1
+            if status == 202:
+                self.accepted[json.loads(text)["delivery"]] = hook_id
+            return status == 202
+
+    def ask(self, token, body, method="POST"):
+        """(status, text) of the answer; one of NOBODY if there is none, as from nginx."""
+        headers = {"Authentication": f"Bearer {token}", **({"Content-Type": "application/json"} if body else {})}
+        try:
+            answer = calls.http(method, self.nginx.url, body, headers, timeout=PATIENCE)
+            return answer.status, answer.body.decode()
+        except (OSError, http.client.HTTPException) as e:
+            return NOBODY[0], str(e)
 
     def tell_of(self, hook_id, things, since):
         """Connect calls a webhook of what these are since then, unless a list may have shown it before."""
@@ -343,30 +349,9 @@ class World(model.Model):
                     thing.told.add((hook_id, version))
 
     def sign(self, hook_id, secret=None, **changes):
-        hook, now = model.HOOKS[hook_id], int(time.time())
-        claims = {"webhook_id": hook_id, "object_class": hook.kind.name, "account_id": hook.account,
-                  "product_id": hook.product, "triggered_at": calls.timestamp(now), "exp": now + 600, **changes}
+        hook = self.webhooks[hook_id]
+        claims = calls.claims_for(hook, self.conf.account(hook["account"]), **changes)
         return calls.sign(claims, secret or self.secrets[hook_id][0])
-
-    def rotate(self, hook_id):
-        """A new secret: the one before it is accepted, too, and none that is older."""
-        hook = next(hook for hook in self.webhooks if hook["id"] == hook_id)
-        secret = self.new_secret(hook_id)
-        hook["secrets"] = [self.secret_file(self.conf, secret), hook["secrets"][0]]
-        self.write()
-        self.reload()
-        with self.lock:
-            self.secrets[hook_id] = [secret, *self.secrets[hook_id][:2]]
-            self.tokens.pop(hook_id, None)
-
-    def new_secret(self, hook_id):
-        with self.lock:
-            secret = f"secret-{len(self.marks)}-of-{hook_id}-0123456789abcdef"
-            self.marks.add(secret)
-        return secret
-
-    def secret_file(self, conf, secret):
-        return {"file": str(conf.write(secret[:20] + ".secret", secret + "\n"))}
 
     def stranger(self, hook_id, how):
         """Somebody calls who has no secret."""
@@ -377,26 +362,19 @@ class World(model.Model):
                           **({"exp": int(time.time()) - 3600} if how == "expired" else {}))
         if how == "signature":
             token = token[:-5] + ("AAAAA" if token[-5:] != "AAAAA" else "BBBBB")
-        with contextlib.suppress(OSError, http.client.HTTPException):
-            answer = calls.http("POST", self.nginx.url, b"{}", {"Authentication": f"Bearer {token}"}, timeout=PATIENCE)
-            if answer.status not in (401, 502, 504):
-                self.blame("stranger", f"{how}, of {hook_id}: {answer.status}")
+        status, _ = self.ask(token, b"{}")
+        if status not in (401, *NOBODY):
+            self.blame("stranger", f"{how}, of {hook_id}: {status}")
 
     def form(self, hook_id, text):
         if hook_id in self.gone:
             return
         hook, began = model.HOOKS[hook_id], self.now()
-        token = self.sign(hook_id)
-        try:
-            answer = calls.http("POST", self.nginx.url, text.encode(), {
-                "Authentication": f"Bearer {token}", "Content-Type": "application/json"}, timeout=PATIENCE)
-            status, body = answer.status, answer.body.decode()
-        except (OSError, http.client.HTTPException) as e:
-            status, body = 502, str(e)
+        status, body = self.ask(self.sign(hook_id), text.encode())
         took = self.now() - began
         with self.lock:
             held_up = trouble.held_up(self.troubles, None, hook, began, self.now())
-            if status in (502, 504):
+            if status in NOBODY:
                 self.uncertain[hook_id] += 1
             else:
                 self.answered[hook_id, status] += 1
@@ -416,8 +394,8 @@ class World(model.Model):
         self.trouble(trouble.OfAll(self.now() + lasts))
 
     @contextlib.contextmanager
-    def held_up(self):
-        """For as long as this lasts."""
+    def interrupted(self):
+        """What happens meanwhile holds up everything."""
         one = trouble.OfAll(float("inf"))
         self.trouble(one)
         yield

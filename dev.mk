@@ -7,8 +7,7 @@ lint_sources = $(libconnect_webhook_a_SOURCES) $(connect_webhook_SOURCES) $(conn
 	$(connect_webhook_spawner_SOURCES) $(connect_sim_SOURCES)
 
 .PHONY: format check-format lint lint-tools clang-tidy cppcheck manual coverage crash duel \
-	duel-asan duel-tsan bench \
-	bench-validation bench-policy bench-inbox
+	duel-asan duel-tsan bench bench-validation bench-policy bench-inbox
 
 format:
 	$(c_files) -exec clang-format -i {} +

@@ -22,9 +22,9 @@ Can be run again and again, from anywhere.
   --quick   only gcc and its tests
   --help    show this help
 
-Builds are kept in build-check/ of the clone, or in $CW_BUILD_DIR. $CW_JOBS says how many jobs and tests
-run at once: three a processor, if it does not, for most of the time they wait. With CI=true a test
-that cannot run, because something is missing, has failed.
+Builds are made anew, and kept, in build-check/ of the clone, or in $CW_BUILD_DIR. $CW_JOBS says how
+many jobs and tests run at once: three a processor, if it does not, for most of the time they wait.
+With CI=true a test that cannot run, because something is missing, has failed.
 
 Example, as root: contrib/check.sh
 END
@@ -98,14 +98,20 @@ as_another() {
     fi
 }
 
+# configure_in FOLDER [OPTION]...: what is built once, and made by many short shells.
+configure_in() (
+    in=$1
+    shift
+    rm -rf "$in" && mkdir "$in" && cd "$in" &&
+        CONFIG_SHELL=/bin/sh "$CLONE/configure" --enable-developer --disable-dependency-tracking "$@"
+)
+
 # build NAME [OPTION]...: everything that tests need, configured so.
 build() {
     local name=$1 in=$folder/$1
     shift
-    if step "$name: configure" configure_in "$in" --enable-developer "$@" &&
-        step "$name: build" make -k -C "$in" -j"$width" check TESTS=; then
-        find "$in/tests" -name '*.trs' -delete
-    else
+    if ! step "$name: configure" configure_in "$in" "$@" ||
+        ! step "$name: build" make -k -C "$in" -j"$width" check TESTS=; then
         add 0 1 0
         return 1
     fi
@@ -143,12 +149,13 @@ configure_tarball() {
         make -C "$folder/gcc" dist &&
         tar -xzf "$folder"/gcc/connect-webhook-*.tar.gz -C "$place/source" --strip-components=1 || return 1
     [ "$(id -u)" != 0 ] || chown -R $another "$place"
-    (cd "$place/build" && as_another ../source/configure CC=clang CFLAGS=-O1)
+    (cd "$place/build" &&
+        as_another env CONFIG_SHELL=/bin/sh ../source/configure --disable-dependency-tracking CC=clang)
 }
 
 make_distcheck() {
     as_another env CW_RESULTS="$place/clang" make -C "$place/build" -j"$width" distcheck \
-        DISTCHECK_CONFIGURE_FLAGS="--enable-developer CC=clang CFLAGS=-O1" \
+        DISTCHECK_CONFIGURE_FLAGS="--enable-developer --disable-dependency-tracking CC=clang CFLAGS=-O1" \
         TESTS='$(unit_tests) $(fuzz_tests) $(tree_tests) $(user_tests)'
 }
 

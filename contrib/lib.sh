@@ -82,16 +82,6 @@ need_configure() {
     fi
 }
 
-# configure_in FOLDER [OPTION]...: configure a build folder, once for these options.
-configure_in() {
-    local folder=$1
-    shift
-    mkdir -p "$folder"
-    if [ ! -e "$folder/config.status" ] || [ "$(cat "$folder/.options" 2>/dev/null)" != "$*" ]; then
-        (cd "$folder" && "$CLONE/configure" "$@") && printf '%s' "$*" >"$folder/.options"
-    fi
-}
-
 # Under sudo, what was made in the clone belongs to whom the clone belongs.
 give_back() {
     if [ "$(id -u)" = 0 ] && [ "$(stat -c %u "$CLONE/configure.ac")" != 0 ]; then

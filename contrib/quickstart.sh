@@ -45,7 +45,10 @@ trap 'give_back "$folder"' EXIT
 need_packages "$folder/packages.log" build run
 log=$folder/quickstart-build.log
 say "Building in $folder (a minute, the first time) ..."
-{ need_configure && configure_in "$folder" && make -C "$folder" -j"$JOBS"; } >"$log" 2>&1 ||
-    die_of "$log" "the build failed"
+{
+    need_configure &&
+        { [ -e "$folder/config.status" ] || (cd "$folder" && "$CLONE/configure"); } &&
+        make -C "$folder" -j"$JOBS"
+} >"$log" 2>&1 || die_of "$log" "the build failed"
 give_back "$folder"
 exec python3 -B "$CLONE/contrib/quickstart.py" "$folder" "$@"

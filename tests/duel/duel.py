@@ -10,11 +10,14 @@ the shortest script is printed, with the model's view beside the program's. Its 
 
 import argparse
 import concurrent.futures
+import contextlib
 import json
+import multiprocessing
 import os
 import pathlib
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -64,12 +67,16 @@ def draw(seed, known=(), length=None):
     return faults.leave_out(script, known)
 
 
-def play(build, script, keep=False, until=None):
-    """Play one game; returns (what was not true, the world's folder if that is kept). `until`: it lasts for so many
-    seconds, and what must be true in the end is not looked at."""
-    os.umask(0o022)
-    tmp = pathlib.Path(tempfile.mkdtemp(prefix="cw-duel-", dir="/tmp"))
-    tmp.chmod(0o755)
+def text_of(script):
+    """An event a line."""
+    entries = ",\n  ".join(map(json.dumps, script["events"]))
+    members = [f" {json.dumps(name)}: {json.dumps(value)},\n" for name, value in script.items() if name != "events"]
+    return f'{{{"".join(members)[1:]} "events": [\n  {entries}]}}\n'
+
+
+def play(build, tmp, script, until=None):
+    """Play one game in a folder; returns what was not true, which is told in `story` there. `until`: it lasts for so
+    many seconds, and what must be true in the end is not looked at."""
     w = world.World(build, tmp, script["shape"], script.get("unseen", ()))
     try:
         with w:
@@ -89,12 +96,22 @@ def play(build, script, keep=False, until=None):
                 w.judge()
     except Exception:  # of the duel itself, or of a program that did not start
         w.blame("duel", traceback.format_exc())
-    if w.broken and keep:
-        (tmp / "story").write_text("".join(f"{at:7.3f} {text}\n" for at, text in w.story))
-        (tmp / "script.json").write_text(json.dumps(script, indent=1))
-        return w.broken, tmp
-    shutil.rmtree(tmp)
-    return w.broken, None
+    (tmp / "story").write_text("".join(f"{at:7.3f} {text}\n" for at, text in w.story))
+    (tmp / "script.json").write_text(text_of(script))
+    return w.broken
+
+
+def play_apart(build, script, keep=False, until=None):
+    """Play one game in a folder of its own; returns (what was not true, the folder if that is kept)."""
+    with contextlib.ExitStack() as stack:
+        tmp = pathlib.Path(tempfile.mkdtemp(prefix="cw-duel-", dir="/tmp"))
+        stack.callback(shutil.rmtree, tmp)
+        tmp.chmod(0o755)
+        broken = play(build, tmp, script, until)
+        if broken and keep:
+            stack.pop_all()
+            return broken, tmp
+    return broken, None
 
 
 def shrink(build, script, broken, pool):
@@ -108,7 +125,7 @@ def shrink(build, script, broken, pool):
         for i in range(0, len(candidates), AT_ONCE):
             if time.monotonic() > deadline:
                 break
-            jobs = [(c, pool.submit(play, build, c, until=until)) for c in candidates[i:i + AT_ONCE]]
+            jobs = [(c, pool.submit(play_apart, build, c, until=until)) for c in candidates[i:i + AT_ONCE]]
             concurrent.futures.wait([job for _, job in jobs])
             for candidate, job in jobs:
                 if broken.truth in [one.truth for one in job.result()[0]]:
@@ -155,12 +172,21 @@ def report(build, script, broken, folder, pool, seed):
     print(f"kept: {folder}", flush=True)
     if truth == "duel" or not pool:
         return
-    script = shrink(build, script, broken[0], pool)
-    _, folder = play(build, script, keep=True)
-    print(json.dumps(script))
+    script = {"truth": truth, **shrink(build, script, broken[0], pool)}
+    _, folder = play_apart(build, script, keep=True)
+    print(text_of(script))
     if folder:
         print(f"kept, of the short one: {folder}")
         print((folder / "story").read_text()[-6000:])
+
+
+def give_up(*_):
+    """End, with all that runs. The processes of the pool do so, too."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    for child in multiprocessing.active_children():
+        child.terminate()
+    raise KeyboardInterrupt
 
 
 def main():
@@ -176,11 +202,12 @@ def main():
     known = faults.NAMES - set(options.find)
     build = options.build.resolve()
     if options.script:
-        broken, folder = play(build, json.loads(options.script.read_text()), keep=True)
+        broken, folder = play_apart(build, json.loads(options.script.read_text()), keep=True)
         print("\n".join(f"{one.truth}: {one.text}" for one in broken) or "all was true")
         if folder:
             print(f"kept: {folder}")
         return 1 if broken else 0
+    signal.signal(signal.SIGTERM, give_up)
     began, played = time.monotonic(), 0
     with concurrent.futures.ProcessPoolExecutor(AT_ONCE) as pool:
         running, seed = {}, options.seed
@@ -188,7 +215,7 @@ def main():
             while len(running) < AT_ONCE and time.monotonic() - began < options.seconds and (
                     seed - options.seed < options.games):
                 script = draw(seed, known)
-                running[pool.submit(play, build, script, True)] = seed, script
+                running[pool.submit(play_apart, build, script, True)] = seed, script
                 seed += 1
             if not running:
                 break
@@ -207,4 +234,8 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    os.umask(0o022)  # servers that run as other users have to get at what a game makes
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -25,7 +25,7 @@ TRUTHS = {
     "counts": "stats, tasks, deliveries and the model's own counts agree",
     "secret": "no text has a secret",
     "alive": "no program ends but when it is ended, and then with 0",
-    "left": "nothing is left over: no process, no file",
+    "left": "nothing is left over: no process, no file, no descriptor, no memory",
     "sanitizer": "no sanitizer speaks",
 }
 SOON = 6  # seconds for an object that nothing holds up: it is polled for ...
@@ -34,7 +34,7 @@ FORM_SOON = 4
 FORM_DEADLINE = 3  # web.validation_deadline
 SLACK = 3
 PREFIX = "connect_webhook_"
-FDS_MAX = 120  # of a handler at rest
+FDS_MAX, MEMORY_MAX = 120, 64 * 2**20  # of a handler at rest; a sanitizer has more memory
 RULED = "p1"  # the parameter that the rules of forms speak of
 
 
@@ -216,6 +216,8 @@ def of_metrics(world, metrics, stats):
             yield "counts", f"{entry['webhook_id']}: metrics have {told:.0f} dead, and stats {entry['dead']}"
     if metrics["process_open_fds"] > FDS_MAX:
         yield "left", f"{metrics['process_open_fds']:.0f} descriptors are open"
+    if not world.sanitized and metrics["process_resident_memory_bytes"] > MEMORY_MAX:
+        yield "left", f"{metrics['process_resident_memory_bytes']:.0f} bytes of memory"
 
 
 def of_tasks(world, tasks, stats):

@@ -37,6 +37,7 @@ RELOADED = re.compile(" reloaded|the old configuration stays")
 BOOTS = [1, 30, 365]  # days for which the machine had run
 RETENTION_S = 3600
 FULL, LAST_WORDS = "database or disk is full", 1000  # what a program says that ends because of that; bytes of its log
+INBOX_FILES = {"inbox.db", "inbox.db.lock", "inbox.db-wal", "inbox.db-shm"}
 WAITS = servers.waits(hangs="1s", stuck="1s", missed_tell="1s")
 RULES = f"""\
 - then:
@@ -66,6 +67,7 @@ class World(model.Model):
         self.running = {}  # "handler", and the numbers of workers: programs
         self.jobs = []
         self.stopped = set()
+        self.sanitized = servers.has_sanitizer(build)
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
@@ -488,3 +490,5 @@ class World(model.Model):
                 break
         for pid in left:
             self.blame("left", f"a program of a policy runs on: {pid}")
+        for name in {path.name for path in self.conf.state.iterdir()} - INBOX_FILES:
+            self.blame("left", f"beside the inbox there is a file {name}")

@@ -16,7 +16,6 @@ import os
 import pathlib
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 
@@ -100,8 +99,7 @@ def build():
 def no_sanitizer(build):
     """For tests that preload a shim, or count: a sanitizer must come before every other library, and has memory and
     system calls of its own."""
-    ran = subprocess.run([build / "connect-webhook", "version"], capture_output=True, text=True)
-    if "sanitizer: no" not in " ".join(ran.stdout.split()):
+    if servers.has_sanitizer(build):
         pytest.skip("not with a sanitizer")
 
 

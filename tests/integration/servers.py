@@ -85,6 +85,11 @@ def looks(timeout=TIMEOUT):
     yield False
 
 
+def has_sanitizer(build):
+    ran = subprocess.run([build / "connect-webhook", "version"], capture_output=True, text=True, check=True)
+    return "sanitizer: no" not in " ".join(ran.stdout.split())
+
+
 @contextlib.contextmanager
 def small_disk(folder, size):
     """The folder is on a disk of its own, of that size as mount(8) takes it; gives whether that can be had here."""

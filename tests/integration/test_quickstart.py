@@ -22,7 +22,6 @@ def built(folder, build):
     """A build folder that is configured and where nothing is left to make; returns where commands are that say so."""
     folder.mkdir()
     (folder / "config.status").touch()
-    (folder / ".options").touch()
     (folder / "Makefile").write_text("all:\n")
     for program in PROGRAMS:
         (folder / program).symlink_to(build / program)

@@ -96,7 +96,8 @@ class Reader:
         configure = next(c for c in text.split(" && ") if c.startswith("./configure"))
         folder = self.tmp / "configured"
         folder.mkdir()
-        self.run(servers.SOURCE / "configure", *shlex.split(configure)[1:], cwd=folder)
+        self.run(servers.SOURCE / "configure", "-q", "--no-create", *shlex.split(configure)[1:], cwd=folder)
+        self.run("./config.status", "Makefile", cwd=folder)
         made_with = (folder / "Makefile").read_text()
         # What it installs looks for its configuration where the README says.
         assert re.search(r"^sysconfdir = (.*)$", made_with, re.M).group(1) == os.path.dirname(ETC)

@@ -33,7 +33,7 @@ import world  # noqa: E402
 
 GAMES = [12, 12, 12, 40]  # seconds of events, of a game of the command's
 EVENTS_A_SECOND = 5
-SHRINK_S = 600  # longest time for making a script shorter
+SHRINK_S = 300  # longest time for making a script shorter
 AT_ONCE = 2
 MORE = 3  # seconds for which a shorter script may take longer to break its truth
 

@@ -55,6 +55,24 @@ def no_failing_page(entry):
     return entry
 
 
+def no_poison(entry):
+    how = entry.get("how") or {}
+    if entry["event"] == "poison" and (how.get("status", 0) >= 500 or {"hang", "slow", "lost", "garbage"} & how.keys()):
+        entry = {**entry, "how": {"status": 400}}
+    return entry
+
+
+def no_hung_policy(entry):
+    return {**entry, "how": "exit"} if entry["event"] == "mad" and entry["how"] in ("hang", "deaf") else entry
+
+
+def no_missing_object(entry):
+    if entry["event"] in ("ill", "poison") and entry["operation"] in (None, "get"):
+        if entry["how"].get("status") == 404:
+            entry = {**entry, "how": {"status": 400}}
+    return entry
+
+
 def no_other_policies(entry):
     return None if entry["event"] == "reload" and entry["how"] == "other" else entry
 
@@ -76,6 +94,12 @@ KNOWN = {
     "own-verb-undoes-discard": change_of("discard", ours=False),
     # A page that Connect cannot show, because of one object, keeps its whole queue from being listed.
     "failing-page": no_failing_page,
+    # One object whose calls fail or hang halts its account, again and again.
+    "poison-object": no_poison,
+    # A program that hangs takes the workers of all of its account.
+    "hung-policy": no_hung_policy,
+    # An object that Connect once says is not there is left alone, though lists show it.
+    "not-found-is-believed": no_missing_object,
     # Other policies have discarded objects asked about again.
     "reload-undoes-discard": no_other_policies,
     # What a policy has left alone is asked about again once inbox.retention has forgotten it.
@@ -87,6 +111,8 @@ UNSEEN = {
     "own-verb-is-news": "again",
     # ... and of another the task says that somebody else has done it.
     "done-is-dealt-with-elsewhere": "story",
+    # What our own verb, a reload, a change of policies handed over again counts as a call that was lost.
+    "lost-calls-are-miscounted": "found",
 }
 
 NAMES = KNOWN.keys() | UNSEEN.keys()

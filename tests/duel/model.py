@@ -101,7 +101,7 @@ class License:
     """One answer of the oracle's about an object: what may be done with it, once."""
     hook: Hook
     answer: dict
-    foreign: int  # the change by others after which it was asked
+    foreign: int  # the changes by others that the object it was asked about has
     time: float
     used: list = dataclasses.field(default_factory=list)  # (what, whether it took effect, whether that was answered)
 
@@ -123,6 +123,8 @@ class Thing:
         self.told = set()  # (webhook, length of the history) that a call has told of before a list showed it
         self.read = []  # documents that a GET has shown
         self.licenses = []
+        self.asked = {}  # by webhook: when its policy was first asked about it
+        self.served = set()  # webhooks that need not be waited for: it was asked about, or was too late
         self.steps = 0  # of the plan, that are over
         self.discarded = {}  # by webhook: (how it looked when a person said that it is over, when that was said)
         self.retried = now  # when a person last asked for it to be tried

@@ -93,13 +93,14 @@ class Oracle(http_server.InThread, socketserver.ThreadingMixIn, socketserver.Uni
         step = thing.plan[at]
         answer = decision(thing, object_, step)
         truths.of_question(world, thing, hook, object_)
+        thing.asked.setdefault(hook.id, world.now())
         if not how and step.get("how"):
             how = step["how"]
             thing.plan[at] = {k: v for k, v in step.items() if k != "how"}
             world.trouble(trouble.OfHook(world.now() + trouble.POLICY_TIMEOUT, hook.id))
         if how in HEARD:
             thing.steps += 1
-            thing.licenses.append(model.License(hook, answer, thing.foreign, world.now()))
+            thing.licenses.append(model.License(hook, answer, object_["changed"], world.now()))
         world.tell(f"{thing.id} asked about, is {thing.state_of(object_)}: {answer['action']} {how}")
         return how, answer
 

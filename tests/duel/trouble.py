@@ -4,6 +4,7 @@ needs nothing of Connect."""
 import dataclasses
 
 RECOVERS = 2  # seconds, until all is as before
+HALTED = 4  # ... for an account: processing.backoff_max
 POLICY_TIMEOUT = 3  # seconds, the longest
 
 
@@ -11,11 +12,12 @@ POLICY_TIMEOUT = 3  # seconds, the longest
 class Ends:
     """What lasts until then."""
     until: float
+    recovers = RECOVERS
 
     @property
     def over(self):
         """Until when may it hold up what it holds up?"""
-        return self.until + RECOVERS
+        return self.until + self.recovers
 
 
 @dataclasses.dataclass
@@ -25,6 +27,7 @@ class Trouble(Ends):
     account: str | None = None
     kind: str | None = None
     n: int | None = None
+    recovers = HALTED
     operation: str | None = None  # or "page": of a list, any but the first; "shown": of a list, what shows the object
 
     def fits(self, now, account, kind, n, operations):
@@ -40,6 +43,7 @@ class Trouble(Ends):
 class OfAccount(Ends):
     """What Connect has said of an account: its key is not accepted, or it calls too often. It is halted."""
     account: str | None  # None: whichever
+    recovers = HALTED
 
     def may_hold_up(self, thing, hook):
         return thing is not None and self.account in (None, hook.account)

@@ -23,6 +23,7 @@ TRUTHS = {
     "form": "a form comes back whole, with what the policy said, or 503 within the deadline",
     "story": "a task tells what became of its object",
     "counts": "stats, tasks, deliveries and the model's own counts agree",
+    "found": "stats has found by polling what no call has told of",
     "secret": "no text has a secret",
     "alive": "no program ends but when it is ended, and then with 0",
     "left": "nothing is left over: no process, no file, no descriptor, no memory",
@@ -148,6 +149,27 @@ def of_form(world, hook, sent, status, body, took, held_up):
         world.blame("form", f"{name}: sent {sent[:300]} and got {body[:300]}")
 
 
+def of_sound(world):
+    """Is everything that has no trouble of its own asked about soon?"""
+    now = world.now()
+    for thing in world.things.values():
+        if thing.foreign or thing.discarded:
+            continue
+        for hook in world.hooks_for(thing):
+            if hook.id in thing.served or (
+                    thing.state_of(thing.history[0][1]) not in thing.kind.pending.get(hook.side, ())):
+                continue
+            asked = thing.asked.get(hook.id)
+            end = asked or now
+            waited = end - thing.born - trouble.held_up(world.troubles, thing, hook, thing.born, end)
+            late = waited > (TOLD_SOON if (hook.id, 1) in thing.told else SOON)
+            if late:
+                world.blame("sound", f"{thing.id} ({hook.id}): waited {end - thing.born:.1f} s, for {waited:.1f} of "
+                            f"which nothing was wrong that may hold it up")
+            if asked or late:
+                thing.served.add(hook.id)
+
+
 # ------------------------------------------------------- when the troubles have ceased
 
 def rests(thing, hook, tasks):
@@ -171,22 +193,6 @@ def rests(thing, hook, tasks):
 def unsettled(world, tasks):
     return [(thing, hook) for thing in world.things.values() for hook in world.hooks_for(thing)
             if not rests(thing, hook, tasks) and thing.is_discarded(hook) is None]
-
-
-def of_sound(world):
-    """Was everything that had no trouble of its own decided soon?"""
-    for thing in world.things.values():
-        for hook in world.hooks_for(thing):
-            first = next((given.time for given in thing.licenses if given.hook is hook), None)
-            if first is None or thing.foreign or thing.discarded:
-                continue
-            if thing.state_of(thing.history[0][1]) not in thing.kind.pending.get(hook.side, ()):
-                continue
-            soon = TOLD_SOON if (hook.id, 1) in thing.told else SOON
-            waited = first - thing.born - trouble.held_up(world.troubles, thing, hook, thing.born, first)
-            if waited > soon:
-                world.blame("sound", f"{thing.id} ({hook.id}): asked about after {first - thing.born:.1f} s, for "
-                            f"{waited:.1f} of which nothing was wrong that may hold it up")
 
 
 def of_deliveries(world, rows, stats):
@@ -227,10 +233,10 @@ def of_tasks(world, tasks, stats):
         mine = [t for t in tasks.values() if t["account_id"] == hook.account
                 and t["object_class"] == hook.kind.name and world.by_id[t["object_id"]].product == hook.product]
         found = entry["found_by_polling"] if hook.is_event else 0
-        untold = sum(len(thing.history) - sum(h == hook.id for h, _ in thing.told)
+        untold = sum(1 + thing.foreign - sum(h == hook.id for h, _ in thing.told)
                      for thing in world.things.values() if hook in world.hooks_for(thing))
         if found > untold:
-            yield "counts", f"{hook.id}: stats has found {found} by polling, and calls told of all but {untold}"
+            yield "found", f"{hook.id}: stats has found {found} by polling, and calls told of all but {untold}"
         for word, states in (("dead", ("dead",)), ("backlog", ("ready", "running"))):
             count = sum(t["state"] in states for t in mine)
             if hook.is_event and entry[word] != count:

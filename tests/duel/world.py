@@ -80,7 +80,7 @@ class World(model.Model):
             self.threads = stack.enter_context(concurrent.futures.ThreadPoolExecutor(32))
             stack.callback(self.over.set)
             stack.callback(self.kill_all)
-            self.threads.submit(self.keep_time)
+            self.timekeeper = self.threads.submit(self.keep_time)
             self.start()
             self.nginx = stack.enter_context(servers.Nginx(self.tmp, self.conf.socket))
             self.stack = stack.pop_all()
@@ -92,6 +92,7 @@ class World(model.Model):
                 (self.tmp / "inbox").mkdir()
                 for path in filter(pathlib.Path.is_file, (self.tmp / "state").iterdir()):
                     shutil.copy(path, self.tmp / "inbox")
+        self.timekeeper.result()
 
     # --------------------------------------------------------------- configuration
 
@@ -108,7 +109,7 @@ class World(model.Model):
                 "timeout": "2s", "connect_timeout": "2s"})
         conf.document["processing"] = {
             "mode": "queue", "workers": self.shape["workers"], "poll_interval": "4s",
-            "lease": "10s", "backoff_min": "1s", "backoff_max": "2s", "inline_deadline": "5s", "max_attempts": 12}
+            "lease": "10s", "backoff_min": "2s", "backoff_max": f"{trouble.HALTED}s", "inline_deadline": "5s", "max_attempts": 12}
         conf.document["inbox"]["retention"] = f"{RETENTION_S}s"
         conf.document["web"].update({"admin_listen": f"unix:{self.tmp}/admin.sock", "stop_timeout": "4s",
                                      "validation_deadline": f"{truths.FORM_DEADLINE}s"})
@@ -404,7 +405,7 @@ class World(model.Model):
         one.until = self.now()
 
     def keep_time(self):
-        """A machine that is too busy for this holds up everything."""
+        """A machine that is too busy for this holds up everything; who is sound and waits is looked at."""
         last = self.now()
         while not self.over.wait(PULSE):
             now = self.now()
@@ -412,6 +413,8 @@ class World(model.Model):
                 self.tell("the machine is slow")
                 self.hold_up()
             last = now
+            with self.lock:
+                truths.of_sound(self)
 
     def finish_jobs(self):
         jobs, self.jobs = self.jobs, []
@@ -449,8 +452,6 @@ class World(model.Model):
         """What must be true in the end, while the programs run, and after it."""
         self.settle()
         if not self.broken:
-            with self.lock:
-                truths.of_sound(self)
             for in_time in servers.looks(COUNTED):
                 wrong = [one for one in self.miscounted() if one[0] not in self.unseen]
                 if not wrong or not in_time:

@@ -203,6 +203,7 @@ short_tests = \
 
 # What the other tests stand on; no build but the first can make a difference to it.
 ground_tests = \
+	tests/integration/test_duel_scripts.py \
 	tests/integration/test_duel.py \
 	tests/integration/test_ground.py \
 	tests/integration/test_shims.py \

@@ -63,7 +63,11 @@ def no_poison(entry):
 
 
 def no_hung_policy(entry):
-    return {**entry, "how": "exit"} if entry["event"] == "mad" and entry["how"] in ("hang", "deaf") else entry
+    return no_hang(entry) if entry["event"] == "mad" else of_steps(no_hang)(entry)
+
+
+def no_hang(step):
+    return {**step, "how": "exit"} if step.get("how") in ("hang", "deaf") else step
 
 
 def no_missing_object(entry):
@@ -111,6 +115,8 @@ UNSEEN = {
     "own-verb-is-news": "again",
     # ... and of another the task says that somebody else has done it.
     "done-is-dealt-with-elsewhere": "story",
+    # An object that was listed while its policy was asked is handed over again.
+    "old-list-is-news": "old-list",
     # What our own verb, a reload, a change of policies handed over again counts as a call that was lost.
     "lost-calls-are-miscounted": "found",
 }

@@ -100,6 +100,12 @@ def of_policy(world, hook):
                  if isinstance(t, OfPolicy) and now < t.until and t.hook == hook.id), None)
 
 
+def may_have_refused(world, thing, hook):
+    """Has Connect refused to show the object, which is its end?"""
+    return any(isinstance(t, Trouble) and t.how.get("status") in (400, 403) and t.operation in (None, "get")
+               and t.until > thing.born and t.may_hold_up(thing, hook) for t in world.troubles)
+
+
 def end_all(world):
     now = world.now()
     for trouble in world.troubles:

@@ -15,6 +15,7 @@ TRUTHS = {
     "read": "a policy is asked about an object as it is, and only while it is pending",
     "again": "what our own verb has settled is not asked about again",
     "no-news": "what was put off or left alone is not asked about again, whatever was written beside that",
+    "old-list": "... and a list that began before that was decided changes nothing about it",
     "discarded": "what a person said is over stays so until the object changes",
     "stranger": "nobody without the secret gets in",
     "stored": "every 2xx is in the inbox",
@@ -30,8 +31,9 @@ TRUTHS = {
     "sanitizer": "no sanitizer speaks",
 }
 SOON = 6  # seconds for an object that nothing holds up: it is polled for ...
-TOLD_SOON = 3  # ... or a call has told of it
+TOLD_SOON = 2  # ... or a call has told of it
 FORM_SOON = 4
+LISTS_S = 2  # that all pages of a list take, if nothing is wrong
 FORM_DEADLINE = 3  # web.validation_deadline
 SLACK = 3
 PREFIX = "connect_webhook_"
@@ -58,10 +60,9 @@ def of_question(world, thing, hook, object_):
     action = last.answer["action"]
     if action == "annotate" and last.has_taken_effect("attributes"):
         world.blame("again", f"{name}: asked again, after annotate took effect")
-    if action == "skip":
-        world.blame("no-news", f"{name}: asked again, after skip")
-    if action == "reschedule" and world.now() - last.time < model.DELAY - 1:
-        world.blame("no-news", f"{name}: asked again {world.now() - last.time:.1f} s after reschedule")
+    since = world.now() - last.time
+    if action == "skip" or action == "reschedule" and since < model.DELAY - 1:
+        world.blame("old-list" if since < LISTS_S else "no-news", f"{name}: asked again {since:.1f} s after {action}")
 
 
 def of_change(world, thing, hook, what, body, allowed):
@@ -160,6 +161,8 @@ def of_sound(world):
                     thing.state_of(thing.history[0][1]) not in thing.kind.pending.get(hook.side, ())):
                 continue
             asked = thing.asked.get(hook.id)
+            if not asked and trouble.may_have_refused(world, thing, hook):
+                continue
             end = asked or now
             waited = end - thing.born - trouble.held_up(world.troubles, thing, hook, thing.born, end)
             late = waited > (TOLD_SOON if (hook.id, 1) in thing.told else SOON)

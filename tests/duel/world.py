@@ -108,8 +108,8 @@ class World(model.Model):
                 "id": account, "api_url": self.connect.url, "api_key": {"file": str(key)}, "rate_limit": 0,
                 "timeout": "2s", "connect_timeout": "2s"})
         conf.document["processing"] = {
-            "mode": "queue", "workers": self.shape["workers"], "poll_interval": "4s",
-            "lease": "10s", "backoff_min": "2s", "backoff_max": f"{trouble.HALTED}s", "inline_deadline": "5s", "max_attempts": 12}
+            "mode": "queue", "workers": self.shape["workers"], "poll_interval": "4s", "lease": "10s",
+            "backoff_min": "3s", "backoff_max": f"{trouble.HALTED}s", "max_attempts": 12}
         conf.document["inbox"]["retention"] = f"{RETENTION_S}s"
         conf.document["web"].update({"admin_listen": f"unix:{self.tmp}/admin.sock", "stop_timeout": "4s",
                                      "validation_deadline": f"{truths.FORM_DEADLINE}s"})

@@ -113,7 +113,7 @@ KNOWN = {
 UNSEEN = {
     # A list that shows what our own verb has done hands the object over again: a billing request is asked about again,
     "own-verb-is-news": "again",
-    # ... and of another the task says that somebody else has done it.
+    # ... and of another the task says that somebody else has done it; as after a retry.
     "done-is-dealt-with-elsewhere": "story",
     # An object that was listed while its policy was asked is handed over again.
     "old-list-is-news": "old-list",

@@ -98,20 +98,23 @@ as_another() {
     fi
 }
 
-# configure_in FOLDER [OPTION]...: what is built once, and made by many short shells.
+# configure_in FOLDER [OPTION]...: for a build that is made once, by many short shells.
 configure_in() (
-    in=$1
+    mkdir -p "$1" && cd "$1" || exit
     shift
-    rm -rf "$in" && mkdir "$in" && cd "$in" &&
-        CONFIG_SHELL=/bin/sh "$CLONE/configure" --enable-developer --disable-dependency-tracking "$@"
+    CONFIG_SHELL=/bin/sh "$CLONE/configure" --enable-developer --disable-dependency-tracking "$@"
 )
+
+# Anew, as what a file depends on is not tracked.
+build_in() {
+    make -C "$1" clean && make -k -C "$1" -j"$width" check TESTS=
+}
 
 # build NAME [OPTION]...: everything that tests need, configured so.
 build() {
     local name=$1 in=$folder/$1
     shift
-    if ! step "$name: configure" configure_in "$in" "$@" ||
-        ! step "$name: build" make -k -C "$in" -j"$width" check TESTS=; then
+    if ! step "$name: configure" configure_in "$in" "$@" || ! step "$name: build" build_in "$in"; then
         add 0 1 0
         return 1
     fi

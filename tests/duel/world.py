@@ -28,7 +28,7 @@ import trouble  # noqa: E402
 import truths  # noqa: E402
 
 PATIENCE = 30  # seconds for which a hanging Connect or oracle hangs
-PULSE, LATE = 0.1, 0.3  # seconds: what is to happen so often, and is so late, says that the machine is slow
+PULSE, LATE = 0.1, 0.2  # seconds: what is to happen so often, and is so late, says that the machine is slow
 NOBODY = (502, 504)  # what nginx answers if the handler does not
 COUNTED = 10  # seconds until counts are written
 GONE = 5  # seconds until programs of a policy have ended, once nobody needs them

@@ -14,7 +14,7 @@ import duel  # noqa: E402
 import known  # noqa: E402
 
 SCRIPTS = {path.stem: json.loads(path.read_text()) for path in sorted((DUEL / "scripts").glob("*.json"))}
-PLAYS = 3  # until a known fault shows: two plays of a script differ as two days do
+PLAYS = 5  # until a known fault shows: two plays of a script differ as two days do
 
 
 def test_each_known_fault_has_a_script_that_says_so():

@@ -109,6 +109,8 @@ class Asked(socketserver.StreamRequestHandler):
     def handle(self):
         with contextlib.suppress(ConnectionError):
             for line in self.rfile:
+                if not line.endswith(b"\n"):  # who asks was killed
+                    return
                 said = self.server.answer(json.loads(line))
                 if said is None:
                     self.server.world.over.wait(self.server.world.patience)

@@ -71,10 +71,8 @@ def no_hang(step):
 
 
 def no_missing_object(entry):
-    if entry["event"] in ("ill", "poison") and entry["operation"] in (None, "get"):
-        if entry["how"].get("status") == 404:
-            entry = {**entry, "how": {"status": 400}}
-    return entry
+    is_get = entry["event"] in ("ill", "poison") and entry["operation"] in (None, "get")
+    return {**entry, "how": {"status": 400}} if is_get and entry["how"].get("status") == 404 else entry
 
 
 def no_other_policies(entry):

@@ -27,8 +27,8 @@ class Trouble(Ends):
     account: str | None = None
     kind: str | None = None
     n: int | None = None
-    recovers = HALTED
     operation: str | None = None  # or "page": of a list, any but the first; "shown": of a list, what shows the object
+    recovers = HALTED
 
     def fits(self, now, account, kind, n, operations):
         return (now < self.until and self.account in (None, account) and self.kind in (None, kind)

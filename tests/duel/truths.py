@@ -91,6 +91,29 @@ def of_change(world, thing, hook, what, body, allowed):
     return use
 
 
+def of_sound(world):
+    """Is everything that has no trouble of its own asked about soon?"""
+    now = world.now()
+    for thing in world.things.values():
+        if thing.foreign or thing.discarded:
+            continue
+        for hook in world.hooks_for(thing):
+            if hook.id in thing.served or (
+                    thing.state_of(thing.history[0][1]) not in thing.kind.pending.get(hook.side, ())):
+                continue
+            asked = thing.asked.get(hook.id)
+            if not asked and trouble.may_have_refused(world, thing, hook):
+                continue
+            end = asked or now
+            waited = end - thing.born - trouble.held_up(world.troubles, thing, hook, thing.born, end)
+            late = waited > (TOLD_SOON if (hook.id, 1) in thing.told else SOON)
+            if late:
+                world.blame("sound", f"{thing.id} ({hook.id}): waited {end - thing.born:.1f} s, for {waited:.1f} of "
+                            f"which nothing was wrong that may hold it up")
+            if asked or late:
+                thing.served.add(hook.id)
+
+
 # ------------------------------------------------------------------------------- forms
 
 def named_params(document):
@@ -148,29 +171,6 @@ def of_form(world, hook, sent, status, body, took, held_up):
         document = form_expected(document, form_answer(document))
     if without_errors(hook, exactly(body)) != without_errors(hook, document):
         world.blame("form", f"{name}: sent {sent[:300]} and got {body[:300]}")
-
-
-def of_sound(world):
-    """Is everything that has no trouble of its own asked about soon?"""
-    now = world.now()
-    for thing in world.things.values():
-        if thing.foreign or thing.discarded:
-            continue
-        for hook in world.hooks_for(thing):
-            if hook.id in thing.served or (
-                    thing.state_of(thing.history[0][1]) not in thing.kind.pending.get(hook.side, ())):
-                continue
-            asked = thing.asked.get(hook.id)
-            if not asked and trouble.may_have_refused(world, thing, hook):
-                continue
-            end = asked or now
-            waited = end - thing.born - trouble.held_up(world.troubles, thing, hook, thing.born, end)
-            late = waited > (TOLD_SOON if (hook.id, 1) in thing.told else SOON)
-            if late:
-                world.blame("sound", f"{thing.id} ({hook.id}): waited {end - thing.born:.1f} s, for {waited:.1f} of "
-                            f"which nothing was wrong that may hold it up")
-            if asked or late:
-                thing.served.add(hook.id)
 
 
 # ------------------------------------------------------- when the troubles have ceased
